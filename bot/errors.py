@@ -1,0 +1,87 @@
+"""Every error a person can cause or mend, in one tree.
+
+Each carries a sentence for people: what happened, what was kept, what to do. A bug is not in the
+tree: it crashes, with its traceback.
+
+    PaperroundError
+    ├── UsageError            exit 2: the command line is off
+    ├── ConfigError           exit 2: one or more mistakes in the configuration, each a Mistake
+    ├── ParseError            a document that is no feed, or no JSON of the expected shape
+    ├── StateError            exit 1: the database or the state folder
+    │   ├── SchemaTooNewError      written by a later version of paperround
+    │   ├── StateLockedError       another process holds the lock or the database
+    │   └── DiskFullError          no room left
+    ├── TemplateError         a template that does not render
+    └── MailError             exit 1: the transport refuses before any recipient is named
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+class PaperroundError(Exception):
+    """Base of all errors with a sentence for people; `exit_code` is the command's."""
+
+    exit_code = 1
+
+
+class UsageError(PaperroundError):
+    """The command line names something that does not exist or does not go together."""
+
+    exit_code = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """One mistake in a configuration file: where it is and how to mend it."""
+
+    file: str
+    table: str
+    key: str
+    problem: str
+    hint: str = ""
+
+    def __str__(self) -> str:
+        where = f"[{self.table}] " if self.table else ""
+        name = f"{self.key}: " if self.key else ""
+        hint = f" {self.hint}" if self.hint else ""
+        return f"{self.file}: {where}{name}{self.problem}{hint}"
+
+
+class ConfigError(PaperroundError):
+    """All mistakes of a configuration at once."""
+
+    exit_code = 2
+
+    def __init__(self, mistakes: list[Mistake]) -> None:
+        self.mistakes = mistakes
+        super().__init__("\n".join(str(mistake) for mistake in mistakes))
+
+
+class ParseError(PaperroundError):
+    """A document that cannot be understood as what its source should send."""
+
+
+class StateError(PaperroundError):
+    """The database or the state folder cannot be used."""
+
+
+class SchemaTooNewError(StateError):
+    """The database was written by a later version; nothing was changed."""
+
+
+class StateLockedError(StateError):
+    """Another process holds the workflow's lock or the database."""
+
+
+class DiskFullError(StateError):
+    """There is no room left on the disk that holds the state folder."""
+
+
+class TemplateError(PaperroundError):
+    """A template that does not compile or asks for what its context does not have."""
+
+
+class MailError(PaperroundError):
+    """The mail transport cannot be used at all: wrong host, login refused, no TLS."""

@@ -1,0 +1,275 @@
+"""Which records are one paper, and what the one paper then says.
+
+Two laws hold, and tests/test_identity.py tries to break them: which records belong together, and
+the merged fields, do not depend on the order of arrival; merging again changes nothing. Grouping is
+therefore plain connectedness over shared identifiers, and every merged field is a maximum under a
+total order (`Stamp`, then the value itself). Only the *key* remembers who came first, and it never
+changes again: what turns out to be the same paper later becomes an alias.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
+
+from bot.models import Identifier, Paper, Scheme, Stamp
+
+# ── Reading identifiers ───────────────────────────────────────────────────────────────────────────
+
+_ARXIV_NEW = r"\d{4}\.\d{4,5}"
+_ARXIV_OLD = r"[a-z-]+(?:\.[A-Z]{2})?/\d{7}"
+_ARXIV = re.compile(
+    rf"(?P<id>{_ARXIV_NEW}|{_ARXIV_OLD})(?:v(?P<version>\d{{1,3}}))?", re.IGNORECASE
+)
+_ARXIV_PATH = re.compile(
+    rf"^/(?:abs|pdf|html|format|ps|e-print)/(?P<rest>{_ARXIV_NEW}|{_ARXIV_OLD})", re.I
+)
+_DOI = re.compile(r"10\.\d{4,9}/\S+")
+_DOI_SHAPE = re.compile(r"10\.\d{4,9}/.+")
+_ARXIV_DOI = re.compile(rf"10\.48550/arxiv\.({_ARXIV_NEW}|{_ARXIV_OLD})", re.IGNORECASE)
+# bioRxiv and medRxiv name versions in the tail; the DOI without it is the paper.
+_PREPRINT_DOI = re.compile(
+    r"(10\.(?:1101|64898)/\d{4}\.\d{2}\.\d{2}\.\d+)(?:v\d+)?(?:\.(?:full|abstract).*)?$"
+)
+_TRACKING = re.compile(r"^(?:utm_\w+|rss|fbclid|gclid|mc_cid|mc_eid|af|ref|source)$", re.IGNORECASE)
+_WWW = re.compile(r"^(?:www\d?|m)\.")
+
+
+def arxiv(value: str) -> Identifier | None:
+    """Read an arXiv id in any spelling (`arXiv:2401.06066v2`, an address, a DOI), without version."""
+    bare = re.sub(r"^(?:oai:)?arxiv(?:\.org)?:", "", value.strip(), flags=re.IGNORECASE)
+    if match := _ARXIV.fullmatch(bare):
+        return Identifier(Scheme.ARXIV, _arxiv_case(match.group("id")))
+    return None
+
+
+def _arxiv_case(value: str) -> str:
+    """`MATH.GT/0309136` and `math.GT/0309136` are one; the subject class is no part of the id."""
+    archive, slash, number = value.partition("/")
+    return f"{archive.split('.')[0].lower()}/{number}" if slash else value
+
+
+def arxiv_version(value: str) -> int:
+    """Return the version an arXiv id names (`2401.06066v2` → 2), 0 where it names none."""
+    match = re.search(rf"(?:{_ARXIV_NEW}|{_ARXIV_OLD})v(\d{{1,3}})$", value.strip(), re.IGNORECASE)
+    return int(match.group(1)) if match else 0
+
+
+def doi(value: str) -> Identifier | None:
+    """Read a DOI in any spelling. arXiv's own DOIs become arXiv ids; case does not matter."""
+    bare = re.sub(
+        r"^(?:doi:|https?://(?:dx\.)?doi\.org/)\s*", "", value.strip(), flags=re.IGNORECASE
+    )
+    if not _DOI_SHAPE.fullmatch(bare) or any(char.isspace() for char in bare):
+        return None
+    bare = bare.rstrip(".,;").lower()
+    if match := _ARXIV_DOI.fullmatch(bare):
+        return Identifier(Scheme.ARXIV, _arxiv_case(match.group(1)))
+    if match := _PREPRINT_DOI.fullmatch(bare):
+        bare = match.group(1)
+    return Identifier(Scheme.DOI, bare) if len(bare) <= 300 else None  # noqa: PLR2004 - bounded
+
+
+def from_url(url: str) -> Identifier | None:
+    """Return what an address names: an arXiv id, a DOI, a PMID, an OpenReview forum, or itself."""
+    try:
+        parts = urlsplit(url.strip())
+    except ValueError:
+        return None
+    if parts.scheme.lower() not in ("http", "https") or not parts.hostname:
+        return None
+    host = _WWW.sub("", parts.hostname.lower())
+    path = unquote(parts.path)
+    return _of_known_host(host, path, parts.query) or _of_address(host, parts.path, parts.query)
+
+
+def _of_known_host(host: str, path: str, query: str) -> Identifier | None:
+    if host in ("arxiv.org", "export.arxiv.org", "alphaxiv.org", "ar5iv.org", "huggingface.co"):
+        if match := _ARXIV_PATH.match(path.replace("/papers/", "/abs/", 1)):
+            return arxiv(match.group("rest"))
+    elif host in ("doi.org", "dx.doi.org"):
+        return doi(path.lstrip("/"))
+    elif host == "pubmed.ncbi.nlm.nih.gov" and path.strip("/").isdigit():
+        return Identifier(Scheme.PMID, path.strip("/"))
+    elif host in ("openreview.net", "api2.openreview.net"):
+        forum = dict(parse_qsl(query)).get("id", "")
+        return Identifier(Scheme.OPENREVIEW, forum) if forum else None
+    elif host == "nature.com" and (match := re.match(r"^/articles/([sdn]\w[\w.-]+)", path)):
+        return doi(f"10.1038/{match.group(1)}")
+    if match := _DOI.search(path):
+        return doi(
+            re.sub(
+                r"(?:/(?:full|abstract|pdf|epdf|meta)|\.(?:full|abstract|pdf))+$",
+                "",
+                match.group(0),
+            )
+        )
+    return None
+
+
+def _of_address(host: str, path: str, query: str) -> Identifier | None:
+    kept = sorted((k, v) for k, v in parse_qsl(query) if not _TRACKING.match(k))
+    trimmed = path.rstrip("/")
+    if not trimmed and not kept:
+        return None  # a site's front page is no paper's address
+    return Identifier(Scheme.URL, urlunsplit(("https", host, trimmed, urlencode(kept), "")))
+
+
+def parse_identifier(value: str) -> Identifier | None:
+    """Read what a person types: `arXiv:…`, `doi:…`, `pmid:…`, a bare DOI or arXiv id, an address."""
+    value = value.strip()
+    if value.lower().startswith("pmid:") and value[5:].strip().isdigit():
+        return Identifier(Scheme.PMID, value[5:].strip())
+    if value.lower().startswith("openreview:"):
+        return Identifier(Scheme.OPENREVIEW, value[11:].strip())
+    if value.lower().startswith("url:"):
+        return from_url(value[4:])
+    if value.lower().startswith("title:"):
+        return Identifier(Scheme.TITLE, value[6:].strip())
+    return arxiv(value) or doi(value) or from_url(value)
+
+
+def title_key(title: str, first_author: str) -> Identifier:
+    """Return the last resort: a digest of the bare title and the first author's last name."""
+    bare = "".join(c for c in unicodedata.normalize("NFKD", title).casefold() if c.isalnum())
+    words = unicodedata.normalize("NFKD", first_author).casefold().split()
+    digest = hashlib.sha256(f"{bare}\n{words[-1] if words else ''}".encode()).hexdigest()
+    return Identifier(Scheme.TITLE, digest[:24])
+
+
+def strongest(identifiers: Iterable[Identifier]) -> Identifier:
+    """Return the identifier a paper is best known by. Raises ValueError where there is none."""
+    order = {scheme: place for place, scheme in enumerate((Scheme.ARXIV, *Scheme))}
+    order[Scheme.ARXIV] = -1  # the arXiv id first: it is short, and free to read
+    return min(identifiers, key=lambda identifier: (order[identifier.scheme], identifier.value))
+
+
+# ── Merging ───────────────────────────────────────────────────────────────────────────────────────
+
+# Fields of which the greatest (stamp, value) wins; an empty value never competes.
+_STAMPED = ("title", "authors", "abstract", "categories", "venue")
+
+
+def stamped(paper: Paper, stamp: Stamp) -> Paper:
+    """Return a source's record with `stamp` on every field that it fills."""
+    stamps = tuple((name, stamp) for name in _STAMPED if getattr(paper, name))
+    return replace(paper, stamps=stamps)
+
+
+def merge(papers: Sequence[Paper]) -> Paper:
+    """Return the one paper that these records of it make; the result does not depend on order.
+
+    `id`, `key` and `first_seen` are taken from the record that the store saw first (the smallest
+    id above 0); votes and comments are a series kept beside and are the largest known here.
+    """
+    fields: dict[str, object] = {}
+    stamps: list[tuple[str, Stamp]] = []
+    for name in _STAMPED:
+        best = max(
+            ((_stamp_of(p, name), getattr(p, name)) for p in papers if getattr(p, name)),
+            default=None,
+        )
+        if best is not None:
+            stamps.append((name, best[0]))
+            fields[name] = best[1]
+    stored = [paper for paper in papers if paper.id]
+    eldest = min(stored, key=lambda paper: paper.id) if stored else papers[0]
+    dates = [paper.published for paper in papers if paper.published]
+    return replace(
+        eldest,
+        **fields,  # type: ignore[arg-type]  # names and values come from Paper itself, above
+        stamps=tuple(stamps),
+        identifiers=frozenset().union(*(paper.identifiers for paper in papers)),
+        links=frozenset().union(*(paper.links for paper in papers)),
+        version=max(paper.version for paper in papers),
+        published=min(dates, default=None),
+        votes=max((p.votes for p in papers if p.votes is not None), default=None),
+        comments=max((p.comments for p in papers if p.comments is not None), default=None),
+    )
+
+
+def _stamp_of(paper: Paper, name: str) -> Stamp:
+    return dict(paper.stamps).get(name, Stamp())
+
+
+# ── Diffing ───────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Records that are one paper: the merged paper, which records, and what the store had of it.
+
+    `known` are the stored papers it joins, eldest first: none for a new paper, several where
+    records showed that papers stored apart are one. `records` index the sequence that was diffed.
+    """
+
+    paper: Paper
+    records: tuple[int, ...]
+    known: tuple[Paper, ...] = ()
+    changed: bool = True
+
+    @property
+    def is_new(self) -> bool:
+        """Whether the store had nothing of it."""
+        return not self.known
+
+
+@dataclass(slots=True)
+class _Forest:
+    """Union-find over identifiers."""
+
+    parent: dict[Identifier, Identifier] = field(default_factory=dict)
+
+    def find(self, identifier: Identifier) -> Identifier:
+        root = identifier
+        while (above := self.parent.setdefault(root, root)) != root:
+            root = above
+        while self.parent[identifier] != root:
+            self.parent[identifier], identifier = root, self.parent[identifier]
+        return root
+
+    def join(self, identifiers: Iterable[Identifier]) -> None:
+        roots = [self.find(identifier) for identifier in identifiers]
+        for root in roots[1:]:
+            self.parent[self.find(root)] = self.find(roots[0])
+
+
+def diff(records: Sequence[Paper], known: Iterable[Paper]) -> list[Group]:
+    """Group `records` with each other and with the stored papers that share an identifier.
+
+    `known` must hold every stored paper that has an identifier of a record. Groups come in the
+    order of their first record. A new paper's key is the strongest identifier of that record.
+    """
+    forest = _Forest()
+    stored = sorted({paper.id: paper for paper in known}.values(), key=lambda paper: paper.id)
+    for paper in (*stored, *records):
+        forest.join(paper.identifiers)
+    members: dict[Identifier, list[int]] = {}
+    for index, record in enumerate(records):
+        members.setdefault(forest.find(next(iter(record.identifiers))), []).append(index)
+    olds: dict[Identifier, list[Paper]] = {}
+    for paper in stored:
+        olds.setdefault(forest.find(next(iter(paper.identifiers))), []).append(paper)
+    return [_group(records, indexes, olds.get(root, [])) for root, indexes in members.items()]
+
+
+def _group(records: Sequence[Paper], indexes: list[int], old: list[Paper]) -> Group:
+    merged = merge([*old, *(records[index] for index in indexes)])
+    if merged.key is None:
+        merged = replace(merged, key=strongest(records[indexes[0]].identifiers))
+    changed = len(old) != 1 or _content(merged) != _content(old[0])
+    return Group(paper=merged, records=tuple(indexes), known=tuple(old), changed=changed)
+
+
+def _content(paper: Paper) -> Paper:
+    """Return the paper less its votes, which are a series beside it."""
+    return replace(paper, votes=None, comments=None)
+
+
+def known_by(papers: Iterable[Paper]) -> Mapping[Identifier, Paper]:
+    """Return the papers by each of their identifiers."""
+    return {identifier: paper for paper in papers for identifier in paper.identifiers}

@@ -1,0 +1,444 @@
+"""The words of DESIGN.md as values: frozen, comparable, without behaviour that touches the world."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import StrEnum
+
+
+class Scheme(StrEnum):
+    """Where an identifier is at home; the order is the order of trust (SOURCES.md, Identity)."""
+
+    DOI = "doi"
+    ARXIV = "arxiv"
+    PMID = "pmid"
+    OPENREVIEW = "openreview"
+    URL = "url"
+    TITLE = "title"  # a digest of title and first author, where a source gives nothing better
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Identifier:
+    """A normalised name of a paper, e.g. `Identifier(Scheme.ARXIV, "2401.06066")`."""
+
+    scheme: Scheme
+    value: str
+
+    def __str__(self) -> str:
+        if self.scheme is Scheme.ARXIV:
+            return f"arXiv:{self.value}"
+        return f"{self.scheme.value}:{self.value}"
+
+
+class Event(StrEnum):
+    """What a source said about a paper when it showed it (arXiv's announce types, and `seen`)."""
+
+    NEW = "new"
+    CROSS = "cross"
+    REPLACE = "replace"
+    REPLACE_CROSS = "replace-cross"
+    SEEN = "seen"
+
+
+class Rel(StrEnum):
+    """What a paper's link leads to."""
+
+    ABSTRACT = "abstract"
+    PDF = "pdf"
+    CODE = "code"
+    PROJECT = "project"
+    DISCUSSION = "discussion"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Link:
+    """An http or https address and what it leads to."""
+
+    rel: Rel
+    href: str
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Stamp:
+    """How much a field's value weighs when records of one paper are merged: the greater wins.
+
+    `authority` belongs to the kind of source (arXiv knows its own titles best), `version` is arXiv's
+    number or 0, `updated` an ISO date or "".
+    """
+
+    authority: int = 0
+    version: int = 0
+    updated: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Paper:
+    """The normalised work.
+
+    Title, authors and abstract are in the source's own form (TeX and all), cleaned of HTML;
+    `text.readable` makes them pleasant. `stamps` has, for each merged field that has a value, the
+    stamp of the record it came from. `votes` and `comments` are the latest a source reported, None
+    where none ever did. `id`, `key` and `first_seen` are the store's: 0, None and None before.
+    """
+
+    title: str
+    identifiers: frozenset[Identifier]
+    authors: tuple[str, ...] = ()
+    abstract: str = ""
+    categories: tuple[str, ...] = ()
+    venue: str = ""
+    version: int = 0
+    published: datetime | None = None
+    links: frozenset[Link] = frozenset()
+    stamps: tuple[tuple[str, Stamp], ...] = ()
+    votes: int | None = None
+    comments: int | None = None
+    id: int = 0
+    key: Identifier | None = None
+    first_seen: datetime | None = None
+
+    def link(self, rel: Rel) -> str:
+        """Return the first address of that kind, or ""; the same one whatever came first."""
+        return min((link.href for link in self.links if link.rel is rel), default="")
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """A source showed a paper: the record as it stood there, and what was said about it.
+
+    `at` is the source's own date (aware, UTC) or None. `guid` is the entry's identity inside its
+    source. Votes and comments are None where the source has no such thing.
+    """
+
+    paper: Paper
+    event: Event = Event.SEEN
+    at: datetime | None = None
+    guid: str = ""
+    votes: int | None = None
+    comments: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One conditional GET. `etag` and `last_modified` are opaque validators, "" for none."""
+
+    url: str
+    etag: str = ""
+    last_modified: str = ""
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One fetched body (inflated, not decoded) with its headers (names in lower case)."""
+
+    url: str
+    body: bytes
+    headers: tuple[tuple[str, str], ...] = ()
+
+    def header(self, name: str) -> str:
+        """Return the header's value, or ""."""
+        return dict(self.headers).get(name, "")
+
+
+@dataclass(frozen=True, slots=True)
+class NotModified:
+    """The server says that nothing changed; it may still send new validators."""
+
+    url: str
+    headers: tuple[tuple[str, str], ...] = ()
+
+    def header(self, name: str) -> str:
+        """Return the header's value, or ""."""
+        return dict(self.headers).get(name, "")
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A fetch that brought nothing, in a sentence for people.
+
+    `retry_after` is in seconds, None where the server named none; `gone` is HTTP 410;
+    `status` is the HTTP status or 0 where there was none.
+    """
+
+    url: str
+    problem: str
+    status: int = 0
+    retry_after: float | None = None
+    gone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """What a source's document said.
+
+    `built` is the document's own build date. `quiet` names why an empty document is fine
+    ("arXiv announces nothing on a Saturday"), "" where that is not known. `warnings` are sentences.
+    """
+
+    sightings: tuple[Sighting, ...]
+    built: datetime | None = None
+    quiet: str = ""
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SourceState:
+    """What is remembered of a source between polls (one row of the store).
+
+    `batch` is a digest of the identities in the last non-empty document: the same batch under a
+    fresh build date is *stale*. `last_new` is when it last brought a paper we did not have.
+    """
+
+    name: str
+    fingerprint: str = ""
+    etag: str = ""
+    last_modified: str = ""
+    body_sha: str = ""
+    batch: str = ""
+    next_poll: datetime | None = None
+    failures: int = 0
+    failing_since: datetime | None = None
+    alarmed_at: datetime | None = None
+    last_ok: datetime | None = None
+    last_new: datetime | None = None
+    stale_since: datetime | None = None
+    gone: bool = False
+    quiet: str = ""
+    error: str = ""
+
+
+class Weather(StrEnum):
+    """How a source stands when an edition is made; `digest` puts it in a sentence."""
+
+    FINE = "fine"
+    QUIET = "quiet"  # it answered, and there was nothing new
+    HOLIDAY = "holiday"  # it answered, and nothing was due
+    STALE = "stale"  # it answered with yesterday's batch under today's date
+    FAILED = "failed"  # it did not answer through an expected announcement
+    RECOVERED = "recovered"  # it answers again
+
+
+@dataclass(frozen=True, slots=True)
+class SourceNote:
+    """One source's weather in an edition: what happened, in words, and since when."""
+
+    source: str
+    weather: Weather
+    detail: str = ""
+    since: datetime | None = None
+
+
+class InterestKind(StrEnum):
+    """What an interest looks at."""
+
+    ABOUT = "about"
+    KEYWORD = "keyword"
+    AUTHOR = "author"
+    CATEGORY = "category"
+    LIKE = "like"
+    DISLIKE = "dislike"
+    TRENDING = "trending"
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One interest's share in a score. `share` may be negative; all shares add up to the score.
+
+    `text` is what to show: the phrase, the author's or category's name, the example's title, the
+    number of votes.
+    """
+
+    kind: InterestKind
+    text: str
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """A paper, how well it fits, and exactly why; `always` when the profile insists on it."""
+
+    paper: Paper
+    score: float
+    reasons: tuple[Reason, ...] = ()
+    always: bool = False
+
+
+class Role(StrEnum):
+    """Why a paper is in an edition."""
+
+    NEW = "new"
+    UPDATE = "update"  # picked before, replaced since
+
+
+@dataclass(frozen=True, slots=True)
+class Pick:
+    """A paper's place and reasons in an edition. `version` is the paper's when it was picked."""
+
+    position: int
+    paper: int
+    role: Role = Role.NEW
+    version: int = 0
+    score: float = 0.0
+    reasons: tuple[Reason, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Edition:
+    """One numbered, dated, immutable edition of a profile.
+
+    `period` is the local date it was made for; `through` the highest paper id it looked at;
+    `considered` how many papers competed; `forced` editions serve no slot of their own.
+    """
+
+    profile: str
+    number: int
+    period: date
+    through: int
+    made_at: datetime
+    picks: tuple[Pick, ...] = ()
+    health: tuple[SourceNote, ...] = ()
+    considered: int = 0
+    fingerprint: str = ""
+    id: int = 0
+
+
+class SubscriptionStatus(StrEnum):
+    """Where a subscription stands."""
+
+    UNCONFIRMED = "unconfirmed"
+    CONFIRMED = "confirmed"
+    PAUSED = "paused"
+    UNSUBSCRIBED = "unsubscribed"
+
+
+class Origin(StrEnum):
+    """Who made a subscription, and so who may end it silently."""
+
+    CONFIG = "config"  # a profile's `to`
+    OWNER = "owner"  # `subscribers add`
+    SELF = "self"  # double opt-in
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """An address × a profile. `cursor` is the number of the last edition it was served.
+
+    `at` and `limit` are the subscriber's own, "" and 0 where the profile's hold.
+    """
+
+    id: int
+    subscriber: int
+    address: str
+    profile: str
+    status: SubscriptionStatus
+    origin: Origin
+    cursor: int
+    cadence: str = "daily"
+    at: str = ""
+    zone: str = ""
+    limit: int = 0
+
+
+class DeliveryStatus(StrEnum):
+    """Where a delivery stands (MAIL.md, Outbox)."""
+
+    PENDING = "pending"
+    SENDING = "sending"
+    SENT = "sent"
+    RETRY = "retry"
+    FAILED = "failed"
+    UNCERTAIN = "uncertain"
+    HELD = "held"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveredPick:
+    """One line of a digest: which edition's pick of which paper, in what role."""
+
+    edition: int
+    paper: int
+    role: Role = Role.NEW
+
+
+@dataclass(frozen=True, slots=True)
+class DigestPlan:
+    """What one subscriber is owed now: the slots it serves, the picks, the editions it closes.
+
+    `slots` are (subscription id, period); `cursors` are (subscription id, edition number).
+    `overflow` is how many picks did not fit and are only counted and linked.
+    """
+
+    subscriber: int
+    address: str
+    slots: tuple[tuple[int, str], ...]
+    cursors: tuple[tuple[int, int], ...]
+    picks: tuple[DeliveredPick, ...]
+    editions: tuple[int, ...]
+    overflow: int = 0
+    skip: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What one subscriber is owed in one slot, as the store has it."""
+
+    id: int
+    subscriber: int
+    address: str
+    status: DeliveryStatus
+    due: datetime
+    message_id: str
+    picks: tuple[DeliveredPick, ...] = ()
+    editions: tuple[int, ...] = ()
+    overflow: int = 0
+    attempts: int = 0
+    next_try: datetime | None = None
+    stale_at: datetime | None = None
+    said: str = ""
+    sent_at: datetime | None = None
+    resent: bool = False
+
+
+class Phase(StrEnum):
+    """How far a transmission got; what was lost before DATA may be tried again without fear."""
+
+    CONNECT = "connect"
+    MAIL = "mail"
+    RCPT = "rcpt"
+    DATA = "data"
+    DONE = "done"
+
+
+class Verdict(StrEnum):
+    """What became of one attempt to send (MAIL.md's table)."""
+
+    SENT = "sent"
+    RETRY = "retry"
+    SLOW_DOWN = "slow-down"  # 421 at any phase
+    REFUSED_ADDRESS = "refused-address"  # a hard bounce
+    REFUSED_CONTENT = "refused-content"
+    UNCERTAIN = "uncertain"
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One attempt to send: the phase it ended in, the verdict, the SMTP code (0: none) and words."""
+
+    verdict: Verdict
+    phase: Phase
+    code: int = 0
+    said: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """A message ready to go: bytes with CRLF line ends, built once and never re-flattened."""
+
+    delivery: int
+    sender: str
+    recipient: str
+    message_id: str
+    content: bytes = field(repr=False)

@@ -1,0 +1,1 @@
+"""Artifacts: what people see, as bytes."""

@@ -1,0 +1,234 @@
+"""What the workflows ask of the world, each port as small as its users.
+
+The rooms that fill them: `store`, `fetch`, `mail`, `render`, `files`. Fakes for tests ship beside
+the real thing (`fetch.CannedFetcher`, `mail.CapturingMailer`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import ParamSpec, Protocol, TypeVar
+
+from bot.models import (
+    Attempt,
+    Delivery,
+    DeliveryStatus,
+    DigestPlan,
+    Document,
+    Edition,
+    Envelope,
+    Failure,
+    Identifier,
+    NotModified,
+    Paper,
+    Request,
+    Sighting,
+    SourceState,
+    Subscription,
+)
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Clock(Protocol):
+    """What time it is: aware, UTC."""
+
+    def __call__(self) -> datetime:
+        """Return now."""
+        ...
+
+
+class Worker(Protocol):
+    """Runs a plain function somewhere it may block, and waits for it."""
+
+    async def __call__(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Return what the function returns."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Workers:
+    """`store` is one thread, the only one that touches SQLite; `cpu` is for parsing and ranking."""
+
+    store: Worker
+    cpu: Worker
+
+
+class Fetcher(Protocol):
+    """The only way to the outside over HTTP."""
+
+    async def fetch(self, request: Request) -> Document | NotModified | Failure:
+        """Make one conditional GET; never raises for what a server or the network does."""
+        ...
+
+
+class Mailer(Protocol):
+    """The only way out for mail."""
+
+    def session(self) -> AbstractAsyncContextManager[MailSession]:
+        """Open a connection that is reused for several messages.
+
+        Raises MailError where the transport refuses before any recipient is named.
+        """
+        ...
+
+
+class MailSession(Protocol):
+    """One connection to the transport."""
+
+    async def send(self, envelope: Envelope) -> Attempt:
+        """Send the bytes as they are; never raises for what the other side says or does."""
+        ...
+
+
+class Renderer(Protocol):
+    """Turns a context into text by the template that belongs to its class."""
+
+    def __call__(self, template: str, context: object) -> str:
+        """Render. Raises TemplateError."""
+        ...
+
+
+class FileWriter(Protocol):
+    """Writes whole files, atomically."""
+
+    def __call__(self, path: Path, content: bytes) -> bool:
+        """Write if the content differs; return whether it did. Raises DiskFullError, StateError."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Absorbed:
+    """What one document changed: papers that are new, updated by it, and joined from several."""
+
+    new: int = 0
+    updated: int = 0
+    joined: int = 0
+
+
+class CollectStore(Protocol):
+    """What `collect` reads and writes."""
+
+    def source_states(self) -> Mapping[str, SourceState]:
+        """Return what is remembered of every source ever polled, by name."""
+        ...
+
+    def absorb(
+        self,
+        source: str,
+        sightings: Sequence[Sighting],
+        state: SourceState,
+        now: datetime,
+        seen_before: datetime | None = None,
+    ) -> Absorbed:
+        """Commit a document in one transaction: papers, sightings and the source's new state.
+
+        Papers dated before `seen_before` (None: no limit) are stored as seen: never candidates.
+        """
+        ...
+
+    def save_source_state(self, state: SourceState) -> None:
+        """Commit a source's state alone: nothing new, or a failure."""
+        ...
+
+
+class ComposeStore(Protocol):
+    """What `compose` reads and writes."""
+
+    def source_states(self) -> Mapping[str, SourceState]:
+        """Return what is remembered of every source, by name."""
+        ...
+
+    def last_edition(self, profile: str) -> Edition | None:
+        """Return the profile's latest edition, without its picks."""
+        ...
+
+    def newest_paper(self) -> int:
+        """Return the highest paper id, 0 where there is none."""
+        ...
+
+    def candidates(
+        self, profile: str, after: int, since: datetime | None, sources: Collection[str]
+    ) -> list[Paper]:
+        """Return papers with an id above `after`, never picked by this profile, seen by `sources`.
+
+        With `since`, only papers first seen or dated after it. What was stored as seen is left out.
+        """
+        ...
+
+    def replaced(self, profile: str, since: datetime) -> list[Paper]:
+        """Return papers this profile picked after `since` that have a newer version than then."""
+        ...
+
+    def lookup(self, identifiers: Collection[Identifier]) -> list[Paper]:
+        """Return the stored papers that have one of these identifiers."""
+        ...
+
+    def recent(self, limit: int) -> list[Paper]:
+        """Return the newest papers, for the ranker's background."""
+        ...
+
+    def save_edition(self, edition: Edition) -> Edition:
+        """Commit an edition and its picks in one transaction; return it with its id."""
+        ...
+
+
+class DeliverStore(Protocol):
+    """What `deliver` reads and writes."""
+
+    def subscriptions(self) -> list[Subscription]:
+        """Return the confirmed subscriptions of addresses that are not suppressed."""
+        ...
+
+    def served(
+        self, subscriptions: Collection[int], periods: Collection[str]
+    ) -> set[tuple[int, str]]:
+        """Return which of these (subscription, period) slots are served already."""
+        ...
+
+    def editions_after(self, profile: str, number: int) -> list[Edition]:
+        """Return the profile's editions with a greater number, oldest first, with picks."""
+        ...
+
+    def had(self, subscriber: int, papers: Collection[int]) -> set[int]:
+        """Return which of these papers this subscriber was sent before, or is about to be."""
+        ...
+
+    def open_delivery(self, plan: DigestPlan, due: datetime, stale_at: datetime) -> bool:
+        """Commit a delivery with its slots and cursors in one transaction.
+
+        Returns False, with nothing written, where one of the slots is served already.
+        """
+        ...
+
+    def claim(self, owner: str, now: datetime, lease_until: datetime, limit: int) -> list[Delivery]:
+        """Lease due deliveries: pending, due for a retry, or left by a sender that died."""
+        ...
+
+    def prepare(self, delivery: int, content: bytes) -> None:
+        """Commit the bytes with the status `sending`, before anything is said to a server."""
+        ...
+
+    def prepared(self, delivery: int) -> bytes | None:
+        """Return the bytes of a delivery that was in flight, None where there are none."""
+        ...
+
+    def record(
+        self,
+        delivery: int,
+        status: DeliveryStatus,
+        attempt: Attempt,
+        now: datetime,
+        next_try: datetime | None = None,
+    ) -> None:
+        """Commit how an attempt ended; `sent` and `failed` drop the bytes."""
+        ...
+
+    def call_off(self, delivery: int, status: DeliveryStatus, reason: str, now: datetime) -> None:
+        """End a delivery unsent; its papers go to the next digest."""
+        ...
