@@ -12,12 +12,13 @@ import os
 import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import time, timedelta
 from email.utils import parseaddr
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from pydantic import (
     AfterValidator,
@@ -33,9 +34,9 @@ from pydantic import (
 from bot.errors import ConfigError, Mistake
 
 RESERVED_NAMES = frozenset(
-    "all confirm feedback feeds health manage metrics p papers private search subscribe trending "
-    "unsubscribe".split()
-)
+    {"all", "confirm", "feedback", "feeds", "health", "manage", "metrics", "p", "papers", "private",
+     "search", "subscribe", "trending", "unsubscribe"}
+)  # fmt: skip
 LATER_KINDS = frozenset({"biorxiv", "medrxiv", "crossref", "pubmed", "openreview"})
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
@@ -44,6 +45,9 @@ _DURATION = re.compile(r"(\d{1,6})\s*(m|h|d|w|y)")
 _UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1),
           "w": timedelta(weeks=1), "y": timedelta(days=365)}  # fmt: skip
 
+# No date that we reckon with leaves the calendar (its first year is 1).
+_LONGEST = timedelta(days=36_500)
+
 
 def _duration(value: object) -> object:
     if not isinstance(value, str):
@@ -51,7 +55,10 @@ def _duration(value: object) -> object:
     match = _DURATION.fullmatch(value.strip())
     if match is None:
         raise ValueError('expected a number and a unit, e.g. "1h", "7d" or "2y"')
-    return int(match.group(1)) * _UNITS[match.group(2)]
+    duration = int(match.group(1)) * _UNITS[match.group(2)]
+    if duration > _LONGEST:
+        raise ValueError('expected a duration of at most "100y"')
+    return duration
 
 
 def _hour(value: str) -> str:
@@ -90,8 +97,18 @@ def _zone(value: str) -> str:
     try:
         ZoneInfo(value)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise ValueError('expected a time zone such as "Europe/Berlin" or "UTC"') from error
+        raise ValueError(f'there is no time zone "{value}" ({_zone_meant(value)})') from error
     return value
+
+
+def _zone_meant(value: str) -> str:
+    """Return `perhaps "Europe/Berlin"` for `Berlin`, else what names look like."""
+    wanted = value.strip().lower().replace(" ", "_")
+    cities = {zone.rpartition("/")[2].lower(): zone for zone in sorted(available_timezones())}
+    zones = {zone.lower(): zone for zone in cities.values()}
+    names = cities | zones
+    close = difflib.get_close_matches(wanted, names, n=1, cutoff=0.75)
+    return f'perhaps "{names[close[0]]}"' if close else 'names are like "Europe/Berlin" or "UTC"'
 
 
 def _http_address(value: str) -> str:
@@ -115,14 +132,21 @@ def normal_address(value: str) -> str:
     """
     from email_validator import EmailNotValidError, validate_email
 
+    local, _, domain = value.strip().rpartition("@")
+    # The library knows no mail on localhost; a machine's own mail server does.
+    here = domain.lower() == "localhost"
     try:
         checked = validate_email(
-            value.strip(), check_deliverability=False, allow_smtputf8=False, test_environment=True,
+            f"{local}@example.org" if here else value.strip(),
+            check_deliverability=False,
+            allow_smtputf8=False,
+            test_environment=True,
             globally_deliverable=False,
-        )  # fmt: skip
+        )
     except EmailNotValidError as error:
-        raise ValueError(f"{value!r} is no mail address ({str(error).rstrip('.')})") from error
-    return checked.ascii_email or checked.normalized
+        raise ValueError(f'"{value}" is no mail address ({str(error).rstrip(".")})') from error
+    address = checked.ascii_email or checked.normalized
+    return f"{address.rpartition('@')[0]}@localhost" if here else address
 
 
 def _address(value: str) -> str:
@@ -130,10 +154,12 @@ def _address(value: str) -> str:
 
 
 def _mailbox(value: str) -> str:
-    """Check `Name <address>`, and keep it as written."""
+    """Check `Name <address>`; the name is quoted where it must be (RFC 5322, section 3.2.3)."""
     name, address = parseaddr(value)
     if not address or any(char in value for char in "\r\n"):
         raise ValueError('expected an address such as "Morning papers <papers@example.org>"')
+    if re.search(r'[()<>@,;:\\".\[\]]', name):
+        name = '"' + re.sub(r'([\\"])', r"\\\1", name) + '"'
     return f"{name} <{normal_address(address)}>" if name else normal_address(address)
 
 
@@ -360,8 +386,8 @@ class Config(_Table):
             problem = f"the environment variable {where} is not set"
         elif kind == "file":
             try:
-                value = self.resolve(where).read_text().strip()
-            except OSError:
+                value = self.resolve(where).read_text(encoding="utf-8").strip()
+            except (OSError, UnicodeDecodeError):
                 value = None
             problem = f"the file {self.resolve(where)} cannot be read"
         else:
@@ -380,71 +406,173 @@ def load_config(path: str | Path) -> Config:
     raw, mistakes = _read(path)
     if raw is None:
         raise ConfigError(mistakes)
-    for extra in _included(path, raw):
+    origins = _Origins(path.name)
+    if isinstance(raw.get("sources"), list):
+        origins.add_sources(path.name, raw["sources"])
+    for extra in _included(path, raw, mistakes):
         more, wrong = _read(extra)
         mistakes += wrong
-        mistakes += _graft(raw, more or {}, extra.name)
-    config, wrong = _validate(raw, path)
+        mistakes += _graft(raw, more or {}, extra.name, origins)
+    config, wrong = _validate(raw, path, origins)
     mistakes += wrong
     if config is not None:
-        mistakes += _consistency(config, path.name)
+        told = {(mistake.table, mistake.key.partition(" ")[0]) for mistake in mistakes}
+        mistakes += [
+            mistake
+            for mistake in _consistency(config, _names_of_sources(raw), origins)
+            # A key that was wrong has been taken out: that it is missing now is our own doing.
+            if (mistake.table, mistake.key) not in told
+        ]
     if mistakes or config is None:
         raise ConfigError(mistakes)
     return config
 
 
+@dataclass(slots=True)
+class _Origins:
+    """Which file a table was written in; of the sources also which one in that file, from 1."""
+
+    main: str
+    profiles: dict[str, str] = field(default_factory=dict)
+    sources: list[tuple[str, int]] = field(default_factory=list)
+    names: dict[str, str] = field(default_factory=dict)
+
+    def add_sources(self, file: str, sources: Sequence[Any]) -> None:
+        """Note that a file's sources come next."""
+        for number, source in enumerate(sources, start=1):
+            self.sources.append((file, number))
+            self.names[_source_table(source, number)] = file
+
+    def of(self, table: str) -> str:
+        """Return the file of `profiles.NAME` or `sources "NAME"`; the main one for all others."""
+        profile = table.removeprefix("profiles.")
+        return self.names.get(table) or self.profiles.get(profile, self.main)
+
+
+def _source_table(source: object, number: int) -> str:
+    """Return how a person finds a source: by its name, or by its number where it has none."""
+    name = source.get("name") if isinstance(source, Mapping) else None
+    return f'sources "{name}"' if isinstance(name, str) else f"sources number {number}"
+
+
 def _read(path: Path) -> tuple[dict[str, Any] | None, list[Mistake]]:
     name = path.name
     try:
-        return tomllib.loads(path.read_bytes().decode("utf-8-sig")), []
+        content = path.read_bytes()
     except FileNotFoundError:
         hint = f"`paperround init {path}` writes one that works." if path.suffix == ".toml" else ""
         return None, [Mistake(str(path), "", "", "there is no such file.", hint)]
-    except UnicodeDecodeError as error:
-        problem = f"is not UTF-8 (byte {error.start}); save it as UTF-8."
-        return None, [Mistake(name, "", "", problem)]
     except OSError as error:
         return None, [Mistake(str(path), "", "", f"cannot be read ({error.strerror}).")]
+    try:
+        text = content.decode("utf-8-sig")
+        return tomllib.loads(text), []
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        problem = f"line {line} is not UTF-8."
+        return None, [Mistake(name, "", "", problem, "Save the file with the encoding UTF-8.")]
     except tomllib.TOMLDecodeError as error:
-        return None, [Mistake(name, "", "", f"is not TOML: {error}.", _toml_hint(str(error), path))]
+        return None, [Mistake(name, "", "", *_not_toml(str(error), text))]
 
 
-def _toml_hint(error: str, path: Path) -> str:
-    """Guess what a person meant at the line that TOML's parser stopped at."""
-    if match := re.search(r"line (\d+)", error):
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-        line = lines[int(match.group(1)) - 1].strip() if int(match.group(1)) <= len(lines) else ""
-        if re.match(r"\w+\s*=\s*\d+:\d+", line) or re.match(r"\w+\s*=\s*[A-Za-z]", line):
-            return f'Texts need quotes: {line.split("=")[0].strip()} = "…".'
-        if "twice" in error or "already" in error.lower() or "overwrite" in error.lower():
-            return f"Two tables or keys have the same name: {line}"
-        if line:
-            return f"The line is: {line}"
-    return ""
+def _not_toml(error: str, text: str) -> tuple[str, str]:
+    """Say where TOML's parser stopped, and guess what the person meant there."""
+    lines = text.splitlines()
+    found = re.search(r"line (\d+)", error)
+    number = min(int(found.group(1)), len(lines)) if found else len(lines)
+    line = lines[number - 1].strip() if lines else ""
+    key = line.partition("=")[0].strip()
+    if key in _SECRETS:
+        hint = f'Write {key} = "env:NAME" or {key} = "file:PATH", quotation marks included.'
+        return f"line {number} is not TOML: `{key} = …`.", hint
+    hint = _toml_hint(error, line) or f"TOML's reader says: {error}."
+    return f"line {number} is not TOML: `{_shown_line(line)}`.", hint
 
 
-def _included(path: Path, raw: Mapping[str, Any]) -> Iterator[Path]:
+def _shown_line(line: str) -> str:
+    """Return a line of somebody's file for a message: short, printable."""
+    return "".join(char if char.isprintable() else " " for char in line[:100])
+
+
+def _toml_hint(error: str, line: str) -> str:
+    """Return what to do about the first of the usual slips that the line shows, or ""."""
+    key, _, value = (part.strip() for part in line.partition("="))
+    truth = _TRUTHS.get(value.rstrip(",").lower())
+    slips = {
+        "The same name stands above already: put the two together, or rename one.": re.search(
+            "twice|overwrite|mutate", error
+        ),
+        'Use straight quotes ("), not curly ones.': re.search("[“”„‟‘’«»]", line),
+        "Between a key and its value stands =, not a colon.": re.match(r"\w+\s*:", line),
+        "Between the texts of a list stands a comma.": re.search(r"""["']\s+["']""", value),
+        f"Write {key} = {truth}.": truth,
+        f"In double quotes a backslash is special: write {key} = '…' in single quotes.": (
+            "\\" in value
+        ),
+        f'Texts need quotes: {key} = "{value}".': re.fullmatch(r"[\w.@:+/ -]+", value),
+        "A quotation mark is missing.": value.count('"') % 2 or value.count("'") % 2,
+    }
+    return next((hint for hint, slipped in slips.items() if slipped), "")
+
+
+_TRUTHS = {"true": "true", "yes": "true", "on": "true", "false": "false", "no": "false",
+           "off": "false"}  # fmt: skip
+
+
+def _included(path: Path, raw: Mapping[str, Any], mistakes: list[Mistake]) -> list[Path]:
+    """Return the included files, each once and never the main one; a missing one is a mistake."""
     patterns = raw.get("include", [])
+    found: dict[Path, None] = {}
     for pattern in patterns if isinstance(patterns, list) else []:
-        if isinstance(pattern, str):
-            yield from sorted(path.parent.glob(pattern))
+        if not isinstance(pattern, str):
+            continue  # the model says what is wrong with it
+        folder, rest = path.parent, Path(pattern).expanduser()
+        if rest.is_absolute():
+            folder, rest = Path(rest.anchor), rest.relative_to(rest.anchor)
+        files = sorted(folder.glob(str(rest))) if rest.parts else []
+        found.update(dict.fromkeys(file.resolve() for file in files))
+        if not files and not any(mark in pattern for mark in "*?["):
+            mistakes.append(Mistake(path.name, "", "include", f'there is no file "{pattern}".'))
+    found.pop(path, None)
+    return list(found)
 
 
-def _graft(raw: dict[str, Any], more: Mapping[str, Any], name: str) -> list[Mistake]:
+def _graft(
+    raw: dict[str, Any], more: Mapping[str, Any], name: str, origins: _Origins
+) -> list[Mistake]:
     """Add an included file's profiles and sources to the main tables."""
     mistakes = [
         Mistake(name, str(table), "", "an included file holds profiles and sources only.")
         for table in more
         if table not in ("profiles", "sources")
     ]
+    added = more.get("profiles", {})
     profiles = raw.setdefault("profiles", {})
-    for profile, table in dict(more.get("profiles", {})).items():
-        if profile in profiles:
-            mistakes.append(Mistake(name, f"profiles.{profile}", "", "this name is taken already."))
-        else:
-            profiles[profile] = table
-    raw["sources"] = [*raw.get("sources", []), *more.get("sources", [])]
+    if not isinstance(added, dict):
+        mistakes.append(Mistake(name, "", "profiles", *_wrong_brackets("profiles")))
+    elif isinstance(profiles, dict):
+        for profile, table in added.items():
+            if profile in profiles:
+                problem = f"{origins.of(f'profiles.{profile}')} has a profile of this name already."
+                mistakes.append(Mistake(name, f"profiles.{profile}", "", problem))
+            else:
+                profiles[profile] = table
+                origins.profiles[profile] = name
+    sources = more.get("sources", [])
+    if not isinstance(sources, list):
+        mistakes.append(Mistake(name, "", "sources", *_wrong_brackets("sources")))
+    elif isinstance(raw.setdefault("sources", []), list):
+        raw["sources"] = [*raw["sources"], *sources]
+        origins.add_sources(name, sources)
     return mistakes
+
+
+def _names_of_sources(raw: Mapping[str, Any]) -> set[str]:
+    """Return the names of all sources as written, also of those that are wrong elsewhere."""
+    sources = raw.get("sources") or raw.get("source") or []
+    listed = sources if isinstance(sources, list) else [sources]
+    found = (source.get("name") for source in listed if isinstance(source, dict))
+    return {name for name in found if isinstance(name, str)}
 
 
 def _tuples(value: Any) -> Any:  # noqa: ANN401 - whatever TOML holds
@@ -456,7 +584,9 @@ def _tuples(value: Any) -> Any:  # noqa: ANN401 - whatever TOML holds
     return value
 
 
-def _validate(raw: dict[str, Any], path: Path) -> tuple[Config | None, list[Mistake]]:
+def _validate(
+    raw: dict[str, Any], path: Path, origins: _Origins
+) -> tuple[Config | None, list[Mistake]]:
     """Return the configuration without the keys that are wrong, and those keys' mistakes.
 
     The rest is still worth a look: a person should hear of every mistake in one go.
@@ -466,8 +596,9 @@ def _validate(raw: dict[str, Any], path: Path) -> tuple[Config | None, list[Mist
         try:
             config = Config.model_validate(_tuples(raw))
         except ValidationError as error:
-            found = [dict(each) for each in error.errors()]
-            mistakes += [_mistake(each, raw, path.name) for each in found]
+            found: list[dict[str, Any]] = [dict(each) for each in error.errors()]
+            told = [_mistake(each, raw, origins) for each in found]
+            mistakes += [mistake for mistake in told if mistake not in mistakes]
             raw = _without([each["loc"] for each in found], raw)
             continue
         named = {name: profile.named(name) for name, profile in config.profiles.items()}
@@ -477,23 +608,26 @@ def _validate(raw: dict[str, Any], path: Path) -> tuple[Config | None, list[Mist
     return None, mistakes
 
 
+def _holds_tables(value: object) -> bool:
+    return isinstance(value, dict) or (
+        isinstance(value, list) and any(isinstance(inner, dict) for inner in value)
+    )
+
+
 def _without(places: list[tuple[Any, ...]], raw: dict[str, Any]) -> dict[str, Any]:
-    """Return a copy less the named keys; of a source, the whole entry where its name is wrong."""
+    """Return a copy less the named keys; of a source, all of it where name or kind is wrong."""
     copy: dict[str, Any] = _copied(raw)
     for place in places:
         table: Any = copy
+        last = place[-1]
         for part in place[:-1]:
-            if isinstance(table, dict) and isinstance(table.get(part), dict | list):
-                table = table[part]
-            elif (
-                isinstance(table, list) and isinstance(part, int) and isinstance(table[part], dict)
-            ):
-                table = table[part]
-            else:
+            inner = table.get(part) if isinstance(table, dict) else table[part]
+            if not _holds_tables(inner):
+                last = part  # a list of texts goes as a whole: its key is what a person knows
                 break
-        key = next((part for part in place if isinstance(table, dict) and part in table), None)
-        if key is not None:
-            del table[key]
+            table = inner
+        if isinstance(table, dict):
+            table.pop(last, None)
     sources = copy.get("sources")
     if isinstance(sources, list):
         copy["sources"] = [s for s in sources if isinstance(s, dict) and {"name", "kind"} <= set(s)]
@@ -518,7 +652,9 @@ _EXPECTED = {
     "int_type": "expected a whole number", "float_type": "expected a number",
     "tuple_type": "expected a list", "dict_type": "expected a table",
     "model_type": "expected a table", "model_attributes_type": "expected a table",
-    "time_delta_type": 'expected a duration such as "1h" or "7d"', "missing": "is missing",
+    "time_delta_type": 'expected a duration such as "1h" or "7d"',
+    "string_pattern_mismatch": 'expected a category such as "cs.LG" or "hep-ex"',
+    "string_too_short": "expected a text that is not empty",
 }  # fmt: skip
 
 
@@ -533,66 +669,115 @@ def tables() -> tuple[str, ...]:
     return tuple(_TABLES)
 
 
-def _mistake(found: Mapping[str, Any], raw: Mapping[str, Any], file: str) -> Mistake:
-    loc: list[Any] = [part for part in found["loc"] if part != "from" or found["loc"][0] == "mail"]
-    table, shown, key = _place(loc, raw)
-    kind, given = found["type"], found.get("input")
-    if kind == "extra_forbidden":
-        return Mistake(file, shown, key, "is no key of this table.", _suggest(key, table))
-    if kind == "value_error":
-        return Mistake(file, shown, key, str(found["ctx"]["error"]) + ".")
+_LIMITS = {
+    "greater_than_equal": ("ge", "should be {:g} or more"),
+    "greater_than": ("gt", "should be above {:g}"),
+    "less_than_equal": ("le", "should be {:g} or less"),
+    "less_than": ("lt", "should be below {:g}"),
+    "string_too_long": ("max_length", "should have at most {} characters"),
+}  # fmt: skip
+_KIND_MEANT = {
+    "rss": "feed", "atom": "feed", "rdf": "feed", "xml": "feed", "journal": "feed",
+    "hf": "huggingface", "hugging-face": "huggingface",
+}  # fmt: skip
+_SECRETS = frozenset({"password", "token", "key"})
+
+
+def _mistake(found: Mapping[str, Any], raw: Mapping[str, Any], origins: _Origins) -> Mistake:
+    file, table, shown, key = _place(found["loc"], raw, origins)
+    if found["type"] == "extra_forbidden":
+        return Mistake(file, shown, *_unknown_key(key, table, found["input"]))
+    return Mistake(file, shown, key, *_said(found, shown, key))
+
+
+def _said(found: Mapping[str, Any], table: str, key: str) -> tuple[str, str]:
+    """Return what is wrong with a known key, and a hint or ""."""
+    kind, given = found["type"], found["input"]
+    if kind == "missing":
+        return "is missing.", _EXAMPLE
     if kind == "literal_error":
-        return Mistake(file, shown, key, *_not_among(key, given, str(found["ctx"]["expected"])))
+        return _not_among(key, given, str(found["ctx"]["expected"]))
+    if not table and key in _TABLES:
+        return _wrong_brackets(key)
     if kind == "tuple_type" and isinstance(given, str):
-        return Mistake(file, shown, key, "expected a list.", f'Write {key} = ["{given}"].')
-    problem = _EXPECTED.get(kind)
-    if problem is None:
-        problem = found["msg"].replace("Input should be", "should be").replace("String", "the text")
-    got = "" if kind == "missing" else f", got {_shown(given)}"
-    return Mistake(file, shown, key, f"{problem}{got}.")
+        return "expected a list.", f'Write {key} = ["{given}"].'
+    problem = _problem(kind, found)
+    # A secret in the wrong place must not reach a terminal or a log as well.
+    told = key in _SECRETS or (isinstance(given, str) and given != "" and given in problem)
+    return f"{problem}." if told else f"{problem}; got {_shown(given)}.", ""
 
 
-def _place(loc: Sequence[Any], raw: Mapping[str, Any]) -> tuple[str, str, str]:
-    """Return the table's kind, its name for people, and the key (with an index, from 1)."""
+def _problem(kind: str, found: Mapping[str, Any]) -> str:
+    if kind == "value_error":
+        return str(found["ctx"]["error"])
+    if kind in _LIMITS:
+        bound, sentence = _LIMITS[kind]
+        return sentence.format(found["ctx"][bound])
+    return _EXPECTED.get(kind) or found["msg"].replace("Input should be", "should be")
+
+
+def _place(
+    loc: Sequence[Any], raw: Mapping[str, Any], origins: _Origins
+) -> tuple[str, str, str, str]:
+    """Return the file, the table's kind, its name for people, and the key (its index from 1)."""
     names = [str(part) for part in loc]
+    file, kind, shown, rest = origins.main, "", "", loc
     if names[0] == "profiles" and len(loc) > 1:
         kind, shown, rest = "profiles", f"profiles.{names[1]}", loc[2:]
+        file = origins.of(shown)
     elif names[0] == "sources" and len(loc) > 1 and isinstance(loc[1], int):
-        kind, rest = "sources", loc[2:]
-        given = raw["sources"][loc[1]]
-        name = given.get("name", "") if isinstance(given, dict) else ""
-        shown = f"sources, number {loc[1] + 1}" + (f", {name!r}" if name else "")
+        file, number = origins.sources[loc[1]]
+        kind, shown, rest = "sources", _source_table(raw["sources"][loc[1]], number), loc[2:]
     elif names[:2] == ["mail", "dkim"] and len(loc) > 2:  # noqa: PLR2004 - table, table, key
         kind, shown, rest = "mail.dkim", "mail.dkim", loc[2:]
     elif names[0] in _TABLES and len(loc) > 1:
         kind, shown, rest = names[0], names[0], loc[1:]
-    else:
-        kind, shown, rest = "", "", loc
     key = " ".join(f"item {part + 1}" if isinstance(part, int) else str(part) for part in rest)
-    return kind, shown, key
+    return file, kind, shown, key
 
 
-def _suggest(key: str, table: str) -> str:
+def _wrong_brackets(table: str) -> tuple[str, str]:
+    if table == "sources":
+        return "every source is a table of its own.", "Write [[sources]], with two brackets."
+    return "expected a table.", f"Write {_header(table)}."
+
+
+def _header(table: str) -> str:
+    """Return how a table's first line is written."""
+    return {"sources": "[[sources]]", "profiles": "[profiles.NAME]"}.get(table, f"[{table}]")
+
+
+def _unknown_key(key: str, table: str, given: object) -> tuple[str, str, str]:
+    """Return the key, what is wrong with it, and where it may belong."""
     keys = keys_of(table)
-    if close := difflib.get_close_matches(key.lower(), keys, n=1, cutoff=0.6):
-        return f"Did you mean `{close[0]}`?"
-    if table == "" and (close := difflib.get_close_matches(key.lower(), _TABLES, n=1)):
-        return f"Did you mean `[{close[0]}]`?"
+    close = difflib.get_close_matches(key.lower(), keys, n=1, cutoff=0.6)
+    if table == "" and _holds_tables(_listed(given)):
+        problem = "there is no table of this name."
+        return key, problem, f"Did you mean {_header(close[0])}?" if close else _EXAMPLE
+    problem = "is no key of this table." if table else "stands above any table."
+    if close:
+        return key, problem, f"Did you mean `{close[0]}`?"
     for other in _TABLES:
         if other and key in keys_of(other):
-            place = {"sources": "[[sources]]", "profiles": "[profiles.NAME]"}.get(
-                other, f"[{other}]"
-            )
-            return f"`{key}` belongs in {place}."
-    return "config.example.toml shows every key."
+            return key, problem, f"`{key}` belongs in {_header(other)}."
+    return key, problem, _EXAMPLE
+
+
+_EXAMPLE = "config.example.toml shows every key."
+
+
+def _listed(value: object) -> object:
+    """Undo `_tuples` on the outside: TOML's lists of tables arrive as tuples."""
+    return list(value) if isinstance(value, tuple) else value
 
 
 def _not_among(key: str, given: object, expected: str) -> tuple[str, str]:
     allowed = re.findall(r"'([^']*)'", expected)
     if key == "kind" and given in LATER_KINDS:
-        return f"{given!r} is not read by this version yet.", f"It reads {', '.join(allowed)}."
-    close = difflib.get_close_matches(str(given), allowed, n=1)
-    hint = f'Did you mean "{close[0]}"?' if close else ""
+        return f'"{given}" is not read by this version yet.', f"It reads {', '.join(allowed)}."
+    close = difflib.get_close_matches(str(given).lower(), allowed, n=1)
+    meant = close[0] if close else _KIND_MEANT.get(str(given).lower(), "")
+    hint = f'Did you mean "{meant}"?' if meant in allowed else ""
     return f"expected one of {', '.join(allowed)}; got {_shown(given)}.", hint
 
 
@@ -609,66 +794,57 @@ def _shown(value: object) -> str:
 # ── What only the whole can show ──────────────────────────────────────────────────────────────────
 
 
-def _consistency(config: Config, file: str) -> list[Mistake]:
-    return [
-        Mistake(file, *found)
-        for check in (_check_sources, _check_profiles, _check_mail)
-        for found in check(config)
+def _consistency(config: Config, sources: set[str], origins: _Origins) -> list[Mistake]:
+    found = [
+        *_check_sources(config),
+        *_check_profiles(config, sources),
+        *_check_mail(config),
     ]
+    return [Mistake(origins.of(each[0]), *each) for each in found]
 
 
 def _check_sources(config: Config) -> Iterator[tuple[str, ...]]:
     seen: set[str] = set()
     for source in config.sources:
-        table = f"sources, {source.name!r}"
+        table = f'sources "{source.name}"'
         if not _NAME.fullmatch(source.name):
             yield table, "name", "use lower-case letters, digits and hyphens."
         if source.name in seen:
-            yield (
-                table,
-                "name",
-                "two sources have this name.",
-                "Names tell sources apart; change one.",
-            )
+            yield table, "name", "two sources have this name.", "Choose another for one of them."
         seen.add(source.name)
         if source.kind == "arxiv" and not source.categories and not source.url:
             yield table, "categories", "is missing.", 'E.g. categories = ["cs.CL", "cs.LG"].'
         if source.kind == "feed" and not source.url:
-            yield table, "url", "is missing: a feed needs its address."
+            yield table, "url", "is missing.", 'A feed needs its address: url = "https://…".'
         if source.categories and source.kind != "arxiv":
             yield table, "categories", f"a source of kind {source.kind} has no categories."
 
 
-def _check_profiles(config: Config) -> Iterator[tuple[str, ...]]:
-    names = {source.name for source in config.sources}
+def _check_profiles(config: Config, sources: set[str]) -> Iterator[tuple[str, ...]]:
     owners: dict[str, str] = {}
     for name, profile in config.profiles.items():
         table = f"profiles.{name}"
         if name in RESERVED_NAMES:
-            yield table, "", f"the name {name!r} is a word of our own addresses.", "Choose another."
+            problem = f'"{name}" is a word of our own addresses.'
+            yield table, "", problem, "Choose another name for the profile."
         elif not _NAME.fullmatch(name):
             yield table, "", "use lower-case letters, digits and hyphens in a profile's name."
         for source in profile.sources:
-            if source not in names:
-                close = difflib.get_close_matches(source, names, n=1)
-                hint = (
-                    f"Did you mean {close[0]!r}?"
-                    if close
-                    else f"There are: {', '.join(sorted(names)) or 'none'}."
-                )
-                yield table, "sources", f"there is no source {source!r}.", hint
+            if source not in sources:
+                yield table, "sources", f'there is no source "{source}".', _near(source, sources)
         for former in profile.was:
             if former in config.profiles:
-                yield (
-                    table,
-                    "was",
-                    f"{former!r} is a profile of its own.",
-                    "A former name must be free.",
-                )
+                problem = f'"{former}" is a profile of its own.'
+                yield table, "was", problem, "A former name must be free."
             if former in owners:
-                yield table, "was", f"{former!r} is claimed by {owners[former]!r} too."
+                yield table, "was", f'"{former}" is a former name of "{owners[former]}" too.'
             owners[former] = name
         yield from _check_weights(table, profile)
+
+
+def _near(name: str, names: set[str]) -> str:
+    close = difflib.get_close_matches(name, sorted(names), n=1)
+    return f'Did you mean "{close[0]}"?' if close else f"There are: {', '.join(sorted(names))}."
 
 
 def _check_weights(table: str, profile: Profile) -> Iterator[tuple[str, ...]]:
@@ -676,18 +852,15 @@ def _check_weights(table: str, profile: Profile) -> Iterator[tuple[str, ...]]:
         for clause in getattr(profile, key):
             _, caret, weight = clause.rpartition("^")
             if caret and not re.fullmatch(r"\d+(\.\d+)?", weight.strip()):
-                yield (
-                    table,
-                    key,
-                    f"{clause!r}: after ^ comes a number, e.g. {clause.split('^')[0]}^2.",
-                )
+                example = f"{clause.split('^')[0]}^2"
+                yield table, key, f'"{clause}": after ^ comes a number, as in "{example}".'
 
 
 def not_yet(config: Config) -> list[str]:
     """Return a sentence for each key that is set and that this version does not act on yet."""
     name = config.path.name
     found = [
-        f"{name}: [profiles.{profile.name}] library: this version does not read libraries yet; use `like`."
+        f"{name}: [profiles.{profile.name}] library: this version reads none yet; use `like`."
         for profile in config.profiles.values()
         if profile.library
     ]
@@ -695,6 +868,15 @@ def not_yet(config: Config) -> list[str]:
         f"{name}: [profiles.{profile.name}] learn: this version does not learn from feedback yet."
         for profile in config.profiles.values()
         if profile.learn != "none"
+    ]
+    found += [
+        f"{name}: [{table}] this version does not act on this table yet."
+        for table, settings, default in (
+            ("web", config.web, WebSettings()),
+            ("subscribe", config.subscribe, SubscribeSettings()),
+            ("inbound", config.inbound, InboundSettings()),
+        )
+        if settings != default
     ]
     if config.bot.enrich:
         found.append(f"{name}: [bot] enrich: this version does not enrich papers yet.")

@@ -301,6 +301,7 @@ class Edition:
     health: tuple[SourceNote, ...] = ()
     considered: int = 0
     fingerprint: str = ""
+    forced: bool = False
     id: int = 0
 
 

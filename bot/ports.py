@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import ParamSpec, Protocol, TypeVar
 
@@ -21,6 +21,7 @@ from bot.models import (
     Document,
     Edition,
     Envelope,
+    Event,
     Failure,
     Identifier,
     NotModified,
@@ -124,11 +125,14 @@ class CollectStore(Protocol):
         sightings: Sequence[Sighting],
         state: SourceState,
         now: datetime,
+        *,
+        introduces: Collection[Event],
         seen_before: datetime | None = None,
     ) -> Absorbed:
         """Commit a document in one transaction: papers, sightings and the source's new state.
 
-        Papers dated before `seen_before` (None: no limit) are stored as seen: never candidates.
+        A paper we don't have is taken only where its event is in `introduces`. Papers dated before
+        `seen_before` (None: no limit), or undated then, are stored as seen: never candidates.
         """
         ...
 
@@ -148,16 +152,25 @@ class ComposeStore(Protocol):
         """Return the profile's latest edition, without its picks."""
         ...
 
+    def last_period(self, profile: str) -> date | None:
+        """Return the date of the profile's latest edition that was made by its hour, not by hand."""
+        ...
+
     def newest_paper(self) -> int:
         """Return the highest paper id, 0 where there is none."""
         ...
 
     def candidates(
-        self, profile: str, after: int, since: datetime | None, sources: Collection[str]
+        self,
+        profile: str,
+        last: Edition | None,
+        since: datetime | None,
+        sources: Collection[str],
     ) -> list[Paper]:
-        """Return papers with an id above `after`, never picked by this profile, seen by `sources`.
+        """Return papers that came after `last`, never picked by this profile.
 
-        With `since`, only papers first seen or dated after it. What was stored as seen is left out.
+        With `sources`, only what these showed; with `since`, only what was first seen or dated
+        after it. What was stored as seen is left out.
         """
         ...
 
@@ -178,11 +191,35 @@ class ComposeStore(Protocol):
         ...
 
 
+class PublishStore(Protocol):
+    """What `publish` reads."""
+
+    def editions(self, profile: str, limit: int = -1) -> list[Edition]:
+        """Return a profile's editions with picks, newest first."""
+        ...
+
+    def papers(self, ids: Collection[int]) -> dict[int, Paper]:
+        """Return papers by id, aliases followed."""
+        ...
+
+    def voted(self, since: date, until: date) -> list[Paper]:
+        """Return the papers that a source showed with votes between two dates, both included."""
+        ...
+
+    def votes_counted_at(self) -> datetime | None:
+        """Return when a source last told votes, None where none ever did."""
+        ...
+
+
 class DeliverStore(Protocol):
     """What `deliver` reads and writes."""
 
     def subscriptions(self) -> list[Subscription]:
-        """Return the confirmed subscriptions of addresses that are not suppressed."""
+        """Return the confirmed subscriptions to active profiles."""
+        ...
+
+    def last_period(self, profile: str) -> date | None:
+        """Return the date of the profile's latest edition that was made by its hour."""
         ...
 
     def served(
@@ -195,11 +232,21 @@ class DeliverStore(Protocol):
         """Return the profile's editions with a greater number, oldest first, with picks."""
         ...
 
-    def had(self, subscriber: int, papers: Collection[int]) -> set[int]:
-        """Return which of these papers this subscriber was sent before, or is about to be."""
+    def editions_by_id(self, ids: Collection[int]) -> dict[int, Edition]:
+        """Return editions with picks, by id."""
         ...
 
-    def open_delivery(self, plan: DigestPlan, due: datetime, stale_at: datetime) -> bool:
+    def papers(self, ids: Collection[int]) -> dict[int, Paper]:
+        """Return papers by id, aliases followed."""
+        ...
+
+    def had(self, subscriber: int, papers: Collection[int], since: datetime) -> set[int]:
+        """Return which of these papers this subscriber was sent, or is about to be, after `since`."""
+        ...
+
+    def open_delivery(
+        self, plan: DigestPlan, message_id: str, due: datetime, stale_at: datetime, now: datetime
+    ) -> bool:
         """Commit a delivery with its slots and cursors in one transaction.
 
         Returns False, with nothing written, where one of the slots is served already.
@@ -210,7 +257,7 @@ class DeliverStore(Protocol):
         """Lease due deliveries: pending, due for a retry, or left by a sender that died."""
         ...
 
-    def prepare(self, delivery: int, content: bytes) -> None:
+    def prepare(self, delivery: int, content: bytes, lease_until: datetime) -> None:
         """Commit the bytes with the status `sending`, before anything is said to a server."""
         ...
 
@@ -226,9 +273,13 @@ class DeliverStore(Protocol):
         now: datetime,
         next_try: datetime | None = None,
     ) -> None:
-        """Commit how an attempt ended; `sent` and `failed` drop the bytes."""
+        """Commit how an attempt ended; an end for good drops the bytes."""
         ...
 
-    def call_off(self, delivery: int, status: DeliveryStatus, reason: str, now: datetime) -> None:
+    def call_off(self, delivery: int, status: DeliveryStatus, reason: str) -> None:
         """End a delivery unsent; its papers go to the next digest."""
+        ...
+
+    def release(self, owner: str) -> None:
+        """Give up the leases on deliveries of which nothing was said to a server yet."""
         ...

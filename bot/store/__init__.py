@@ -1,1 +1,67 @@
-"""The only SQL."""
+"""The only SQL. `Store` is one SQLite file behind plain functions, each one transaction.
+
+It is synchronous: whoever lives on an event loop calls it through a worker of one thread
+(`ports.Workers.store`), which is also what keeps its one connection to one thread at a time.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from bot.store.connection import Connection
+from bot.store.mailing import MailLedger
+
+
+@dataclass(frozen=True, slots=True)
+class Founding:
+    """What is fixed at the first run and kept in every backup (DESIGN.md, Feeds, Tokens).
+
+    `secret` signs tokens, `authority` is the `tag:` URIs' (`example.org,2026`), so that a new
+    address changes no guid.
+    """
+
+    secret: bytes
+    authority: str
+
+
+class Store(MailLedger):
+    """The database of one state folder."""
+
+    def __init__(self, path: Path) -> None:
+        """Open or create `path`. Raises StateError (locked, unwritable, damaged, too new)."""
+        self.db = Connection(path)
+
+    def close(self) -> None:
+        """Close the database."""
+        self.db.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def found(self, authority: str, secret: bytes | None = None) -> Founding:
+        """Return what the first run fixed; at the first run, fix it. `secret` None draws one."""
+        rows = {row["key"]: row["value"] for row in self.db.rows("SELECT key, value FROM meta")}
+        if "secret" not in rows:
+            with self.db.transaction():
+                # INSERT OR IGNORE: of two first starters at once, one founds and both agree.
+                self.db.write_many(
+                    "INSERT OR IGNORE INTO meta (key, value) VALUES (:key, :value)",
+                    [
+                        {"key": "secret", "value": (secret or secrets.token_bytes(32)).hex()},
+                        {"key": "authority", "value": authority},
+                    ],
+                )
+            rows = {row["key"]: row["value"] for row in self.db.rows("SELECT key, value FROM meta")}
+        return Founding(secret=bytes.fromhex(rows["secret"]), authority=rows["authority"])

@@ -1,0 +1,177 @@
+"""Wiring: a configuration becomes an App, the rooms it names connected to one another."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Collection, Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from email.utils import parseaddr
+from functools import partial
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from urllib.parse import urlsplit
+
+from bot.config import Config
+from bot.files import deliver_to_maildir, private_folder, workflow_lock, write_file
+from bot.ports import Clock, Fetcher, Mailer, Renderer, Worker, Workers
+from bot.store import Founding, Store
+
+if TYPE_CHECKING:  # the workflows load when they run: `once` with nothing due stays quick
+    from bot.workflows.collect import Collected
+    from bot.workflows.compose import Composed
+    from bot.workflows.outbox import DeliverReport
+    from bot.workflows.publish import Published
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+log = logging.getLogger("paperround")
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """What the doors hand to the workflows."""
+
+    config: Config
+    clock: Clock
+    store: Store
+    workers: Workers
+    founding: Founding
+    warnings: list[str]
+
+    @asynccontextmanager
+    async def fetcher(self) -> AsyncIterator[Fetcher]:
+        """Open the HTTP client; the libraries behind it load here, not before."""
+        from bot.fetch import HttpFetcher
+
+        allowed = self.config.fetch.allow_private
+        async with HttpFetcher(contact=self.config.bot.contact, allow_private=allowed) as fetcher:
+            yield fetcher
+
+    def mailer(self) -> Mailer:
+        """Return the configured transport. Raises ConfigError where its secret is missing."""
+        from bot.mail import MaildirMailer, SmtpMailer
+
+        mail = self.config.mail
+        if mail.transport == "maildir":
+            return MaildirMailer(self.config.state / "mail", deliver_to_maildir)
+        return SmtpMailer(
+            host=mail.host,
+            port=mail.port,
+            tls=mail.tls,
+            username=mail.username,
+            password=self.config.secret(mail.password),
+            rate=mail.rate,
+        )
+
+    def renderer(self) -> Renderer:
+        """Return the template engine; a user's template that breaks is told in `warnings`."""
+        from bot.render import TemplateRenderer
+
+        return TemplateRenderer(self.config.templates, self.warnings.append)
+
+    # ── The workflows, each under its lock ──
+
+    async def mirror(self) -> None:
+        """Bring the store's profiles and the owner's subscriptions in line with the config."""
+        from bot.workflows.subscribe import mirror
+
+        await mirror(
+            self.config.profiles, self.store, self.workers, self.clock(), self.founding.secret
+        )
+
+    async def collect(
+        self, on_done: Callable[[Collected], None] = lambda _: None
+    ) -> list[Collected]:
+        """Poll the sources that are due. Raises StateError."""
+        import random
+
+        from bot.workflows import collect
+
+        config = self.config
+        async with self._locked("collect"), self.fetcher() as fetcher:
+            around = collect.Round(
+                store=self.store,
+                fetcher=fetcher,
+                workers=self.workers,
+                now=self.clock(),
+                jitter=random.random,
+                token=lambda source: config.secret(source.token),
+            )
+            return await collect.collect(config.sources, around, on_done)
+
+    async def compose(self, force: Collection[str] = ()) -> list[Composed]:
+        """Make the editions that are due, and those in `force`. Raises StateError."""
+        from bot.workflows.compose import compose
+
+        async with self._locked("compose"):
+            await self.mirror()
+            return await compose(
+                self.config.profiles, self.config.sources, self.store, self.workers, self.clock(),
+                self.config.bot.timezone, force=force,
+            )  # fmt: skip
+
+    async def publish(self) -> Published:
+        """Write the feeds and pages that changed. Raises StateError, TemplateError."""
+        from bot.workflows.publish import publish
+
+        async with self._locked("publish"):
+            return await publish(
+                self.config, self.founding.authority, self.store, self.workers, self.renderer(),
+                write_file, self.config.state / "public",
+            )  # fmt: skip
+
+    async def deliver(self) -> DeliverReport:
+        """Open and send what is due. Raises StateError, ConfigError (a secret is missing)."""
+        from bot.workflows.deliver import deliver
+        from bot.workflows.outbox import Post
+
+        async with self._locked("deliver"):
+            await self.mirror()
+            post = Post(self.config, self.founding.secret, self.renderer(), self.mailer())
+            return await deliver(post, self.store, self.workers, self.clock())
+
+    def _locked(self, workflow: str) -> AbstractAsyncContextManager[None]:
+        return workflow_lock(self.config.state, workflow)
+
+
+@contextmanager
+def open_app(config: Config, clock: Clock, secret: bytes | None = None) -> Iterator[App]:
+    """Open the state folder and everything that stands on it; close it all at the end.
+
+    `secret` is drawn at the first run where it is None (the demo fixes it). Raises StateError.
+    """
+    private_folder(config.state)
+    with Store(config.state / "paperround.db") as store, _workers() as workers:
+        founding = store.found(_authority(config, clock), secret)
+        yield App(config, clock, store, workers, founding, [])
+
+
+def _authority(config: Config, clock: Clock) -> str:
+    """Return the authority of our `tag:` URIs (RFC 4151): a name that was ours, and when."""
+    host = urlsplit(config.bot.base_url).hostname if config.bot.base_url else ""
+    domain = host or parseaddr(config.mail.sender)[1].rpartition("@")[2] or "localhost"
+    return f"{domain},{clock().year}"
+
+
+@contextmanager
+def _workers() -> Iterator[Workers]:
+    # One thread for the store keeps SQLite's one connection to one thread at a time; another for
+    # parsing and ranking keeps them off the loop. Neither shares asyncio's own pool, which slow
+    # DNS look-ups can fill (FACTS.md, HTTP).
+    with (
+        ThreadPoolExecutor(1, "store") as store,
+        ThreadPoolExecutor(1, "cpu") as cpu,
+    ):
+        yield Workers(store=_worker(store), cpu=_worker(cpu))
+
+
+def _worker(executor: Executor) -> Worker:
+    async def run(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        call = partial(function, *args, **kwargs)
+        # Shielded: cancelling cannot stop a thread, and a transaction is better ended than guessed.
+        return await asyncio.shield(asyncio.get_running_loop().run_in_executor(executor, call))
+
+    return run

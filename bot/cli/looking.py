@@ -1,0 +1,311 @@
+"""preview, rank, explain, trending: what would be, and why."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from email.utils import parseaddr
+from pathlib import Path
+
+from bot import digest, identity, ranking
+from bot.app import App, open_app
+from bot.cli.opening import clock, configuration, opened, profile_named
+from bot.cli.terminal import as_json, bar, say, say_block, table
+from bot.config import Config, Profile, normal_address
+from bot.errors import UsageError
+from bot.identity import parse_identifier
+from bot.models import Edition, Envelope, Identifier, Paper, Ranked, Verdict
+from bot.outputs.cards import Section, authors_line, reason_text, reasons_in_words, title_of
+from bot.outputs.email import DigestMaterial, digest_context, digest_message
+from bot.outputs.feeds import profile_rss
+from bot.schedule import local_date
+from bot.workflows.compose import ranked_now, source_notes
+from bot.workflows.publish import trending_papers
+
+_MOST_LINES = 20_000
+
+
+# ── preview ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def preview(args: argparse.Namespace) -> int:
+    """Show the next edition of a profile; nothing is stored."""
+    config = configuration(args)
+    profile = profile_named(config, args.profile)
+    with _something_to_read(args, config) as app:
+        section, papers = asyncio.run(_next_section(app, profile, args.days))
+        if args.format == "rss":
+            sys.stdout.buffer.write(_as_feed(app, section, papers))
+            return 0
+        recipient = _recipient(args.to or next(iter(profile.to), "") or config.bot.contact)
+        material = DigestMaterial(
+            recipient=recipient,
+            message_id=f"<preview.{profile.name}@paperround.invalid>",
+            date=app.clock(),
+            sections=(section,),
+        )
+        if args.to:
+            return asyncio.run(_send(app, material))
+        return _show(app, material, args)
+
+
+@contextmanager
+def _something_to_read(args: argparse.Namespace, config: Config) -> Iterator[App]:
+    """Open the store; where nothing is stored yet, fetch into one that is thrown away."""
+    if (config.state / "paperround.db").exists():
+        with open_app(config, clock(args)) as app:
+            if app.store.count_papers():
+                yield app
+                return
+    with tempfile.TemporaryDirectory(prefix="paperround-") as folder:
+        bot = config.bot.model_copy(update={"state": folder, "templates": str(config.templates)})
+        elsewhere = config.model_copy(update={"bot": bot})
+        with open_app(elsewhere, clock(args)) as app:
+            asyncio.run(app.collect())
+            yield app
+
+
+async def _next_section(
+    app: App, profile: Profile, days: int | None
+) -> tuple[Section, dict[int, Paper]]:
+    now, store, workers = app.clock(), app.store, app.workers
+    since = now - timedelta(days=days) if days else None
+    ranked, replaced = await ranked_now(profile, store, workers, now, since)
+    last = await workers.store(store.last_edition, profile.name)
+    states = await workers.store(store.source_states)
+    picks = digest.picks(profile, ranked, [] if days else replaced, ranking.probability)
+    edition = Edition(
+        profile=profile.name,
+        number=last.number + 1 if last else 1,
+        period=local_date(now, app.config.bot.timezone),
+        through=0,
+        made_at=now,
+        picks=picks,
+        health=tuple(source_notes(profile, app.config.sources, states, last, now)),
+        considered=len(ranked),
+    )
+    papers = await workers.store(store.papers, {pick.paper for pick in picks})
+    shown = tuple((pick, papers[pick.paper]) for pick in picks)
+    return Section(profile=profile, picks=shown, editions=(edition,)), papers
+
+
+def _as_feed(app: App, section: Section, papers: dict[int, Paper]) -> bytes:
+    return profile_rss(
+        bot=app.config.bot, profile=section.profile, editions=section.editions, papers=papers,
+        authority=app.founding.authority,
+    )  # fmt: skip
+
+
+def _recipient(address: str) -> str:
+    try:
+        return normal_address(address) if address else "you@example.org"
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+
+
+def _message(app: App, material: DigestMaterial) -> bytes:
+    mail = app.config.mail
+    return digest_message(
+        material=material, bot=app.config.bot, sender=mail.sender, unsubscribe="",
+        render=app.renderer(),
+    )  # fmt: skip
+
+
+async def _send(app: App, material: DigestMaterial) -> int:
+    envelope = Envelope(
+        delivery=0,
+        sender=parseaddr(app.config.mail.sender)[1],
+        recipient=material.recipient,
+        message_id=f"<preview.{app.clock().timestamp():.0f}@paperround.invalid>",
+        content=_message(app, material),
+    )
+    async with app.mailer().session() as session:
+        attempt = await session.send(envelope)
+    if attempt.verdict is Verdict.SENT:
+        say(f"A test mail went to {material.recipient}.")
+        return 0
+    say(f"The test mail was not sent: {attempt.said}")
+    return 1
+
+
+def _show(app: App, material: DigestMaterial, args: argparse.Namespace) -> int:
+    if args.format == "eml":
+        sys.stdout.buffer.write(_message(app, material))
+        return 0
+    context = digest_context(
+        material=material, bot=app.config.bot, sender=app.config.mail.sender, unsubscribe=""
+    )
+    if args.open or args.format == "html":
+        html = app.renderer()("email/digest.html", context)
+        if not args.open:
+            print(html)
+            return 0
+        import webbrowser
+
+        with tempfile.NamedTemporaryFile("w", suffix=".html", delete=False) as file:
+            file.write(html)
+        webbrowser.open(Path(file.name).as_uri())
+        say(f"Opened {file.name}")
+        return 0
+    say_block(app.renderer()("email/digest.txt", context))
+    return 0
+
+
+# ── rank and explain ──────────────────────────────────────────────────────────────────────────────
+
+
+def rank(args: argparse.Namespace) -> int:
+    """Rank papers given as JSON lines; the store is not opened."""
+    config = configuration(args)
+    profile = profile_named(config, args.profile)
+    papers = _papers_from(args.file)
+    ranked = ranking.rank(papers, profile)
+    if args.json:
+        as_json([_told(each) for each in ranked])
+    else:
+        rows = [
+            (f"{each.score:.2f}", title_of(each.paper), _because(each)) for each in ranked
+        ]
+        table("", ("score", "title", "because"), rows, numbers=(0,))
+    return 0
+
+
+def _because(ranked: Ranked) -> str:
+    return reason_text(reasons_in_words(ranked.reasons))
+
+
+def _told(ranked: Ranked) -> dict[str, object]:
+    paper = ranked.paper
+    return {
+        "id": str(paper.key or identity.strongest(paper.identifiers)), "title": paper.title,
+        "score": ranked.score, "probability": ranking.probability(ranked.score),
+        "always": ranked.always,
+        "reasons": [
+            {"kind": r.kind.value, "text": r.text, "share": r.share} for r in ranked.reasons
+        ],
+    }  # fmt: skip
+
+
+def _papers_from(file: str | None) -> list[Paper]:
+    try:
+        text = Path(file).read_text(encoding="utf-8") if file else sys.stdin.read()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{file or 'standard input'} cannot be read as UTF-8 text: {error}") from error
+    lines = [line for line in text.splitlines() if line.strip()]
+    if len(lines) > _MOST_LINES:
+        raise UsageError(f"at most {_MOST_LINES} papers are ranked in one go, got {len(lines)}.")
+    return [_paper_from(line, number) for number, line in enumerate(lines, start=1)]
+
+
+def _paper_from(line: str, number: int) -> Paper:
+    try:
+        given = json.loads(line)
+        title = str(given["title"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise UsageError(
+            f'line {number} is no paper: expected an object such as {{"title": "…", "abstract": "…"}}'
+        ) from error
+    authors = tuple(str(a.get("name", "") if isinstance(a, dict) else a) for a in _list(given, "authors"))
+    return Paper(
+        title=title,
+        identifiers=_identifiers(given) or frozenset({identity.title_key(title, *authors[:1] or ("",))}),
+        authors=authors,
+        abstract=str(given.get("abstract") or ""),
+        categories=tuple(str(c) for c in _list(given, "categories")),
+        published=_date(given.get("published") or given.get("date")),
+        votes=given.get("votes") if isinstance(given.get("votes"), int) else None,
+    )
+
+
+def _list(given: dict[str, object], key: str) -> list[object]:
+    value = given.get(key) or []
+    if isinstance(value, str):
+        return [part.strip() for part in value.replace(";", ",").split(",")]
+    return list(value) if isinstance(value, list) else []
+
+
+def _identifiers(given: dict[str, object]) -> frozenset[Identifier]:
+    found = {
+        identifier
+        for key in ("id", "arxiv", "doi", "url", "link")
+        if (value := given.get(key)) and (identifier := parse_identifier(str(value)))
+    }
+    return frozenset(found)
+
+
+def _date(value: object) -> datetime | None:
+    try:
+        found = datetime.fromisoformat(str(value))
+    except ValueError:
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def explain(args: argparse.Namespace) -> int:
+    """Show every interest's share in a stored paper's score."""
+    wanted = parse_identifier(args.paper)
+    if wanted is None:
+        raise UsageError(f"{args.paper!r} names no paper. Use arXiv:2401.06066, doi:… or an address.")
+    with opened(args) as app:
+        profile = profile_named(app.config, args.profile)
+        found = app.store.lookup([wanted])
+        if not found:
+            raise UsageError(f"{wanted} is not stored: no source has shown it yet.")
+        examples = app.store.lookup(ranking.example_identifiers(profile))
+        background = ranking.Background.of(app.store.recent(2000), examples, app.clock())
+        ranked = ranking.rank(found, profile, background)
+        if args.json:
+            as_json(_told(ranked[0]) if ranked else {"id": str(wanted), "score": None, "reasons": []})
+        else:
+            _show_explained(found[0], ranked)
+    return 0
+
+
+def _show_explained(paper: Paper, ranked: list[Ranked]) -> None:
+    say(title_of(paper))
+    say(f"{authors_line(paper.authors)} · {paper.key}")
+    say()
+    if not ranked:
+        say("The profile excludes this paper, or nothing in it speaks for it.")
+        return
+    best = ranked[0]
+    most = max((abs(reason.share) for reason in best.reasons), default=0.0)
+    rows = [
+        (reason.kind.value, reason.text, f"{reason.share:+.3f}", bar(reason.share, most))
+        for reason in best.reasons
+    ]
+    rows.append(("", "score", f"{best.score:+.3f}", ""))
+    table("", ("interest", "what", "share", ""), rows, numbers=(2,))
+    insisted = ", and `always` asks for it" if best.always else ""
+    say(f"Wanted with a probability of {ranking.probability(best.score):.0%}{insisted}.")
+
+
+# ── trending ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def trending(args: argparse.Namespace) -> int:
+    """Show what the community votes for."""
+    days = {"day": 1, "week": 7, "month": 30}[args.period]
+    with opened(args) as app:
+        papers = asyncio.run(
+            trending_papers(app.store, app.workers, app.clock(), timedelta(days=days))
+        )
+        if args.json:
+            as_json([
+                {"id": str(p.key), "title": p.title, "votes": p.votes, "comments": p.comments,
+                 "authors": list(p.authors)}
+                for p in papers
+            ])  # fmt: skip
+        else:
+            rows = [(p.votes or 0, p.comments or "", title_of(p), str(p.key)) for p in papers]
+            table("", ("votes", "comments", "title", "paper"), rows, numbers=(0, 1))
+            if not papers:
+                say("No source has told votes in this time.")
+    return 0
+

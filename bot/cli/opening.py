@@ -1,0 +1,55 @@
+"""What every command begins with: the configuration, the clock, the App."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bot.app import App, open_app
+from bot.config import Config, Profile, load_config, not_yet
+from bot.errors import UsageError
+from bot.ports import Clock
+
+log = logging.getLogger("paperround")
+
+
+def configuration(args: argparse.Namespace) -> Config:
+    """Load the configuration the command names. Raises ConfigError."""
+    path = args.config or os.environ.get("PAPERROUND_CONFIG") or "config.toml"
+    return load_config(Path(path))
+
+
+def clock(args: argparse.Namespace) -> Clock:
+    """Return the clock: frozen by --now, else the machine's."""
+    if args.now is not None:
+        moment: datetime = args.now
+        return lambda: moment
+    return lambda: datetime.now(UTC)
+
+
+@contextmanager
+def opened(args: argparse.Namespace) -> Iterator[App]:
+    """Open the App of the command's configuration; tell its warnings at the end."""
+    config = configuration(args)
+    for sentence in not_yet(config):
+        log.warning("%s", sentence)
+    with open_app(config, clock(args)) as app:
+        yield app
+        for sentence in app.warnings:
+            log.warning("%s", sentence)
+
+
+def profile_named(config: Config, name: str) -> Profile:
+    """Return the profile. Raises UsageError that names the nearest one."""
+    if name in config.profiles:
+        return config.profiles[name]
+    close = difflib.get_close_matches(name, config.profiles, n=1)
+    known = ", ".join(config.profiles) or "none yet"
+    hint = f"Did you mean {close[0]!r}?" if close else f"There are: {known}."
+    raise UsageError(f"there is no profile {name!r} in {config.path.name}. {hint}")

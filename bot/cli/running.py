@@ -1,0 +1,176 @@
+"""once, collect, compose, publish, deliver."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from bot.app import App
+from bot.cli.opening import opened, profile_named
+from bot.cli.terminal import as_json, progress, say, table
+from bot.errors import ConfigError, TemplateError
+from bot.workflows.collect import Collected, Outcome
+from bot.workflows.compose import Composed
+from bot.workflows.outbox import DeliverReport
+from bot.workflows.publish import Published
+
+
+@dataclass(slots=True)
+class Run:
+    """What one command did, each part None where it was not asked for."""
+
+    collected: list[Collected] | None = None
+    composed: list[Composed] | None = None
+    published: Published | None = None
+    delivered: DeliverReport | None = None
+    problems: list[str] = field(default_factory=list)
+
+    def exit_code(self, *, strict: bool = False) -> int:
+        """1 where mail or state failed or a source has newly become an alarm, else 0."""
+        polled = self.collected or []
+        if any(c.alarm or (strict and c.outcome is Outcome.FAILED) for c in polled):
+            return 1
+        return 1 if self.problems or (self.delivered and self.delivered.problems) else 0
+
+
+def once(args: argparse.Namespace) -> int:
+    """Do whatever is due, in order; a part that fails does not keep the others from their work."""
+    with opened(args) as app:
+        run = asyncio.run(_once(app))
+        return _tell(run, args)
+
+
+async def _once(app: App) -> Run:
+    run = Run()
+    run.collected = await _collect(app)
+    run.composed = await app.compose()
+    # A feed or page that cannot be written must not keep the mail back, nor the other way round.
+    try:
+        run.published = await app.publish()
+    except TemplateError as error:
+        run.problems.append(str(error))
+    try:
+        run.delivered = await app.deliver()
+    except (ConfigError, TemplateError) as error:
+        run.problems.append(str(error))
+    return run
+
+
+async def _collect(app: App) -> list[Collected]:
+    with progress("collect", len(app.config.sources)) as advance:
+        return await app.collect(lambda _: advance())
+
+
+def collect(args: argparse.Namespace) -> int:
+    """Poll the sources that are due."""
+    with opened(args) as app:
+        return _tell(Run(collected=asyncio.run(_collect(app))), args)
+
+
+def compose(args: argparse.Namespace) -> int:
+    """Make the editions that are due."""
+    with opened(args) as app:
+        for name in args.force:
+            profile_named(app.config, name)
+        return _tell(Run(composed=asyncio.run(app.compose(args.force))), args)
+
+
+def publish(args: argparse.Namespace) -> int:
+    """Write the feeds and pages that changed."""
+    with opened(args) as app:
+        return _tell(Run(published=asyncio.run(app.publish())), args)
+
+
+def deliver(args: argparse.Namespace) -> int:
+    """Send what is due."""
+    with opened(args) as app:
+        return _tell(Run(delivered=asyncio.run(app.deliver())), args)
+
+
+# ── Telling ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def _tell(run: Run, args: argparse.Namespace) -> int:
+    if args.json:
+        as_json(document(run))
+    else:
+        show(run)
+    return run.exit_code(strict=getattr(args, "strict", False))
+
+
+def show(run: Run) -> None:
+    """Print what a run did."""
+    if run.collected is not None:
+        show_collected(run.collected)
+    if run.composed is not None:
+        show_composed(run.composed)
+    if run.published is not None:
+        changed = len(run.published.changed)
+        say(f"publish  {changed} of {len(run.published.paths)} files changed")
+    if run.delivered is not None:
+        _show_delivered(run.delivered)
+    for problem in run.problems:
+        say(f"problem  {problem}")
+
+
+def show_collected(collected: Sequence[Collected]) -> None:
+    """Print a table of what the sources brought."""
+    rows = [
+        (c.source, c.outcome.value, c.entries or "", c.new or "", c.updated or "",
+         ("ALARM: " if c.alarm else "") + c.detail)
+        for c in collected
+    ]  # fmt: skip
+    table("", ("source", "outcome", "entries", "new", "updated", ""), rows, numbers=(2, 3, 4))
+
+
+def show_composed(composed: Sequence[Composed]) -> None:
+    """Print what editions were made."""
+    if not composed:
+        say("compose  no edition is due")
+    for each in composed:
+        updates = len(each.edition.picks) - each.new
+        replaced = f", {updates} replaced" if updates else ""
+        say(
+            f"compose  {each.profile}: edition {each.edition.number} of {each.edition.period}, "
+            f"{each.new} of {each.edition.considered} papers{replaced}"
+        )
+        for missing in each.missing:
+            say(f"         {missing} is not stored yet, so it cannot serve as an example")
+
+
+def _show_delivered(report: DeliverReport) -> None:
+    ended = ", ".join(f"{count} {status}" for status, count in sorted(report.ended.items()))
+    say(f"deliver  {ended or 'nothing to send'}")
+    for problem in report.problems:
+        say(f"         {problem}")
+
+
+def document(run: Run) -> dict[str, object]:
+    """Return a run as one JSON document."""
+    told: dict[str, object] = {}
+    if run.collected is not None:
+        told["collected"] = [
+            {"source": c.source, "outcome": c.outcome.value, "entries": c.entries, "new": c.new,
+             "updated": c.updated, "detail": c.detail, "alarm": c.alarm}
+            for c in run.collected
+        ]  # fmt: skip
+    if run.composed is not None:
+        told["composed"] = [
+            {"profile": c.profile, "edition": c.edition.number, "period": c.edition.period,
+             "picks": c.new, "replaced": len(c.edition.picks) - c.new,
+             "considered": c.edition.considered, "missing": list(c.missing)}
+            for c in run.composed
+        ]  # fmt: skip
+    if run.published is not None:
+        told["published"] = {
+            "files": len(run.published.paths), "changed": list(run.published.changed),
+        }  # fmt: skip
+    if run.delivered is not None:
+        told["delivered"] = {
+            "opened": run.delivered.opened, "skipped": run.delivered.skipped,
+            "ended": run.delivered.ended, "problems": run.delivered.problems,
+        }  # fmt: skip
+    told["problems"] = run.problems
+    return told

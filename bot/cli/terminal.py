@@ -1,0 +1,90 @@
+"""What the terminal shows: tables, one JSON document, progress. Text from outside is made inert."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date, datetime
+from typing import TYPE_CHECKING
+
+from bot.text import inert, one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rich.console import Console
+
+_PLAIN_WIDTH = 160  # of a table that goes into a file or a pipe
+
+
+def _console(*, error: bool = False) -> Console:
+    from rich.console import Console
+
+    stream = sys.stderr if error else sys.stdout
+    width = None if stream.isatty() else _PLAIN_WIDTH
+    # Neither markup nor emoji nor highlighting: a title may hold "[bold]" or ":smile:".
+    return Console(file=stream, width=width, markup=False, emoji=False, highlight=False)
+
+
+def say(line: str = "") -> None:
+    """Print one line."""
+    print(inert(line).replace("\n", " "))
+
+
+def say_block(text: str) -> None:
+    """Print a text of ours that holds text from outside on lines of its own."""
+    for line in text.split("\n"):
+        print(line.expandtabs().rstrip())
+
+
+def table(
+    title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], numbers: Sequence[int] = ()
+) -> None:
+    """Print a table; `numbers` are the indexes of columns to be set flush right."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    shown = Table(title=title or None, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD,
+        pad_edge=False, show_edge=False)  # fmt: skip
+    for index, column in enumerate(columns):
+        shown.add_column(column, justify="right" if index in numbers else "left", overflow="fold")
+    for row in rows:
+        shown.add_row(*(Text(one_line(str(cell))) for cell in row))
+    console = _console()
+    console.print(shown)
+    console.print()
+
+
+def bar(share: float, most: float, width: int = 24) -> str:
+    """Return a bar as long as the share is of the most."""
+    return "█" * max(1, round(width * abs(share) / most)) if share and most else ""
+
+
+def as_json(document: object) -> None:
+    """Print one JSON document."""
+    json.dump(document, sys.stdout, ensure_ascii=False, indent=2, default=_plain)
+    print()
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, datetime):
+        return value.isoformat().replace("+00:00", "Z")
+    if isinstance(value, date):
+        return value.isoformat()
+    raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+@contextmanager
+def progress(label: str, total: int) -> Iterator[Callable[[], None]]:
+    """Show a bar while work goes on, on a terminal only; yield what advances it by one."""
+    if not sys.stderr.isatty() or total == 0:
+        yield lambda: None
+        return
+    from rich.progress import Progress
+
+    with Progress(console=_console(error=True), transient=True) as shown:
+        task = shown.add_task(label, total=total)
+        yield lambda: shown.advance(task)

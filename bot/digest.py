@@ -1,0 +1,172 @@
+"""Decisions: what an edition holds, and what one subscriber's digest holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from bot.config import Profile
+from bot.models import (
+    DeliveredPick,
+    DigestPlan,
+    Edition,
+    Paper,
+    Pick,
+    Ranked,
+    Role,
+    SourceNote,
+    Subscription,
+    Weather,
+)
+
+# ── Editions ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def picks(
+    profile: Profile,
+    ranked: Sequence[Ranked],
+    replaced: Sequence[Paper],
+    probability: Callable[[float], float],
+) -> tuple[Pick, ...]:
+    """Return an edition's picks: the best first, then what was replaced since it was picked.
+
+    `ranked` is best first. Papers the profile insists on pass the threshold and stand before the
+    cut; `replaced` papers don't count against the limit.
+    """
+    wanted = [r for r in ranked if r.always or probability(r.score) >= profile.threshold]
+    insisted = [r for r in wanted if r.always][: profile.limit]
+    others = [r for r in wanted if not r.always][: profile.limit - len(insisted)]
+    chosen = {id(r) for r in (*insisted, *others)}
+    best = [r for r in ranked if id(r) in chosen]
+    new = [
+        Pick(at, r.paper.id, Role.NEW, r.paper.version, r.score, r.reasons)
+        for at, r in enumerate(best, start=1)
+    ]
+    known = {pick.paper for pick in new}
+    again = [paper for paper in sorted(replaced, key=lambda p: p.id) if paper.id not in known]
+    updates = [
+        Pick(at, paper.id, Role.UPDATE, paper.version)
+        for at, paper in enumerate(again, start=len(new) + 1)
+    ]
+    return (*new, *updates)
+
+
+def health(previous: Edition | None, notes: Sequence[SourceNote]) -> tuple[SourceNote, ...]:
+    """Return an edition's source notes; a source that failed in the previous one has recovered."""
+    failed = {
+        note.source
+        for note in (previous.health if previous else ())
+        if note.weather is Weather.FAILED
+    }
+    return tuple(
+        replace(note, weather=Weather.RECOVERED, detail="")
+        if note.source in failed and note.weather is not Weather.FAILED
+        else note
+        for note in notes
+    )
+
+
+def news_of_health(edition: Edition, previous: Edition | None) -> bool:
+    """Whether a source newly failed or recovered: that is mailed once, whatever `empty` says."""
+    failed = {
+        note.source
+        for note in (previous.health if previous else ())
+        if note.weather is Weather.FAILED
+    }
+    return any(
+        note.weather is Weather.RECOVERED
+        or (note.weather is Weather.FAILED and note.source not in failed)
+        for note in edition.health
+    )
+
+
+# ── Digests ───────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """What one subscription is owed in one slot: the editions since its last digest, oldest first.
+
+    `before` is the edition before the first of them, to tell news of the sources' health from old.
+    """
+
+    subscription: Subscription
+    period: str
+    editions: tuple[Edition, ...]
+    before: Edition | None = None
+
+
+def fill(owed: Sequence[Owed], profiles: Mapping[str, Profile], had: Collection[int]) -> DigestPlan:
+    """Return one subscriber's digest: a section a profile, best first, nothing they had before.
+
+    `owed` is in the order of the sections and not empty; `had` are the papers already sent. A paper
+    that two profiles picked stands in the first. Where there is nothing to say the plan has a
+    `skip`, and moves no cursor: replaced papers wait for the next digest.
+    """
+    shown: set[int] = set()
+    picked: list[DeliveredPick] = []
+    overflow = 0
+    for each in owed:
+        limit = each.subscription.limit or profiles[each.subscription.profile].limit
+        new = _new_picks(each.editions, shown | set(had))
+        overflow += max(0, len(new) - limit)
+        picked += new[:limit]
+        shown |= {pick.paper for pick in new}
+    for each in owed:
+        updates = _updates(each.editions, had, shown)
+        picked += updates
+        shown |= {pick.paper for pick in updates}
+    skip = _reason_to_skip(owed, profiles, picked)
+    first = owed[0].subscription
+    return DigestPlan(
+        subscriber=first.subscriber,
+        address=first.address,
+        slots=tuple((each.subscription.id, each.period) for each in owed),
+        cursors=() if skip else tuple(
+            (each.subscription.id, each.editions[-1].number) for each in owed if each.editions
+        ),
+        picks=() if skip else tuple(picked),
+        editions=() if skip else tuple(e.id for each in owed for e in each.editions),
+        overflow=overflow,
+        skip=skip,
+    )  # fmt: skip
+
+
+def _new_picks(editions: Sequence[Edition], known: Collection[int]) -> list[DeliveredPick]:
+    rows = [
+        (edition, pick)
+        for edition in editions
+        for pick in edition.picks
+        if pick.role is Role.NEW and pick.paper not in known
+    ]
+    if len(editions) > 1:  # a catch-up: the best of all days first
+        rows.sort(key=lambda row: (-row[1].score, row[1].paper))
+    unique = {pick.paper: DeliveredPick(edition.id, pick.paper) for edition, pick in reversed(rows)}
+    return list(reversed(unique.values()))
+
+
+def _updates(
+    editions: Sequence[Edition], had: Collection[int], shown: Collection[int]
+) -> list[DeliveredPick]:
+    """What was replaced since, of the papers this subscriber had: the latest word on each."""
+    latest = {
+        pick.paper: DeliveredPick(edition.id, pick.paper, Role.UPDATE)
+        for edition in editions
+        for pick in edition.picks
+        if pick.role is Role.UPDATE and pick.paper in had and pick.paper not in shown
+    }
+    return list(latest.values())
+
+
+def _reason_to_skip(
+    owed: Sequence[Owed], profiles: Mapping[str, Profile], picked: Sequence[DeliveredPick]
+) -> str:
+    if any(pick.role is Role.NEW for pick in picked):
+        return ""
+    for each in owed:
+        befores = (each.before, *each.editions)
+        if any(news_of_health(e, b) for e, b in zip(each.editions, befores, strict=False)):
+            return ""
+        if each.editions and profiles[each.subscription.profile].empty == "note":
+            return ""
+    return "nothing new"

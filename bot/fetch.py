@@ -1,0 +1,493 @@
+"""The only HTTP client: one conditional GET at a time, polite, bounded, and never to inside.
+
+Where a request may go is judged when a socket is made, for every connect of every redirect: a
+resolver is not asked about literal addresses, and may answer differently the second time. Bodies
+are inflated here, since aiohttp takes truncated gzip for whole.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import socket
+import ssl
+import zlib
+from collections.abc import AsyncIterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+from types import TracebackType
+from typing import Any, Self, TypeAlias
+
+import aiohttp
+from aiohttp import abc
+from yarl import URL
+
+from bot import __version__, text
+from bot.models import Document, Failure, NotModified, Request
+from bot.sources.polling import http_date
+
+Answer: TypeAlias = Document | NotModified | Failure
+
+LARGEST_BODY = 15 * 1024 * 1024  # bytes, after inflating
+MOST_REDIRECTS = 5
+CONNECT_SECONDS = 10.0
+SPACING = {"arxiv.org": 3.0}  # arXiv's terms: seconds between requests to all its hosts together
+
+_DAY = timedelta(days=1).total_seconds()
+_CHUNK = 256 * 1024
+_RESOLVERS = 4
+_DEFAULT_PAUSE = 60.0  # after a 429 that names no time
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_WHOLE = frozenset({200, 203})
+_BUSY = frozenset({429, 503})
+_SECRETS = frozenset({"authorization", "cookie", "proxy-authorization"})
+_GZIP = frozenset({"gzip", "x-gzip"})
+_GZIP_MAGIC = 0x1F
+_MOST_MEMBERS = 1000
+_MOST_GATES = 500
+
+# Written out: `is_global` says yes to multicast, NAT64 and, on 3.11, 6to4.
+_REFUSED = tuple(
+    ipaddress.ip_network(network)
+    for network in (
+        "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16",
+        "172.16.0.0/12", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "192.168.0.0/16",
+        "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4",
+        "::/96", "64:ff9b::/96", "64:ff9b:1::/48", "100::/64", "2001::/23", "2001:db8::/32",
+        "2002::/16", "3fff::/20", "5f00::/16", "fc00::/7", "fe80::/10", "fec0::/10", "ff00::/8",
+    )
+)  # fmt: skip
+
+_Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
+# Where the connects of the request under way were refused; a socket factory can tell its caller
+# nothing but an OSError, which is then mixed with others.
+_refusals: ContextVar[list[str]] = ContextVar("_refusals")
+
+
+class _BadBodyError(Exception):
+    """The body is not what its headers promised; the message completes "HOST …"."""
+
+
+@dataclass(slots=True)
+class _Gate:
+    """One connection at a time to a host; times are the event loop's, in seconds."""
+
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    next_turn: float = 0.0
+    paused_until: float = 0.0
+
+
+class HttpFetcher:
+    """Fetches over HTTP (`ports.Fetcher`); use it as an async context manager, or call `close`.
+
+    `contact` goes into the User-Agent. `allow_private` are networks (`127.0.0.1/32`) that may be
+    reached although private. `deadline` is in seconds for one whole answer, redirects included,
+    waiting for the host's turn not. `spacing` maps a domain to the seconds between requests to all
+    hosts under it together. `largest` is in bytes, after inflating.
+    """
+
+    def __init__(
+        self,
+        contact: str = "",
+        allow_private: Sequence[str] = (),
+        deadline: float = 60.0,
+        spacing: Mapping[str, float] | None = None,
+        largest: int = LARGEST_BODY,
+    ) -> None:
+        self._agent = f"paperround/{__version__}" + (f" (+mailto:{contact})" if contact else "")
+        self._allowed = tuple(ipaddress.ip_network(network) for network in allow_private)
+        self._deadline = deadline
+        self._spacing = dict(SPACING if spacing is None else spacing)
+        self._largest = largest
+        self._gates: dict[str, _Gate] = {}
+        self._session: aiohttp.ClientSession | None = None
+        self._resolver: _Resolver | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close all connections; the fetcher opens new ones when it is used again."""
+        session, self._session = self._session, None
+        resolver, self._resolver = self._resolver, None
+        if session is not None:
+            await session.close()
+        if resolver is not None:
+            await resolver.close()
+
+    async def fetch(self, request: Request) -> Answer:
+        """Make one conditional GET; what goes wrong comes back as a Failure with a sentence."""
+        try:
+            url = URL(request.url)
+        except ValueError:
+            return Failure(request.url, "the source's url is no address")
+        headers = _headers(request)
+        left = self._deadline
+        loop = asyncio.get_running_loop()
+        for _ in range(MOST_REDIRECTS + 1):
+            if problem := _unfit(url):
+                return Failure(request.url, problem)
+            gate = self._gate(url)
+            async with self._turn(url, gate):
+                paused = gate.paused_until - loop.time()
+                if paused > 0:
+                    return _left_alone(request.url, url, paused)
+                started = loop.time()
+                found = await self._exchange(url, headers, left)
+                left -= loop.time() - started
+                _note_pause(gate, found, loop.time())
+            if not isinstance(found, URL):
+                return _belonging(found, request)
+            if _origin(found) != _origin(url):
+                headers = {k: v for k, v in headers.items() if k.lower() not in _SECRETS}
+            url = found
+        return Failure(request.url, f"{_host(url)} redirects more than {MOST_REDIRECTS} times")
+
+    # ── Whose turn it is ──────────────────────────────────────────────────────────────────────────
+
+    def _domain(self, url: URL) -> str:
+        """Return the domain under which this host shares its turns with others, or ""."""
+        host = url.host or ""
+        return next((d for d in self._spacing if host == d or host.endswith(f".{d}")), "")
+
+    def _gate(self, url: URL) -> _Gate:
+        if len(self._gates) > _MOST_GATES:
+            now = asyncio.get_running_loop().time()
+            self._gates = {
+                name: gate
+                for name, gate in self._gates.items()
+                if gate.lock.locked() or max(gate.next_turn, gate.paused_until) > now
+            }
+        return self._gates.setdefault(self._domain(url) or f"{url.host}:{url.port}", _Gate())
+
+    @asynccontextmanager
+    async def _turn(self, url: URL, gate: _Gate) -> AsyncIterator[None]:
+        loop = asyncio.get_running_loop()
+        async with gate.lock:
+            if gate.paused_until <= loop.time():
+                await asyncio.sleep(max(gate.next_turn - loop.time(), 0.0))
+                gate.next_turn = loop.time() + self._spacing.get(self._domain(url), 0.0)
+            yield
+
+    # ── One request ───────────────────────────────────────────────────────────────────────────────
+
+    async def _exchange(self, url: URL, headers: Mapping[str, str], left: float) -> Answer | URL:
+        """Ask one server once: an answer, or the address that it redirects to."""
+        refusals: list[str] = []
+        token = _refusals.set(refusals)
+        host = _host(url)
+        deadline = asyncio.timeout(left)
+        try:
+            async with (
+                deadline,
+                self._opened().get(url, headers=headers, allow_redirects=False) as response,
+            ):
+                return await self._answered(url, response)
+        except TimeoutError:
+            problem = (
+                f"{host} did not answer within {self._deadline:g} s"
+                if deadline.expired()
+                else f"{host} could not be reached within {CONNECT_SECONDS:g} s"
+            )
+        except _BadBodyError as error:
+            problem = f"{host} {error}"
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            problem = refusals[0] if refusals else _sentence(host, error)
+        finally:
+            _refusals.reset(token)
+        return Failure(str(url), problem)
+
+    async def _answered(self, url: URL, response: aiohttp.ClientResponse) -> Answer | URL:
+        headers = _lowered(response)
+        status = response.status
+        if status in _WHOLE:
+            return Document(str(url), await self._body(response), headers)
+        if status == HTTPStatus.NOT_MODIFIED:
+            return NotModified(str(url), headers)
+        location = response.headers.get("Location", "")
+        if status in _REDIRECTS and location:
+            try:
+                return url.join(URL(location))
+            except ValueError:
+                return Failure(str(url), f"{_host(url)} redirects to something that is no address")
+        return Failure(
+            str(url),
+            f"{_host(url)} answered HTTP {status} {_phrase(status)}".rstrip(),
+            status=status,
+            retry_after=_retry_after(dict(headers)) if status in _BUSY else None,
+            gone=status == HTTPStatus.GONE,
+        )
+
+    async def _body(self, response: aiohttp.ClientResponse) -> bytes:
+        coding = response.headers.get("Content-Encoding", "").strip().lower()
+        if coding not in ("", "identity", *_GZIP):
+            raise _BadBodyError(
+                f"answered in an encoding that was not asked for ({text.shorten(coding, 40)})"
+            )
+        body = _Body(self._largest, zipped=coding in _GZIP)
+        async for chunk in response.content.iter_chunked(_CHUNK):
+            body.feed(chunk)
+        promised = response.headers.get("Content-Length", "")
+        if promised.isdecimal() and body.received < int(promised):
+            raise _BadBodyError(f"broke off after {body.received} of {promised} bytes")
+        return body.whole()
+
+    def _opened(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            self._resolver = _Resolver()
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(
+                    limit_per_host=1,
+                    resolver=self._resolver,
+                    socket_factory=self._socket,
+                    use_dns_cache=False,
+                ),
+                auto_decompress=False,
+                cookie_jar=aiohttp.DummyCookieJar(),
+                trust_env=False,
+                headers={"User-Agent": self._agent, "Accept-Encoding": "gzip"},
+                timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS),
+            )
+        return self._session
+
+    def _socket(self, info: tuple[Any, ...]) -> socket.socket:
+        """Make a socket for an address that may be reached; refuse any other with OSError."""
+        family, kind, protocol, _, where = info
+        if problem := refusal(str(where[0]), self._allowed):
+            _refusals.get([]).append(problem)
+            raise OSError(problem)
+        return socket.socket(family, kind, protocol)
+
+
+class _Resolver(abc.AbstractResolver):
+    """Looks names up in threads of its own: a stuck look-up must not starve the loop's executor."""
+
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(_RESOLVERS, thread_name_prefix="dns")
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[abc.ResolveResult]:
+        found = await asyncio.get_running_loop().run_in_executor(
+            self._threads, _look_up, host, port, family
+        )
+        return [
+            abc.ResolveResult(
+                hostname=host, host=str(where[0]), port=port, family=kind, proto=protocol,
+                flags=socket.AI_NUMERICHOST,
+            )
+            for kind, _, protocol, _, where in found
+        ]  # fmt: skip
+
+    async def close(self) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+def _look_up(host: str, port: int, family: socket.AddressFamily) -> list[tuple[Any, ...]]:
+    return list(socket.getaddrinfo(host, port, family, socket.SOCK_STREAM))
+
+
+def refusal(where: str, allowed: Sequence[_Network] = ()) -> str:
+    """Say why an IP address must not be reached, "" where it may; `allowed` networks always may."""
+    address = ipaddress.ip_address(where.partition("%")[0])
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
+        address = address.ipv4_mapped
+    if any(address in network for network in allowed):
+        return ""
+    if not any(address in network for network in _REFUSED):
+        return ""
+    return (
+        f"the address leads to a private network ({address}), "
+        "which [fetch] allow_private does not name"
+    )
+
+
+class _Body:
+    """Gathers a body, inflating it as it comes, up to a size that counts after inflating."""
+
+    def __init__(self, largest: int, *, zipped: bool) -> None:
+        self.received = 0
+        self._largest = largest
+        self._size = 0
+        self._pieces: list[bytes] = []
+        self._members = 0
+        self._zipped = zipped
+        self._stream: Any = None  # zlib's type has no public name
+
+    def feed(self, chunk: bytes) -> None:
+        """Take the next bytes. Raises _BadBodyError."""
+        self.received += len(chunk)
+        if self.received > self._largest:
+            raise self._too_large()
+        if not self._zipped:
+            self._pieces.append(chunk)
+            return
+        try:
+            self._inflate(chunk)
+        except zlib.error as error:
+            raise _BadBodyError("sent compressed data that is damaged") from error
+
+    def _inflate(self, rest: bytes) -> None:
+        while rest:
+            if self._stream is None or self._stream.eof:
+                if self._members and rest[0] != _GZIP_MAGIC:
+                    return  # padding behind the last member, which gzip(1) ignores too
+                self._members += 1
+                if self._members > _MOST_MEMBERS:
+                    raise _BadBodyError("sent compressed data in too many pieces")
+                self._stream = zlib.decompressobj(zlib.MAX_WBITS | 16)
+            piece = self._stream.decompress(rest, self._largest - self._size + 1)
+            self._size += len(piece)
+            if self._size > self._largest:
+                raise self._too_large()
+            self._pieces.append(piece)
+            rest = self._stream.unused_data if self._stream.eof else b""
+
+    def whole(self) -> bytes:
+        """Return all of it. Raises _BadBodyError for compressed data without an end."""
+        if self._stream is not None and not self._stream.eof:
+            raise _BadBodyError("broke off in the middle of its compressed answer")
+        return b"".join(self._pieces)
+
+    def _too_large(self) -> _BadBodyError:
+        return _BadBodyError(f"sent more than {self._largest / 2**20:g} MiB")
+
+
+# ── Words and headers ─────────────────────────────────────────────────────────────────────────────
+
+
+def _headers(request: Request) -> dict[str, str]:
+    headers = dict(request.headers)
+    if request.etag:
+        headers["If-None-Match"] = request.etag
+    if request.last_modified:
+        headers["If-Modified-Since"] = request.last_modified
+    return headers
+
+
+def _lowered(response: aiohttp.ClientResponse) -> tuple[tuple[str, str], ...]:
+    """Return the headers by lower-cased name, repeated ones joined (RFC 9110, 5.3)."""
+    joined: dict[str, str] = {}
+    for name, value in response.headers.items():
+        key, clean = name.lower(), value.encode("utf-8", "replace").decode()
+        joined[key] = f"{joined[key]}, {clean}" if key in joined else clean
+    return tuple(joined.items())
+
+
+def _origin(url: URL) -> tuple[str, str | None, int | None]:
+    return url.scheme, url.host, url.port
+
+
+def _host(url: URL) -> str:
+    return text.shorten(url.host or "the source", 100)
+
+
+def _unfit(url: URL) -> str:
+    if url.scheme not in ("http", "https"):
+        scheme = text.shorten(text.one_line(url.scheme), 20) or "nothing"
+        return f"the address leads to {scheme}:, and only http and https are fetched"
+    return "" if url.host else "the address names no host"
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return ""
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    """Return the seconds a server wants to be left alone, at most a day (RFC 9110, 10.2.3)."""
+    value = headers.get("retry-after", "").strip()
+    if value.isdecimal():
+        return min(float(value), _DAY)
+    until = http_date(value)
+    if until is None:
+        return None
+    seconds = (until - (http_date(headers.get("date", "")) or datetime.now(UTC))).total_seconds()
+    return min(seconds, _DAY) if seconds >= 0 else None
+
+
+def _note_pause(gate: _Gate, found: Answer | URL, now: float) -> None:
+    """Remember that a host is to be left alone: a 429 is meant for all that is asked of it."""
+    if isinstance(found, Failure) and found.status == HTTPStatus.TOO_MANY_REQUESTS:
+        pause = _DEFAULT_PAUSE if found.retry_after is None else found.retry_after
+        gate.paused_until = max(gate.paused_until, now + pause)
+
+
+def _left_alone(asked: str, url: URL, seconds: float) -> Failure:
+    problem = f"{_host(url)} asked to be left alone for another {seconds:.0f} s (HTTP 429)"
+    return Failure(asked, problem, status=HTTPStatus.TOO_MANY_REQUESTS, retry_after=seconds)
+
+
+def _belonging(found: Answer, request: Request) -> Answer:
+    """Return the answer as one to this request: a 304 needs a condition, a Failure its address."""
+    if isinstance(found, NotModified) and not (request.etag or request.last_modified):
+        host = _host(URL(found.url))
+        return Failure(request.url, f"{host} answered HTTP 304 to a request without a condition",
+                       status=HTTPStatus.NOT_MODIFIED)  # fmt: skip
+    return replace(found, url=request.url) if isinstance(found, Failure) else found
+
+
+_SENTENCES: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
+    ((aiohttp.InvalidURL,), "{} is no host's name"),
+    ((aiohttp.ClientConnectorDNSError,), "the name {} could not be found"),
+    (
+        (aiohttp.ClientConnectorCertificateError, ssl.CertificateError),
+        "{} shows a TLS certificate that is not valid for it",
+    ),
+    ((aiohttp.ClientConnectorSSLError, ssl.SSLError), "no TLS connection to {} could be made"),
+    ((aiohttp.ServerDisconnectedError,), "{} closed the connection without an answer"),
+    ((aiohttp.ClientPayloadError,), "{} broke off in the middle of its answer"),
+    ((aiohttp.ClientResponseError,), "{} sent something that is no HTTP"),
+)
+
+
+def _sentence(host: str, error: Exception) -> str:
+    """Say in a sentence what a client error means."""
+    for kinds, sentence in _SENTENCES:
+        if isinstance(error, kinds):
+            return sentence.format(host)
+    if isinstance(error, aiohttp.ClientConnectorError):
+        reason = (error.os_error.strerror or "").strip().lower()
+        return f"{host} could not be reached" + (f" ({reason})" if reason else "")
+    return f"{host} could not be fetched ({type(error).__name__})"
+
+
+# ── For tests ─────────────────────────────────────────────────────────────────────────────────────
+
+
+class CannedFetcher:
+    """A Fetcher without a network: answers by address, in turn, the last one again and again.
+
+    An answer given as bytes is a Document with that body. `requests` are all that were made.
+    """
+
+    def __init__(self, answers: Mapping[str, Sequence[Answer | bytes]] | None = None) -> None:
+        self._answers = {url: list(given) for url, given in (answers or {}).items()}
+        self.requests: list[Request] = []
+
+    def then(self, url: str, *answers: Answer | bytes) -> None:
+        """Add answers for an address, replacing what is left of the earlier ones."""
+        self._answers[url] = list(answers)
+
+    async def fetch(self, request: Request) -> Answer:
+        """Return the next canned answer; an address without one cannot be reached."""
+        self.requests.append(request)
+        left = self._answers.get(request.url, [])
+        if not left:
+            return Failure(request.url, f"{_host(URL(request.url))} could not be reached")
+        answer = left.pop(0) if len(left) > 1 else left[0]
+        return Document(request.url, answer) if isinstance(answer, bytes) else answer

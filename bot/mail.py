@@ -1,0 +1,222 @@
+"""The only SMTP. Messages are bytes that were built once; nothing here looks into them.
+
+`SmtpMailer` and `MaildirMailer` fill `ports.Mailer`; `CapturingMailer` is the fake for tests.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+import aiosmtplib
+
+from bot.errors import MailError
+from bot.models import Attempt, Envelope, Phase, Verdict
+from bot.text import one_line, shorten
+
+_CONNECT_SECONDS = 30.0
+_COMMAND_SECONDS = 300.0  # RFC 5321 §4.5.3.2.2 and following
+_DATA_SECONDS = 600.0  # RFC 5321 §4.5.3.2.6: the other side may take ten minutes after the dot
+_PER_CONNECTION = 100
+_CLOSING = 421
+
+
+class MaildirMailer:
+    """Delivers into a Maildir: mail without a mail server.
+
+    `put(folder, name, content)` writes one message and returns whether it was new
+    (`files.deliver_to_maildir`).
+    """
+
+    def __init__(self, folder: Path, put: Callable[[Path, str, bytes], bool]) -> None:
+        self._folder, self._put = folder, put
+
+    @asynccontextmanager
+    async def session(self) -> AsyncIterator[MaildirMailer]:
+        """Nothing to connect to."""
+        yield self
+
+    async def send(self, envelope: Envelope) -> Attempt:
+        """Write the message; the same message again is recognised by its name.
+
+        Raises StateError where the folder cannot be written: then nothing more should be sent.
+        """
+        name = f"{envelope.delivery}.{hashlib.sha256(envelope.message_id.encode()).hexdigest()[:24]}.paperround"
+        content = envelope.content.replace(b"\r\n", b"\n")
+        await asyncio.to_thread(self._put, self._folder, name, content)
+        return Attempt(Verdict.SENT, Phase.DONE, 250, "in the Maildir")
+
+
+class SmtpMailer:
+    """Sends by SMTP over connections that are reused, never faster than `rate` messages a second."""
+
+    def __init__(
+        self,
+        *,
+        host: str,
+        port: int,
+        tls: str,
+        username: str = "",
+        password: str = "",
+        rate: float = 10.0,
+    ) -> None:
+        self._host, self._port, self._tls = host, port, tls
+        self._username, self._password = username, password
+        self._pause = 1 / rate
+
+    @asynccontextmanager
+    async def session(self) -> AsyncIterator[SmtpSession]:
+        """Connect, encrypt and log in. Raises MailError that says which of them failed."""
+        session = SmtpSession(self._connect, self._pause)
+        await session.open()
+        try:
+            yield session
+        finally:
+            await session.close()
+
+    async def _connect(self) -> aiosmtplib.SMTP:
+        client = aiosmtplib.SMTP(
+            hostname=self._host,
+            port=self._port,
+            use_tls=self._tls == "tls",
+            # True, not None: encryption that is asked for is never silently given up.
+            start_tls=self._tls == "starttls",
+            username=self._username or None,
+            password=self._password or None,
+            timeout=_CONNECT_SECONDS,
+        )
+        try:
+            await client.connect()
+        except (aiosmtplib.SMTPException, OSError, TimeoutError) as error:
+            client.close()
+            raise MailError(self._explain(error)) from error
+        client.timeout = _COMMAND_SECONDS
+        return client
+
+    def _explain(self, error: Exception) -> str:
+        where = f"The mail server {self._host}:{self._port}"
+        if isinstance(error, aiosmtplib.SMTPAuthenticationError):
+            problem = f"refused the login ({error.code} {_said(error.message)})"
+        elif isinstance(error, aiosmtplib.SMTPResponseException):
+            problem = f"answered {error.code} {_said(error.message)}"
+        elif isinstance(error, TimeoutError):
+            problem = f"did not answer within {_CONNECT_SECONDS:.0f} s"
+        elif "starttls" in str(error).lower():
+            problem = 'offers no STARTTLS; [mail] tls = "tls" or "none" are the other ways'
+        else:
+            problem = f"cannot be used: {_said(str(error)) or type(error).__name__}"
+        return f"{where} {problem}. The digests are kept and tried again."
+
+
+class SmtpSession:
+    """A connection that is renewed when it is worn or lost."""
+
+    def __init__(self, connect: Callable[[], Awaitable[aiosmtplib.SMTP]], pause: float) -> None:
+        self._connect = connect
+        self._pause = pause
+        self._client: aiosmtplib.SMTP | None = None
+        self._sent = 0
+        self._next = 0.0
+
+    async def open(self) -> None:
+        """Connect now, so that a wrong password is known before any message is claimed."""
+        self._client = await self._connect()
+        self._sent = 0
+
+    async def close(self) -> None:
+        """Say goodbye; a server that has gone already doesn't matter."""
+        if self._client is not None:
+            with suppress(aiosmtplib.SMTPException, OSError, TimeoutError):
+                await self._client.quit(timeout=5)
+            self._client.close()
+            self._client = None
+
+    async def send(self, envelope: Envelope) -> Attempt:
+        """Send one message; every end is an Attempt (MAIL.md, Outbox)."""
+        await self._wait_for_turn()
+        if self._client is None or not self._client.is_connected or self._sent >= _PER_CONNECTION:
+            await self.close()
+            try:
+                await self.open()
+            except MailError as error:
+                return Attempt(Verdict.SLOW_DOWN, Phase.CONNECT, 0, str(error))
+        assert self._client is not None  # noqa: S101 - opened above
+        self._sent += 1
+        attempt = await _transmit(self._client, envelope)
+        if attempt.verdict not in (Verdict.SENT, Verdict.UNCERTAIN):
+            await self._start_over()
+        return attempt
+
+    async def _wait_for_turn(self) -> None:
+        loop = asyncio.get_running_loop()
+        await asyncio.sleep(max(0.0, self._next - loop.time()))
+        self._next = max(self._next, loop.time()) + self._pause
+
+    async def _start_over(self) -> None:
+        """Forget a refused message, so that the next one starts clean on the same connection."""
+        if self._client is None or not self._client.is_connected:
+            return
+        try:
+            await self._client.rset()
+        except (aiosmtplib.SMTPException, OSError, TimeoutError):
+            self._client.close()
+
+
+async def _transmit(client: aiosmtplib.SMTP, envelope: Envelope) -> Attempt:
+    """Say MAIL, RCPT and DATA ourselves: aiosmtplib's exceptions don't tell how far it got."""
+    phase = Phase.MAIL
+    try:
+        await client.mail(envelope.sender)
+        phase = Phase.RCPT
+        await client.rcpt(envelope.recipient)
+        phase = Phase.DATA
+        answer = await client.data(envelope.content, timeout=_DATA_SECONDS)
+    except aiosmtplib.SMTPRecipientRefused as error:
+        return _refused(phase, error.code, error.message)
+    except aiosmtplib.SMTPResponseException as error:
+        return _refused(phase, error.code, error.message)
+    except (aiosmtplib.SMTPException, OSError, TimeoutError) as error:
+        said = f"the connection was lost ({_said(str(error)) or type(error).__name__})"
+        # Lost before DATA, nothing can have arrived; after it, nobody knows.
+        return Attempt(Verdict.UNCERTAIN if phase is Phase.DATA else Verdict.RETRY, phase, 0, said)
+    return Attempt(Verdict.SENT, Phase.DONE, answer.code, _said(answer.message))
+
+
+def _refused(phase: Phase, code: int, message: str) -> Attempt:
+    said = _said(message)
+    if code == _CLOSING:
+        return Attempt(Verdict.SLOW_DOWN, phase, code, said)
+    if code < 500:  # noqa: PLR2004 - RFC 5321 §4.2.1: 4yz is transient, 5yz for good
+        return Attempt(Verdict.RETRY, phase, code, said)
+    # 5.7.x is about the sender or a policy, never about the address (RFC 3463 §3.8).
+    if phase is Phase.RCPT and not re.match(r"5\.7\.", said):
+        return Attempt(Verdict.REFUSED_ADDRESS, phase, code, said)
+    return Attempt(Verdict.REFUSED_CONTENT, phase, code, said)
+
+
+def _said(message: str) -> str:
+    return shorten(one_line(message), 200)
+
+
+class CapturingMailer:
+    """A fake: keeps what it was given, and answers what `answer` says (by default, sent)."""
+
+    def __init__(self, answer: Callable[[Envelope], Attempt] | None = None) -> None:
+        self.sent: list[Envelope] = []
+        self._answer = answer or (lambda _: Attempt(Verdict.SENT, Phase.DONE, 250, "OK"))
+
+    @asynccontextmanager
+    async def session(self) -> AsyncIterator[CapturingMailer]:
+        """Nothing to connect to."""
+        yield self
+
+    async def send(self, envelope: Envelope) -> Attempt:
+        """Keep the message."""
+        attempt = self._answer(envelope)
+        if attempt.verdict is Verdict.SENT:
+            self.sent.append(envelope)
+        return attempt

@@ -1,0 +1,347 @@
+"""Models into contexts: how a paper and a section read, wherever they are shown.
+
+Text from outside is made readable, put on one line and bounded here, once for mail, feeds and
+pages.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date
+from urllib.parse import quote, urlsplit
+
+from bot.config import BotSettings, Profile
+from bot.identity import strongest
+from bot.models import (
+    Edition,
+    Identifier,
+    InterestKind,
+    Paper,
+    Pick,
+    Reason,
+    Rel,
+    Role,
+    Scheme,
+)
+from bot.outputs.contexts import LinkContext, PaperContext, ReasonContext, SectionContext
+from bot.outputs.wording import counted, day_near
+from bot.text import one_line, readable, shorten
+
+TITLE_LIMIT = 300
+HEADING_LIMIT = 200
+LEAD_LIMIT = 420
+_AUTHORS_WHOLE = 8  # up to here all are named …
+_AUTHORS_NAMED = 6  # … beyond, so many
+_REASONS_SHOWN = 5
+_CATEGORIES_SHOWN = 5
+_IMPRINT_LINES = 8
+_HREF_LIMIT = 2000
+# TeX shrinks when it is read; nothing that is shown comes from beyond this many characters.
+_READ_LIMIT = 4000
+
+_FREE_HOSTS = ("arxiv.org", "huggingface.co", "github.com")
+_SENTENCE_END = re.compile(r"[.!?][\"”’)\]]*(?=\s+[\"“‘(\[]?[^\Wa-z_])")
+_ABBREVIATION = re.compile(
+    r"(?:\b(?:al|approx|cf|ca|e\.g|eq|eqs|etc|fig|figs|i\.e|no|ref|refs|resp|sec|st|vs|w\.r\.t"
+    r"|[a-z]))\.$",
+    re.IGNORECASE,
+)
+_LEAST_SHARE = 3  # a lead is at least a third of what it may be
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """What a profile's section is made of: its picks, best first, and the editions they come from.
+
+    `picks` are (pick, paper); `editions` are those it covers, oldest first.
+    """
+
+    profile: Profile
+    picks: tuple[tuple[Pick, Paper], ...] = ()
+    editions: tuple[Edition, ...] = ()
+
+    @property
+    def considered(self) -> int:
+        """How many papers competed for these places."""
+        return sum(edition.considered for edition in self.editions)
+
+    def with_role(self, role: Role) -> tuple[tuple[Pick, Paper], ...]:
+        """Return the picks that are in it for that."""
+        return tuple((pick, paper) for pick, paper in self.picks if pick.role is role)
+
+
+# ── A paper ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def paper_card(
+    paper: Paper, pick: Pick | None = None, *, today: date, link_prefix: str = "", number: int = 0
+) -> PaperContext:
+    """Return a paper's card; without a pick it has no reasons.
+
+    `today` decides whether a date needs its year.
+    """
+    because = pick.reasons if pick else ()
+    shows_votes = any(reason.kind is InterestKind.TRENDING for reason in _strongest(because))
+    discussion = web_address(paper.link(Rel.DISCUSSION))
+    return PaperContext(
+        number=number,
+        title=title_of(paper),
+        href=title_href(paper, link_prefix),
+        authors=authors_line(paper.authors),
+        venue=shorten(_legible(paper.venue), 120),
+        date=day_near(_utc_day(paper), today) if paper.published else "",
+        categories=tuple(
+            shorten(_legible(category), 60) for category in paper.categories[:_CATEGORIES_SHOWN]
+        ),
+        identifier=identifier_text(paper),
+        reasons=reasons_in_words(because),
+        lead=lead(paper.abstract),
+        votes=counted(paper.votes, "vote") if paper.votes and not shows_votes else "",
+        comments=counted(paper.comments, "comment") if paper.comments and not discussion else "",
+        links=_links(paper, discussion, link_prefix),
+        updated=_updated(paper, pick, today),
+    )
+
+
+def _legible(value: str) -> str:
+    return one_line(readable(one_line(value[:_READ_LIMIT])))
+
+
+def title_of(paper: Paper) -> str:
+    """Return the title as people read it, on one line, at most 300 characters, never empty."""
+    return shorten(_legible(paper.title), TITLE_LIMIT) or "Untitled"
+
+
+def authors_line(authors: Sequence[str]) -> str:
+    """Return `A, B, C`, and beyond eight names `A, B, C, D, E, F … and 2,997 more`."""
+    named = authors if len(authors) <= _AUTHORS_WHOLE else authors[:_AUTHORS_NAMED]
+    line = ", ".join(shorten(_legible(name), 80) for name in named)
+    rest = len(authors) - len(named)
+    return f"{line} … and {rest:,} more" if rest else line
+
+
+def lead(abstract: str, limit: int = LEAD_LIMIT) -> str:
+    """Return the abstract's first sentences: at most `limit` characters, cut where one ends."""
+    text = _legible(abstract)
+    if len(text) <= limit:
+        return text
+    ends = [
+        match.end()
+        for match in _SENTENCE_END.finditer(text, 0, limit + 2)
+        if match.end() <= limit and not _ABBREVIATION.search(text[: match.start() + 1])
+    ]
+    # A first sentence of a few words says too little: then a cut one is the better lead.
+    if ends and ends[-1] > limit // _LEAST_SHARE:
+        return text[: ends[-1]]
+    return shorten(text, limit)
+
+
+def _utc_day(paper: Paper) -> date:
+    """Return the day a source dated it: many send a bare date, which no zone may shift."""
+    assert paper.published is not None  # noqa: S101 - both callers asked before
+    return paper.published.astimezone(UTC).date()
+
+
+def _updated(paper: Paper, pick: Pick | None, today: date) -> str:
+    if pick is None or pick.role is not Role.UPDATE:
+        return ""
+    version = pick.version or paper.version
+    name = f"v{version}" if version else "replaced"
+    days = [stamp.updated[:10] for _, stamp in paper.stamps if stamp.version == version]
+    try:
+        return f"{name} since {day_near(date.fromisoformat(max(days)), today)}"
+    except ValueError:  # no source dated that version
+        return name
+
+
+# ── Reasons ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def _strongest(reasons: Iterable[Reason]) -> list[Reason]:
+    """Return the reasons worth showing: what spoke for the paper, the weightiest first."""
+    speaking = [reason for reason in reasons if reason.share > 0 and reason.text.strip()]
+    return sorted(speaking, key=lambda reason: -reason.share)[:_REASONS_SHOWN]
+
+
+def reasons_in_words(reasons: Iterable[Reason]) -> tuple[ReasonContext, ...]:
+    """Return what spoke for a paper, the weightiest first, at most five."""
+    return tuple(_in_words(reason) for reason in _strongest(reasons))
+
+
+def _in_words(reason: Reason) -> ReasonContext:
+    text = shorten(_legible(reason.text), 80)
+    match reason.kind:
+        case InterestKind.KEYWORD | InterestKind.ABOUT:
+            return ReasonContext("", text, "", emphasis=True)
+        case InterestKind.LIKE:
+            return ReasonContext("like your “", text, "”")
+        case InterestKind.DISLIKE:
+            return ReasonContext("unlike “", text, "”")
+        case InterestKind.TRENDING if text.isascii() and text.isdigit():
+            return ReasonContext("", counted(int(text), "vote"), "")
+        case _:
+            return ReasonContext("", text, "")
+
+
+def reason_text(reasons: Iterable[ReasonContext]) -> str:
+    """Return the reasons as plain words: `expert routing, like your “A paper”, 45 votes`."""
+    return ", ".join(f"{reason.before}{reason.term}{reason.after}" for reason in reasons)
+
+
+# ── Links ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def title_href(paper: Paper, link_prefix: str = "") -> str:
+    """Return where the title leads: the abstract's page, "" where no address is known."""
+    known = web_address(paper.link(Rel.ABSTRACT))
+    if not known:
+        homes = (_home(identifier) for identifier in _by_trust(paper.identifiers))
+        known = next((home for home in homes if home), "")
+    return _through(link_prefix, known)
+
+
+def identifier_text(paper: Paper) -> str:
+    """Return `arXiv:2401.06066` or `doi:…`, "" where a paper has only an address."""
+    for identifier in _by_trust(paper.identifiers):
+        if identifier.scheme not in (Scheme.URL, Scheme.TITLE):
+            return shorten(one_line(str(identifier)), 100)
+    return ""
+
+
+def key_of(paper: Paper) -> Identifier:
+    """Return the identifier that a paper's guid and address are made of."""
+    return paper.key or strongest(paper.identifiers)
+
+
+def _by_trust(identifiers: frozenset[Identifier]) -> list[Identifier]:
+    if not identifiers:
+        return []
+    first = strongest(identifiers)
+    return [first, *sorted(identifiers - {first})]
+
+
+def _home(identifier: Identifier) -> str:
+    value = quote(identifier.value, safe="/:;()@!$'*+,=-._~")
+    match identifier.scheme:
+        case Scheme.ARXIV:
+            return f"https://arxiv.org/abs/{value}"
+        case Scheme.DOI:
+            return f"https://doi.org/{value}"
+        case Scheme.PMID:
+            return f"https://pubmed.ncbi.nlm.nih.gov/{value}/"
+        case Scheme.OPENREVIEW:
+            return f"https://openreview.net/forum?id={value}"
+        case Scheme.URL:
+            return web_address(identifier.value)
+        case _:
+            return ""
+
+
+def web_address(href: str) -> str:
+    """Return an address that may be linked to, "" for others (`javascript:`, overlong ones)."""
+    try:
+        parts = urlsplit(href)
+    except ValueError:
+        return ""
+    if parts.scheme.lower() not in ("http", "https") or not parts.hostname:
+        return ""
+    safe = quote(href, safe="%/:;?#[]@!$&'()*+,=-._~")
+    return safe if len(safe) <= _HREF_LIMIT else ""
+
+
+def _through(prefix: str, href: str) -> str:
+    """Lead a publisher's address through the library's proxy; what is free needs none."""
+    host = urlsplit(href).hostname or ""
+    if not prefix or not href or any(host == h or host.endswith(f".{h}") for h in _FREE_HOSTS):
+        return href
+    # EZproxy takes the address as it is after `url=` and percent-encoded after `qurl=`.
+    return f"{prefix}{quote(href, safe='') if prefix.endswith('qurl=') else href}"
+
+
+def _links(paper: Paper, discussion: str, prefix: str) -> tuple[LinkContext, ...]:
+    said = counted(paper.comments, "comment") if paper.comments else "Discussion"
+    links = (
+        LinkContext("PDF", _through(prefix, web_address(paper.link(Rel.PDF)))),
+        LinkContext("Code", web_address(paper.link(Rel.CODE))),
+        LinkContext("Project", web_address(paper.link(Rel.PROJECT))),
+        LinkContext(said, discussion),
+    )
+    return tuple(link for link in links if link.href)
+
+
+# ── The house ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def house_title(bot: BotSettings) -> str:
+    """Return the title of it all, on one line."""
+    return shorten(one_line(bot.title), HEADING_LIMIT) or "Paperround"
+
+
+def heading_of(profile: Profile) -> str:
+    """Return a profile's heading, on one line."""
+    return shorten(one_line(profile.heading), HEADING_LIMIT)
+
+
+def imprint_lines(bot: BotSettings) -> tuple[str, ...]:
+    """Return who is behind it, a line each, bounded."""
+    lines = (shorten(one_line(line), 300) for line in bot.imprint.strip().splitlines())
+    return tuple(line for line in lines if line)[:_IMPRINT_LINES]
+
+
+# ── A section ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def section_cards(
+    section: Section,
+    *,
+    today: date,
+    link_prefix: str = "",
+    href: str = "",
+    title: str | None = None,
+) -> SectionContext:
+    """Return a section with a card for every new paper and a line for every replaced one."""
+    fresh = section.with_role(Role.NEW)
+    replaced = section.with_role(Role.UPDATE)
+    return SectionContext(
+        title=heading_of(section.profile) if title is None else title,
+        count=_section_count(len(fresh), len(replaced), section),
+        href=href,
+        papers=tuple(
+            paper_card(paper, pick, today=today, link_prefix=link_prefix, number=number)
+            for number, (pick, paper) in enumerate(fresh, start=1)
+        ),
+        briefs=(),
+        updates=tuple(
+            paper_card(paper, pick, today=today, link_prefix=link_prefix)
+            for pick, paper in replaced
+        ),
+        quiet="" if section.picks else quiet_text(section.considered),
+    )
+
+
+def _section_count(fresh: int, replaced: int, section: Section) -> str:
+    parts = [f"{fresh:,} new"] if fresh or not replaced else []
+    if parts and section.considered:
+        parts[0] += f" from {section.considered:,} considered"
+    if replaced:
+        parts.append(f"{replaced:,} replaced")
+    if len(section.editions) > 1:
+        parts.append(f"in {len(section.editions)} editions")
+    return ", ".join(parts)
+
+
+def count_text(fresh: int, replaced: int, considered: int) -> str:
+    """Return `7 new papers from 312 considered, 2 replaced`."""
+    said = counted(fresh, "new paper")
+    if considered:
+        said += f" from {considered:,} considered"
+    return f"{said}, {replaced:,} replaced" if replaced else said
+
+
+def quiet_text(considered: int) -> str:
+    """Return what to say where no paper is."""
+    if not considered:
+        return "No new papers came in."
+    return f"Nothing here for you among the {counted(considered, 'paper')} that came in."

@@ -1,0 +1,45 @@
+"""Dates, counts and lists as people write them; English, whatever the machine's locale is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+
+_WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+_MONTHS = (
+    "January", "February", "March", "April", "May", "June", "July", "August", "September",
+    "October", "November", "December",
+)  # fmt: skip
+
+
+def long_day(day: date) -> str:
+    """Return `Friday 21 November 2026`."""
+    return f"{_WEEKDAYS[day.weekday()]} {day.day} {_MONTHS[day.month - 1]} {day.year}"
+
+
+def short_day(day: date) -> str:
+    """Return `Fri 21 Nov`."""
+    return f"{_WEEKDAYS[day.weekday()][:3]} {day.day} {_MONTHS[day.month - 1][:3]}"
+
+
+def month(day: date) -> str:
+    """Return `November 2026`."""
+    return f"{_MONTHS[day.month - 1]} {day.year}"
+
+
+def day_near(day: date, today: date) -> str:
+    """Return `21 November`, with the year where it is not the one we are in."""
+    named = f"{day.day} {_MONTHS[day.month - 1]}"
+    return named if day.year == today.year else f"{named} {day.year}"
+
+
+def counted(number: int, noun: str) -> str:
+    """Return `1 paper`, `2,997 papers`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return `A`, `A and B`, `A, B and C`."""
+    if len(names) < 2:  # noqa: PLR2004 - a list begins at two
+        return "".join(names)
+    return f"{', '.join(names[:-1])} and {names[-1]}"

@@ -1,0 +1,103 @@
+"""Text as words: the same ones whatever the accents, the plural or the hyphens."""
+
+from __future__ import annotations
+
+import math
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+
+from bot.text import readable
+
+# Runs of letters and digits; scripts written without spaces (CJK, kana) word by character.
+_WORD = re.compile(
+    r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|[^\W_\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+"
+)
+_STOP = frozenset(
+    "a an and are as at be been between both but by can could do does due each et al for from had "
+    "has have how however in into is it its may more most much no nor not of on one only or other "
+    "our over own s same show shown shows so some such t than that the their them then there these "
+    "they this those through thus to two under up upon us using very via was we well were what when "
+    "where which while who will with within without would you your also based however propose "
+    "proposed paper approach method methods results present new novel study work model models "
+    "respectively several many three first second".split()
+)
+_TITLE_WEIGHT = 3
+_SHORTEST_PLURAL = 4
+
+
+@lru_cache(maxsize=50_000)
+def _stem(word: str) -> str:
+    """Fold the plural: `experts` and `expert` are one word, `class` and `bias` stay."""
+    if len(word) < _SHORTEST_PLURAL or not word.endswith("s") or word.endswith(("ss", "us", "is")):
+        return word
+    return word[:-3] + "y" if word.endswith("ies") and len(word) > _SHORTEST_PLURAL else word[:-1]
+
+
+def fold(value: str) -> str:
+    """Return the text in lower case, without accents, TeX read."""
+    decomposed = unicodedata.normalize("NFKD", readable(value)).casefold()
+    return "".join(char for char in decomposed if not unicodedata.combining(char))
+
+
+def words(value: str) -> list[str]:
+    """Return the text's words in order, folded."""
+    return [_stem(word) for word in _WORD.findall(fold(value))]
+
+
+def count_phrase(phrase: Sequence[str], text: Sequence[str]) -> int:
+    """Return how often the phrase's words stand next to each other in the text's."""
+    if not phrase or len(phrase) > len(text):
+        return 0
+    first, length = phrase[0], len(phrase)
+    wanted = list(phrase)
+    return sum(
+        word == first and list(text[at : at + length]) == wanted
+        for at, word in enumerate(text[: len(text) - length + 1])
+    )
+
+
+def term_counts(title: str, abstract: str) -> Mapping[str, float]:
+    """Return the weights of a paper's words and pairs of words, the title's counted three times."""
+    return _term_counts(title, abstract)
+
+
+@lru_cache(maxsize=4096)
+def _term_counts(title: str, abstract: str) -> Mapping[str, float]:
+    counts: dict[str, float] = {}
+    for text, weight in ((title, _TITLE_WEIGHT), (abstract, 1)):
+        before = ""
+        for word in words(text):
+            if word in _STOP or word.isdigit():
+                before = ""
+                continue
+            counts[word] = counts.get(word, 0) + weight
+            if before:
+                pair = f"{before} {word}"
+                counts[pair] = counts.get(pair, 0) + weight
+            before = word
+    return {term: 1 + math.log(count) for term, count in counts.items()}
+
+
+def same_person(wanted: str, name: str) -> bool:
+    """Whether two spellings can be one author: `N. Shazeer`, `Shazeer, Noam`, `Noam Shazeer`."""
+    first, second = _name_words(wanted), _name_words(name)
+    if not first or not second:
+        return False
+    if sorted(first) == sorted(second):
+        return True
+    if first[-1] != second[-1]:
+        return False
+    return len(first) == 1 or (len(second) > 1 and _compatible(first[0], second[0]))
+
+
+def _compatible(one: str, other: str) -> bool:
+    return one == other or (min(len(one), len(other)) == 1 and one[0] == other[0])
+
+
+@lru_cache(maxsize=20_000)
+def _name_words(name: str) -> tuple[str, ...]:
+    last, comma, rest = name.partition(",")
+    ordered = f"{rest} {last}" if comma else name
+    return tuple(_WORD.findall(fold(ordered)))

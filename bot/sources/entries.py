@@ -1,0 +1,193 @@
+"""Reading a feed of any kind through feedparser, and what its entries hold, as plain values.
+
+feedparser opens files and addresses when it is given bytes or text, so it is only ever given a
+stream; its sanitiser is off, since everything is cleaned once, by `text.plain`.
+"""
+
+from __future__ import annotations
+
+import calendar
+import io
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from time import struct_time
+from typing import Any, TypeAlias
+from urllib.parse import urljoin, urlsplit
+
+from bot import text
+from bot.errors import ParseError
+
+MOST_ENTRIES = 5000
+MOST_AUTHORS = 10_000
+MOST_CATEGORIES = 100
+LONGEST_TITLE = 2000
+LONGEST_ABSTRACT = 20_000
+LONGEST_NAME = 200
+LONGEST_ADDRESS = 2000
+
+_EARLIEST, _LATEST = 1900, 2200  # years; what lies outside is a mistake of the feed's
+
+Entry: TypeAlias = dict[str, Any]  # feedparser's own dictionaries are such
+
+_ROOT_ENDS = re.compile(rb"</(?:[\w.-]+:)?(?:rss|feed|rdf|channel)\s*>", re.IGNORECASE)
+_WEB_PAGE = re.compile(rb"^\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html)\b",
+                       re.IGNORECASE | re.DOTALL)  # fmt: skip
+_ENDING_LOOKED_AT = 2000  # bytes: a comment or two may follow the root's end
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """A feed as feedparser understood it: its own fields, its entries, and what was odd about it.
+
+    `sound` means that the XML was well-formed.
+    """
+
+    channel: Entry
+    entries: tuple[Entry, ...]
+    sound: bool
+    warnings: tuple[str, ...] = ()
+
+
+def host_of(url: str) -> str:
+    """Return an address's host, for sentences; never its credentials or query."""
+    try:
+        return urlsplit(url).hostname or "the source"
+    except ValueError:
+        return "the source"
+
+
+def read_feed(body: bytes, url: str, content_type: str = "") -> Feed:
+    """Read RSS 0.9x, 1.0 and 2.0, Atom and what else feedparser knows, at most 5,000 entries.
+
+    Raises ParseError for what is no feed, and for a truncated one without entries: neither is an
+    empty source.
+    """
+    host = host_of(url)
+    if not body.strip():
+        raise ParseError(f"{host} sent an empty document")
+    found = _understood(body, host, content_type)
+    entries: list[Entry] = list(found["entries"])
+    broken = dict.get(found, "bozo_exception") if dict.get(found, "bozo") else None
+    sound = type(broken).__name__ != "SAXParseException"
+    if not entries:
+        _check_empty(body, host, version=str(dict.get(found, "version") or ""), sound=sound)
+    warnings = []
+    if not sound and entries:
+        warnings.append(
+            f"{host} sent broken XML; the {min(len(entries), MOST_ENTRIES)} entries that could be "
+            "read were kept"
+        )
+    if len(entries) > MOST_ENTRIES:
+        warnings.append(
+            f"{host} sent {len(entries)} entries; only the first {MOST_ENTRIES} were read"
+        )
+    return Feed(found["feed"], tuple(entries[:MOST_ENTRIES]), sound, tuple(warnings))
+
+
+def _understood(body: bytes, host: str, content_type: str) -> Any:  # noqa: ANN401 - untyped library
+    import feedparser
+
+    headers = {"content-type": content_type} if content_type else {}
+    try:
+        return feedparser.parse(
+            io.BytesIO(body),
+            response_headers=headers,
+            sanitize_html=False,
+            resolve_relative_uris=False,
+        )
+    except Exception as error:
+        # feedparser promises not to raise and does, on hostile input (bad character references,
+        # deep nesting): one document must never stop the others.
+        raise ParseError(f"{host} sent a feed that cannot be read ({error})") from error
+
+
+def _check_empty(body: bytes, host: str, *, version: str, sound: bool) -> None:
+    if _WEB_PAGE.match(body[:_ENDING_LOOKED_AT]):
+        raise ParseError(f"{host} sent a web page (HTML) instead of a feed")
+    if not version:
+        raise ParseError(f"{host} sent something that is no feed")
+    if not sound and not _ROOT_ENDS.search(body[-_ENDING_LOOKED_AT:]):
+        raise ParseError(f"{host} sent a feed that breaks off before its first entry")
+
+
+def said(entry: Entry, *keys: str) -> str:
+    """Return the first of these fields that holds text, as written, or ""."""
+    for key in keys:
+        # `entry.get` warns for fields that feedparser has under two names.
+        value = dict.get(entry, key)
+        if isinstance(value, str) and value.strip():
+            return value
+    return ""
+
+
+def parts(entry: Entry, key: str) -> Iterator[Entry]:
+    """Yield the dictionaries of a field that repeats (authors, links, tags, content)."""
+    value = dict.get(entry, key)
+    if isinstance(value, list):
+        yield from (part for part in value if isinstance(part, dict))
+
+
+def categories(entry: Entry) -> tuple[str, ...]:
+    """Return an entry's categories, each once, in their order."""
+    terms = (text.one_line(said(tag, "term", "label")) for tag in parts(entry, "tags"))
+    unique = dict.fromkeys(term for term in terms if term and len(term) <= LONGEST_NAME)
+    return tuple(unique)[:MOST_CATEGORIES]
+
+
+def moment(entry: Entry, *keys: str) -> datetime | None:
+    """Return the first of these dates that can be read: aware, UTC, between 1900 and 2200."""
+    for key in keys:
+        value = dict.get(entry, f"{key}_parsed")
+        if isinstance(value, struct_time) and (found := _aware(value)):
+            return found
+    return None
+
+
+def _aware(value: struct_time) -> datetime | None:
+    try:
+        found = datetime.fromtimestamp(calendar.timegm(value), UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
+    return found if _EARLIEST <= found.year < _LATEST else None
+
+
+def iso_moment(value: object) -> datetime | None:
+    """Return an ISO 8601 date as an aware UTC moment, None for anything else."""
+    if not isinstance(value, str):
+        return None
+    try:
+        found = datetime.fromisoformat(value.strip())
+    except ValueError:
+        return None
+    found = found.replace(tzinfo=UTC) if found.tzinfo is None else found
+    try:
+        found = found.astimezone(UTC)
+    except OverflowError:
+        return None
+    return found if _EARLIEST <= found.year < _LATEST else None
+
+
+def clamped(found: datetime | None, now: datetime | None) -> datetime | None:
+    """Return the date, or `now` for one in the future; without `now`, the date itself."""
+    return min(found, now) if found and now else found
+
+
+def stamp_day(found: datetime | None, now: datetime | None) -> str:
+    """Return the ISO day a record says it is from, "" for none or one in the future."""
+    if found is None or (now and found > now):
+        return ""
+    return found.date().isoformat()
+
+
+def web_address(value: str, base: str = "") -> str:
+    """Return an absolute http(s) address without white space, or ""."""
+    try:
+        whole = urljoin(base, value.strip()) if base else value.strip()
+        scheme, host = urlsplit(whole).scheme, urlsplit(whole).hostname
+    except ValueError:
+        return ""
+    if scheme not in ("http", "https") or not host or len(whole) > LONGEST_ADDRESS:
+        return ""
+    return "" if any(char.isspace() or not char.isprintable() for char in whole) else whole

@@ -1,0 +1,228 @@
+"""Any RSS 0.9x, 1.0, 2.0 or Atom feed: journals, preprint servers, blogs.
+
+An entry becomes a paper with the best identifiers it names: a DOI or arXiv id from its fields or
+addresses, its address, and as the last resort a key of title and first author.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot import identity, text
+from bot.config import SourceSettings
+from bot.models import (
+    Document,
+    Event,
+    Identifier,
+    Link,
+    Paper,
+    Parsed,
+    Rel,
+    Scheme,
+    Sighting,
+    Stamp,
+)
+from bot.sources import names
+from bot.sources.entries import (
+    LONGEST_ABSTRACT,
+    LONGEST_ADDRESS,
+    LONGEST_NAME,
+    LONGEST_TITLE,
+    Entry,
+    Feed,
+    categories,
+    clamped,
+    moment,
+    parts,
+    read_feed,
+    said,
+    stamp_day,
+    web_address,
+)
+from bot.sources.margins import Margin, read_margins
+
+AUTHORITY = 20
+
+_MOST_PDFS = 10
+
+_DOI_AT_END = re.compile(r"(?:^|[:/\s])(10\.\d{4,9}/\S+)$")
+# What publishers put where an abstract belongs: "Nature, Published online: 20 April 2023; doi:…".
+_IMPRINT = re.compile(
+    r"^[^\n;]{1,120}, Published online: [^\n;]{1,40};?\s*(?:\|\s*)?(?:doi:\S+)?\s*"
+)
+_ISSUE_ONLY = re.compile(r"[^\n]{1,150}, (?:Volume|Vol\.) [^\n]{1,120}, (?:Page|Pages) [^\n]{1,80}")
+_ACL_DESCRIPTION = re.compile(
+    r"(?:(?P<names>.{1,20000}?)\s)?in (?P<volume>[A-Z\d].{0,300})", re.DOTALL
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """One entry with its addresses, and the identifiers they and its fields name."""
+
+    entry: Entry
+    title: str
+    guid: str
+    links: tuple[str, ...]
+    stated: frozenset[Identifier]
+    linked: frozenset[Identifier]
+    margin: Margin | None
+
+
+def address(source: SourceSettings) -> str:
+    """Return what to fetch."""
+    return source.url
+
+
+def parse(source: SourceSettings, document: Document, now: datetime) -> Parsed:  # noqa: ARG001 - one signature for all kinds
+    """Read a feed. Raises ParseError for what is none."""
+    feed = read_feed(document.body, document.url, document.header("content-type"))
+    sightings = tuple(sightings_of(feed, document.body, document.url, now))
+    return Parsed(
+        sightings,
+        built=moment(feed.channel, "updated", "published"),
+        warnings=feed.warnings,
+    )
+
+
+def sightings_of(feed: Feed, body: bytes, url: str, now: datetime | None) -> Iterator[Sighting]:
+    """Yield a sighting for each entry that has a title, a link or an id."""
+    margins = read_margins(body, len(feed.entries)) if feed.sound else None
+    readings = [
+        reading
+        for index, entry in enumerate(feed.entries)
+        if (reading := _read(entry, url, margins[index] if margins else None))
+    ]
+    guids = Counter(reading.guid for reading in readings if reading.guid)
+    shared = _shared(readings)
+    for reading in readings:
+        yield _sighting(reading, feed.channel, shared, guids, now)
+
+
+def _read(entry: Entry, url: str, margin: Margin | None) -> _Reading | None:
+    guid = text.shorten(text.one_line(said(entry, "id")), LONGEST_ADDRESS)
+    links = _addresses(entry, guid, url)
+    raw_link = text.one_line(said(entry, "link"))
+    title = text.shorten(text.one_line(text.plain(said(entry, "title"))), LONGEST_TITLE)
+    name = title or text.shorten(next(iter(links), "") or raw_link or guid, LONGEST_TITLE)
+    if not name:
+        return None
+    linked = frozenset(filter(None, map(identity.from_url, links)))
+    return _Reading(entry, name, guid, links, frozenset(_stated(entry, guid, margin)),
+                    linked, margin)  # fmt: skip
+
+
+def _addresses(entry: Entry, guid: str, url: str) -> tuple[str, ...]:
+    """Return an entry's own http addresses, the one to show first."""
+    candidates = [
+        web_address(said(entry, "feedburner_origlink")),
+        # A guid that is no address makes no link, though feedparser offers it as one.
+        "" if said(entry, "link") == guid else web_address(said(entry, "link"), url),
+        web_address(guid),
+        web_address(said(entry, "prism_url")),
+    ]
+    return tuple(dict.fromkeys(filter(None, candidates)))
+
+
+def _stated(entry: Entry, guid: str, margin: Margin | None) -> Iterator[Identifier]:
+    """Yield what the entry's fields say it is."""
+    fields = [said(entry, key) for key in ("prism_doi", "doi", "dc_doi", "dc_identifier")]
+    if margin:
+        fields += margin.identifiers
+    for value in filter(None, map(text.one_line, (*fields, guid))):
+        at_end = _DOI_AT_END.search(value)
+        found = identity.doi(value) or (identity.doi(at_end.group(1)) if at_end else None)
+        if found := found or identity.arxiv(value):
+            yield found
+    pmid = re.fullmatch(r"(?:pubmed|pmid):\s*(\d{1,9})", guid, re.IGNORECASE)
+    if pmid:
+        yield Identifier(Scheme.PMID, pmid.group(1))
+
+
+def _shared(readings: list[_Reading]) -> frozenset[Identifier]:
+    """Return identifiers that addresses of differently titled entries share: they name none."""
+    titles: defaultdict[Identifier, set[str]] = defaultdict(set)
+    for reading in readings:
+        for identifier in reading.linked:
+            titles[identifier].add(reading.title.casefold())
+    return frozenset(identifier for identifier, found in titles.items() if len(found) > 1)
+
+
+def _sighting(
+    reading: _Reading,
+    channel: Entry,
+    shared: frozenset[Identifier],
+    guids: Counter[str],
+    now: datetime | None,
+) -> Sighting:
+    entry = reading.entry
+    authors, abstract, venue = _wording(reading, channel)
+    identifiers = reading.stated | (reading.linked - shared)
+    if not identifiers:
+        identifiers = frozenset({identity.title_key(reading.title, next(iter(authors), ""))})
+    published = moment(entry, "published", "created", "updated")
+    changed = moment(entry, "updated", "published", "created")
+    paper = Paper(
+        title=reading.title,
+        identifiers=identifiers,
+        authors=authors,
+        abstract=abstract,
+        categories=categories(entry),
+        venue=venue,
+        published=clamped(published, now),
+        links=_links(reading),
+    )
+    guid = reading.guid if guids[reading.guid] == 1 else ""
+    guid = guid or next(iter(reading.links), "") or str(identity.strongest(identifiers))
+    stamp = Stamp(AUTHORITY, 0, stamp_day(changed, now))
+    return Sighting(identity.stamped(paper, stamp), Event.SEEN, clamped(published, now), guid)
+
+
+def _wording(reading: _Reading, channel: Entry) -> tuple[tuple[str, ...], str, str]:
+    """Return authors, abstract and venue."""
+    entry = reading.entry
+    authors = _authors(reading)
+    abstract = _abstract(entry)
+    venue = said(entry, "prism_publicationname")
+    if not venue or text.one_line(text.plain(venue)) == reading.title:
+        venue = said(channel, "prism_publicationname")  # Atypon nests the title in the entry's own
+    if any("//aclanthology.org/" in link for link in reading.links):
+        # The ACL Anthology has no author elements: "A B, C D and E F in Proceedings of …".
+        described = _ACL_DESCRIPTION.fullmatch(abstract)
+        if described and not authors:
+            authors = names.split_any(described.group("names") or "")
+            abstract, venue = "", described.group("volume")
+    return authors, abstract, text.shorten(text.one_line(text.plain(venue)), LONGEST_NAME)
+
+
+def _authors(reading: _Reading) -> tuple[str, ...]:
+    if reading.margin and reading.margin.authors:
+        return names.bounded([text.one_line(name) for name in reading.margin.authors])
+    listed = [said(author, "name") for author in parts(reading.entry, "authors")]
+    listed = [name for name in listed if name] or [said(reading.entry, "author")]
+    everyone = [name for value in listed for name in names.split_any(value)]
+    # An address alone (RSS 2.0's <author>) is nobody's name, and no reader's business.
+    return names.bounded([name for name in everyone if "@" not in name])
+
+
+def _abstract(entry: Entry) -> str:
+    bodies = [said(entry, "summary"), *(said(part, "value") for part in parts(entry, "content"))]
+    body = text.plain(next((body for body in bodies if body), "")[: LONGEST_ABSTRACT * 20])
+    body = _IMPRINT.sub("", body, count=1).strip()
+    return "" if _ISSUE_ONLY.fullmatch(body) else text.shorten(body, LONGEST_ABSTRACT)
+
+
+def _links(reading: _Reading) -> frozenset[Link]:
+    links = {Link(Rel.ABSTRACT, address_) for address_ in reading.links[:1]}
+    typed = (*parts(reading.entry, "links"), *parts(reading.entry, "enclosures"))
+    offered = [said(reading.entry, "pdf_url")] + [
+        said(link, "href", "url")
+        for link in typed
+        if said(link, "type").startswith("application/pdf")
+    ]
+    links |= {Link(Rel.PDF, pdf) for pdf in map(web_address, offered[:_MOST_PDFS]) if pdf}
+    return frozenset(links)

@@ -1,0 +1,99 @@
+r"""Author names out of one string: `A. B. (Lab, City), {\c C}a D, Collaboration, :, E F`.
+
+Names keep the source's own form, TeX accents included; only the order of `Last, F.` is turned,
+so that one person reads the same from every source.
+"""
+
+from __future__ import annotations
+
+import re
+
+from bot import text
+from bot.sources.entries import LONGEST_NAME, MOST_AUTHORS
+
+_SUFFIX = re.compile(r"(?:Jr|Sr|II|III|IV)\.?", re.IGNORECASE)
+_NOBODY = re.compile(r"(?:et al\.?|others|:|\W*)", re.IGNORECASE)
+_PREAMBLE = re.compile(r"^(?:(?:for|on behalf of) the|and)\s+", re.IGNORECASE)
+_INITIALS = re.compile(r"(?:[^\W\d_]{1,2}\.?[\s-]*){1,4}")
+_AND = re.compile(r"\s+(?:and|&)\s+")
+
+
+def split_arxiv(creator: str) -> tuple[str, ...]:
+    """Split arXiv's one comma-joined string; affiliations in parentheses are dropped."""
+    joined: list[str] = []
+    for part in _outside_brackets(creator):
+        name = _PREAMBLE.sub("", text.one_line(part).strip(" :;"))
+        if joined and _SUFFIX.fullmatch(name):
+            joined[-1] = f"{joined[-1]} {name}"
+        elif not _NOBODY.fullmatch(name):
+            joined.append(name)
+    return bounded(joined)
+
+
+def _outside_brackets(value: str) -> list[str]:
+    """Cut at the commas (and a collaboration's colons) that stand outside of brackets."""
+    pieces: list[str] = []
+    kept: list[str] = []
+    round_depth = curly_depth = 0
+    closing = value.count(")")
+    previous = ""
+    for char in value:
+        escaped = previous == "\\"
+        previous = "" if escaped else char
+        if not escaped and char == "(" and closing > round_depth:
+            round_depth += 1  # one that nothing closes must not swallow the names behind it
+        elif not escaped and char == ")":
+            closing -= 1
+            round_depth = max(0, round_depth - 1)
+        elif round_depth:
+            continue
+        elif not escaped and char in ",;" and not curly_depth:
+            pieces.append("".join(kept))
+            kept.clear()
+        else:
+            curly_depth = max(0, curly_depth + (char == "{") - (char == "}")) if not escaped else (
+                curly_depth
+            )  # fmt: skip
+            kept.append(char)
+    pieces.append("".join(kept))
+    return pieces
+
+
+def split_any(value: str) -> tuple[str, ...]:
+    """Split what a feed gives as one author: a name, `Last, F.`, or a whole list of either."""
+    line = text.one_line(text.plain(value))
+    if ";" in line:
+        names = [_turned(part) for part in line.split(";")]
+    else:
+        names = _listed([part.strip() for part in line.split(",")])
+    cleaned = (_PREAMBLE.sub("", name.strip()) for name in names)
+    return bounded([name for name in cleaned if not _NOBODY.fullmatch(name)])
+
+
+def _listed(parts: list[str]) -> list[str]:
+    pairs = list(zip(parts[::2], parts[1::2], strict=False))
+    if len(parts) % 2 == 0 and all(last and _INITIALS.fullmatch(first) for last, first in pairs):
+        return [f"{first} {last}" for last, first in pairs]
+    if len(parts) == 2 and (" " not in parts[1] or " " not in parts[0]):  # noqa: PLR2004 - a pair
+        return [_turned(", ".join(parts))]
+    names = [name for part in parts for name in _AND.split(part)]
+    joined: list[str] = []
+    for name in names:
+        if joined and _SUFFIX.fullmatch(name):
+            joined[-1] = f"{joined[-1]} {name}"
+        else:
+            joined.append(name)
+    return joined
+
+
+def _turned(name: str) -> str:
+    last, comma, first = name.strip().partition(",")
+    if not comma or _SUFFIX.fullmatch(first.strip()):
+        return f"{last} {first.strip()}".strip()
+    return f"{first.strip()} {last}"
+
+
+def bounded(names: list[str]) -> tuple[str, ...]:
+    """Return at most 10,000 names of at most 200 characters, each once, in their order."""
+    unique = dict.fromkeys(text.shorten(name, LONGEST_NAME) for name in names if name)
+    return tuple(unique)[:MOST_AUTHORS]

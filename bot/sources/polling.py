@@ -1,0 +1,343 @@
+"""When to ask a source again, what to remember of an answer, and how the source stands: pure.
+
+Every transition returns a new `SourceState`; nothing here fetches, stores or reads a clock.
+`jitter` is a number from 0 up to 1 that the caller draws, so that sources do not come back in step.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import replace
+from datetime import UTC, datetime, time, timedelta
+from email.utils import parsedate_to_datetime
+
+from bot.config import SourceSettings
+from bot.models import (
+    Document,
+    Failure,
+    NotModified,
+    Parsed,
+    SourceNote,
+    SourceState,
+    Weather,
+)
+from bot.sources import announces, arxiv_calendar, fingerprint
+
+DAY = timedelta(days=1)
+ALARM_AFTER = timedelta(hours=36)  # a day's announcement, and half a day to recover
+_NOT_FOUND = 404
+_LONGEST_BACKOFF = DAY
+_LONGEST_BACKOFF_NOT_FOUND = timedelta(days=7)
+_LONGEST_SKIP = 3  # days that skipDays may hold a poll back
+_DOUBLINGS = 10
+_SLACK = timedelta(minutes=5)
+_MOST_HEAD = 65_536  # bytes of a document in which its channel's own fields stand
+
+_TTL = re.compile(rb"<ttl>\s*(\d{1,6})\s*</ttl>", re.IGNORECASE)
+_SKIP_DAYS = re.compile(rb"<skipDays>(.*?)</skipDays>", re.IGNORECASE | re.DOTALL)
+_SKIP_HOURS = re.compile(rb"<skipHours>(.*?)</skipHours>", re.IGNORECASE | re.DOTALL)
+_SKIPPED_DAY = re.compile(rb"<day>\s*([A-Za-z]+)\s*</day>", re.IGNORECASE)
+_SKIPPED_HOUR = re.compile(rb"<hour>\s*(\d{1,2})\s*</hour>", re.IGNORECASE)
+_MAX_AGE = re.compile(r"(?:^|[\s,])max-age\s*=\s*\"?(\d{1,12})", re.IGNORECASE)
+_NO_CACHE = re.compile(r"(?:^|[\s,])no-(?:cache|store)(?:$|[\s,=])", re.IGNORECASE)
+_WEEKDAYS = (b"monday", b"tuesday", b"wednesday", b"thursday", b"friday", b"saturday", b"sunday")
+
+
+# ── What is remembered of an answer ───────────────────────────────────────────────────────────────
+
+
+def body_digest(body: bytes) -> str:
+    """Return the identity of a body; the same one need not be parsed again."""
+    return hashlib.sha256(body).hexdigest()
+
+
+def batch_digest(parsed: Parsed) -> str:
+    """Return the identity of the entries a document shows, "" for an empty one."""
+    guids = sorted({sighting.guid for sighting in parsed.sightings})
+    return hashlib.sha256("\n".join(guids).encode()).hexdigest() if guids else ""
+
+
+def after_document(
+    source: SourceSettings,
+    state: SourceState,
+    document: Document,
+    parsed: Parsed,
+    now: datetime,
+    jitter: float = 0.0,
+) -> SourceState:
+    """Return the state after a document that was read; commit it together with its entries.
+
+    `last_new` moves where the entries changed. The same entries under the build date of a later
+    arXiv day make the source stale.
+    """
+    batch = batch_digest(parsed)
+    changed = bool(batch) and batch != state.batch
+    stale_since = None if changed else state.stale_since
+    if batch and not changed and not stale_since and _shown_again(source, state, parsed):
+        stale_since = now
+    return replace(
+        _recovered(state, now),
+        fingerprint=fingerprint(source),
+        etag=document.header("etag"),
+        last_modified=document.header("last-modified"),
+        body_sha=body_digest(document.body),
+        batch=batch or state.batch,
+        last_new=now if changed else state.last_new,
+        stale_since=stale_since,
+        quiet=_quiet(state, parsed),
+        next_poll=_after_document_at(source, document, now, jitter),
+    )
+
+
+def after_same_body(
+    source: SourceSettings,
+    state: SourceState,
+    document: Document,
+    now: datetime,
+    jitter: float = 0.0,
+) -> SourceState:
+    """Return the state after a document whose digest is the one remembered."""
+    return replace(
+        _recovered(state, now),
+        etag=document.header("etag"),
+        last_modified=document.header("last-modified"),
+        next_poll=_after_document_at(source, document, now, jitter),
+    )
+
+
+def after_not_modified(
+    source: SourceSettings,
+    state: SourceState,
+    answer: NotModified,
+    now: datetime,
+    jitter: float = 0.0,
+) -> SourceState:
+    """Return the state after a 304, which may bring either validator anew (RFC 9110, 15.4.5)."""
+    wait = max(_interval(source), _fresh_for(answer, now))
+    return replace(
+        _recovered(state, now),
+        etag=answer.header("etag") or state.etag,
+        last_modified=answer.header("last-modified") or state.last_modified,
+        next_poll=now + wait + _spread(jitter),
+    )
+
+
+def after_failure(
+    source: SourceSettings,
+    state: SourceState,
+    failure: Failure,
+    now: datetime,
+    jitter: float = 0.0,
+) -> SourceState:
+    """Return the state after an answer that brought nothing. Validators stay: nothing was read.
+
+    The wait doubles from `every` up to a day (a week for 404), and is never under Retry-After.
+    """
+    failures = state.failures + 1
+    most = _LONGEST_BACKOFF_NOT_FOUND if failure.status == _NOT_FOUND else _LONGEST_BACKOFF
+    # A 404 is rarely over in an hour: it begins where the others end.
+    first = source.every * (4 if failure.status == _NOT_FOUND else 1)
+    backoff = min(max(most, source.every), first * 2 ** min(failures - 1, _DOUBLINGS))
+    wait = backoff * (1 - 0.2 * jitter)
+    if failure.retry_after is not None:
+        wait = max(wait, min(timedelta(seconds=failure.retry_after), DAY))
+    return replace(
+        state,
+        failures=failures,
+        failing_since=state.failing_since or now,
+        gone=failure.gone,
+        error=failure.problem,
+        next_poll=now + wait,
+    )
+
+
+def after_unreadable(
+    source: SourceSettings, state: SourceState, failure: Failure, now: datetime, jitter: float = 0.0
+) -> SourceState:
+    """Return the state after a document that could not be parsed; `failure` holds the sentence.
+
+    Validators and digest are dropped, so that the next answer is a whole one and is read.
+    """
+    failed = after_failure(source, state, failure, now, jitter)
+    return replace(failed, etag="", last_modified="", body_sha="")
+
+
+def _recovered(state: SourceState, now: datetime) -> SourceState:
+    return replace(
+        state,
+        last_ok=now,
+        failures=0,
+        failing_since=None,
+        alarmed_at=None,
+        gone=False,
+        error="",
+    )
+
+
+def _shown_again(source: SourceSettings, state: SourceState, parsed: Parsed) -> bool:
+    if not announces(source.kind) or parsed.built is None or state.last_new is None:
+        return False
+    return arxiv_calendar.day_of(parsed.built) > arxiv_calendar.day_of(state.last_new)
+
+
+def _quiet(state: SourceState, parsed: Parsed) -> str:
+    """Ask for a look where "probably a holiday" comes on a second day: that is no holiday."""
+    probably = arxiv_calendar.PROBABLY
+    if not parsed.quiet.endswith(probably) or not state.quiet:
+        return parsed.quiet
+    if state.quiet.endswith(arxiv_calendar.CHECK):
+        return state.quiet
+    if state.quiet.endswith(probably) and state.quiet != parsed.quiet:
+        reason = parsed.quiet.removesuffix(probably)
+        return f"{reason}the second working day in a row; {arxiv_calendar.CHECK}"
+    return parsed.quiet
+
+
+# ── When to ask again ─────────────────────────────────────────────────────────────────────────────
+
+
+def is_due(source: SourceSettings, state: SourceState, now: datetime) -> bool:
+    """Tell whether to fetch now: at the time set, or at once where the source was edited."""
+    if not source.enabled:
+        return False
+    if state.fingerprint and state.fingerprint != fingerprint(source):
+        return True
+    if state.gone:
+        return False
+    return state.next_poll is None or now >= state.next_poll
+
+
+def _interval(source: SourceSettings) -> timedelta:
+    """Return `every` less a slack, or an hourly cron job would come a second early, for nothing."""
+    return source.every - min(source.every / 10, _SLACK)
+
+
+def _spread(jitter: float) -> timedelta:
+    return timedelta(seconds=60 * jitter)
+
+
+def _after_document_at(
+    source: SourceSettings, document: Document, now: datetime, jitter: float
+) -> datetime:
+    head = document.body[:_MOST_HEAD]
+    ttl = _TTL.search(head)
+    minutes = timedelta(minutes=int(ttl.group(1))) if ttl else timedelta()
+    wait = max(_interval(source), _fresh_for(document, now), min(minutes, DAY))
+    at = now + wait + _spread(jitter)
+    # RSS counts skipDays in GMT and arXiv means New York's: Friday's papers would be lost to who
+    # looks on Saturday at 02:00 UTC. For arXiv a conditional request tells as cheaply.
+    return at if announces(source.kind) else _not_skipped(at, head)
+
+
+def _fresh_for(answer: Document | NotModified, now: datetime) -> timedelta:
+    """Return how long an answer says it stays fresh, at most a day (RFC 9111, 4.2.1)."""
+    control = answer.header("cache-control")
+    if _NO_CACHE.search(control):
+        return timedelta()
+    if max_age := _MAX_AGE.search(control):
+        age = answer.header("age").strip()
+        seconds = int(max_age.group(1)) - (int(age) if age.isdecimal() and len(age) < 10 else 0)  # noqa: PLR2004 - digits, not a bomb
+        return timedelta(seconds=min(max(seconds, 0), DAY.total_seconds()))
+    expires = http_date(answer.header("expires"))
+    if expires is None:
+        return timedelta()
+    return min(max(expires - (http_date(answer.header("date")) or now), timedelta()), DAY)
+
+
+def http_date(value: str) -> datetime | None:
+    """Return an HTTP date (RFC 9110, 5.6.7) as an aware moment, None for anything else."""
+    try:
+        found = parsedate_to_datetime(value.strip())
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+
+
+def _not_skipped(at: datetime, head: bytes) -> datetime:
+    """Move a poll out of the hours and days that a feed asks to be left alone in (GMT)."""
+    days = _skipped(head, _SKIP_DAYS, _SKIPPED_DAY, _WEEKDAYS)
+    hours = _skipped(head, _SKIP_HOURS, _SKIPPED_HOUR, tuple(b"%d" % hour for hour in range(24)))
+    latest = at + timedelta(days=_LONGEST_SKIP)
+    moved = at.astimezone(UTC)
+    while moved <= latest:
+        if moved.weekday() in days:
+            moved = datetime.combine(moved.date() + DAY, time(0), UTC)
+        elif moved.hour in hours:
+            moved = moved.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
+        else:
+            return moved
+    return at  # a feed that is never to be asked was not meant so
+
+
+def _skipped(
+    head: bytes, block: re.Pattern[bytes], one: re.Pattern[bytes], names: tuple[bytes, ...]
+) -> frozenset[int]:
+    found = block.search(head)
+    said = one.findall(found.group(1)) if found else []
+    lowered = (name.lower().lstrip(b"0") or b"0" for name in said)
+    return frozenset(names.index(name) for name in lowered if name in names)
+
+
+# ── How a source stands ───────────────────────────────────────────────────────────────────────────
+
+
+def weather(
+    source: SourceSettings, state: SourceState, since: datetime | None, now: datetime
+) -> SourceNote:
+    """Return how a source stands for an edition made now, the last one having been at `since`."""
+    if state.failing_since and _failed_through(source, state, since, now):
+        return SourceNote(source.name, Weather.FAILED, _failing(state), state.failing_since)
+    if state.stale_since:
+        when = _day_and_hour(state.last_new or state.stale_since)
+        detail = f"still shows what it showed first on {when}, under a new date"
+        return SourceNote(source.name, Weather.STALE, detail, state.stale_since)
+    if state.last_ok and _nothing_new(state, since):
+        if state.quiet:
+            return SourceNote(source.name, Weather.HOLIDAY, state.quiet, state.last_ok)
+        if source.kind == "arxiv" and since and not arxiv_calendar.announced_between(since, now):
+            reason = arxiv_calendar.why_quiet(now) or "arXiv announced nothing since"
+            return SourceNote(source.name, Weather.HOLIDAY, reason, state.last_ok)
+        return SourceNote(source.name, Weather.QUIET, "nothing new", state.last_ok)
+    return SourceNote(source.name, Weather.FINE, "", state.last_ok)
+
+
+def newly_alarming(source: SourceSettings, state: SourceState, now: datetime) -> bool:
+    """Tell whether the owner is to hear of a failure now: it outlasted one announcement, or is 410.
+
+    Over a weekend or holiday arXiv announces nothing, and nothing is lost. Once told (`alarmed_at`)
+    it is not told again until the source has recovered.
+    """
+    if state.alarmed_at or state.failing_since is None:
+        return False
+    if state.gone:
+        return True
+    if now - state.failing_since < max(ALARM_AFTER, source.every):
+        return False
+    return source.kind != "arxiv" or arxiv_calendar.announced_between(state.failing_since, now)
+
+
+def _failed_through(
+    source: SourceSettings, state: SourceState, since: datetime | None, now: datetime
+) -> bool:
+    if state.gone or state.last_ok is None:
+        return True
+    if since is None or state.last_ok >= since:
+        return False
+    return source.kind != "arxiv" or arxiv_calendar.announced_between(state.last_ok, now)
+
+
+def _nothing_new(state: SourceState, since: datetime | None) -> bool:
+    return state.last_new is None or (since is not None and state.last_new <= since)
+
+
+def _failing(state: SourceState) -> str:
+    since = _day_and_hour(state.failing_since) if state.failing_since else ""
+    if state.gone:
+        return f"has gone for good, says its server, and is no longer asked (since {since})"
+    return f"could not be read since {since}: {state.error}"
+
+
+def _day_and_hour(moment: datetime) -> str:
+    utc = moment.astimezone(UTC)
+    return f"{utc.day} {utc:%b %H:%M} UTC"

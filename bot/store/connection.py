@@ -1,0 +1,144 @@
+"""One SQLite connection: how it is opened, what a transaction is, what its errors mean to people."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bot.errors import DiskFullError, SchemaTooNewError, StateError, StateLockedError
+
+# The number of migrations in schema.py, kept in user_version too: so a database that is up to date
+# is recognised without importing sqlite-utils (FACTS.md, Packaging). A test holds the two together.
+SCHEMA_VERSION = 1
+_BUSY_SECONDS = 30
+
+
+class Connection:
+    """A connection in autocommit; every write stands in `transaction`.
+
+    Use it from one thread at a time. Raises StateError and its kin with sentences for people.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        with self._explained():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._db = sqlite3.connect(
+                path, isolation_level=None, check_same_thread=False, timeout=_BUSY_SECONDS
+            )
+        try:
+            with self._explained():
+                self._db.row_factory = sqlite3.Row
+                self._prepare()
+        except BaseException:
+            self._db.close()
+            raise
+
+    def _prepare(self) -> None:
+        self._db.execute("PRAGMA foreign_keys = ON")
+        version = self._db.execute("PRAGMA user_version").fetchone()[0]
+        if version > SCHEMA_VERSION:
+            raise SchemaTooNewError(
+                f"{self.path} was written by a later version of paperround (its schema is {version}, "
+                f"this version knows {SCHEMA_VERSION}). Nothing was changed. Install that version, or "
+                "restore a backup from before the upgrade."
+            )
+        self._db.execute("PRAGMA journal_mode = WAL")
+        # FULL: what a delivery's row says must survive a power cut (DESIGN.md, Outbox).
+        self._db.execute("PRAGMA synchronous = FULL")
+        if version < SCHEMA_VERSION:
+            self._migrate()
+
+    def _migrate(self) -> None:
+        from sqlite_utils import Database
+
+        from bot.store.schema import migrations
+
+        # Migrations.apply begins deferred: two starters would meet "database is locked".
+        with self.transaction():
+            migrations.apply(Database(self._db))
+            self._db.execute(f"PRAGMA user_version = {SCHEMA_VERSION:d}")
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._db.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Hold the write lock from the first statement on; commit at the end, or change nothing."""
+        with self._explained():
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            except BaseException:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
+            self._db.execute("COMMIT")
+
+    def rows(self, sql: str, values: Mapping[str, object] | None = None) -> list[sqlite3.Row]:
+        """Return all rows of a query with named parameters."""
+        with self._explained():
+            return self._db.execute(sql, values or {}).fetchall()
+
+    def row(self, sql: str, values: Mapping[str, object] | None = None) -> sqlite3.Row | None:
+        """Return the first row, or None."""
+        with self._explained():
+            found: sqlite3.Row | None = self._db.execute(sql, values or {}).fetchone()
+            return found
+
+    def write(self, sql: str, values: Mapping[str, object] | None = None) -> sqlite3.Cursor:
+        """Run one statement inside the current transaction."""
+        with self._explained():
+            return self._db.execute(sql, values or {})
+
+    def write_many(self, sql: str, values: list[dict[str, object]]) -> None:
+        """Run one statement for many rows inside the current transaction."""
+        with self._explained():
+            self._db.executemany(sql, values)
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise self._explain(error) from error
+        except OSError as error:
+            raise StateError(f"{self.path.parent} cannot be used: {error.strerror}.") from error
+
+    def _explain(self, error: sqlite3.Error) -> StateError:
+        name = getattr(error, "sqlite_errorname", "")
+        if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+            return StateLockedError(
+                f"{self.path} stayed locked by another program for {_BUSY_SECONDS} s. Nothing was "
+                "changed; try again when it has finished."
+            )
+        if name == "SQLITE_FULL":
+            return DiskFullError(
+                f"The disk that holds {self.path} is full. What was committed before is kept; "
+                "make room and run again."
+            )
+        if name in ("SQLITE_CORRUPT", "SQLITE_NOTADB"):
+            return StateError(
+                f"{self.path} is no database, or a damaged one. Move it away and restore a backup; "
+                "nothing was written."
+            )
+        if name.startswith(("SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_PERM", "SQLITE_IOERR")):
+            return StateError(
+                f"{self.path} cannot be written ({error}). Check that the folder belongs to you and "
+                "that its disk is well."
+            )
+        raise error  # a bug of ours: let it crash with its traceback
+
+
+def seconds(value: datetime | None) -> int | None:
+    """Return an aware datetime as whole seconds since 1970."""
+    return None if value is None else int(value.timestamp())
+
+
+def moment(value: int | None) -> datetime | None:
+    """Return seconds since 1970 as an aware datetime in UTC."""
+    return None if value is None else datetime.fromtimestamp(value, UTC)

@@ -1,0 +1,185 @@
+"""Profiles as mirrored, editions and their picks."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from datetime import date, datetime
+
+from bot.models import Edition, Paper, Pick
+from bot.store.connection import seconds
+from bot.store.papers import PaperLedger
+from bot.store.rows import edition_of, health_text, pick_of, reasons_text
+
+
+class EditionLedger(PaperLedger):
+    """The part of the store that `compose` writes and `publish` and `deliver` read."""
+
+    # ── Profiles ──
+
+    def profile_states(self) -> dict[str, str]:
+        """Return every profile ever seen in the configuration: name → `active` or `retired`."""
+        return {
+            row["name"]: row["state"] for row in self.db.rows("SELECT name, state FROM profile")
+        }
+
+    def mirror_profiles(self, fingerprints: Mapping[str, str]) -> None:
+        """Note which profiles the configuration has now; those that vanished retire, and stay."""
+        with self.db.transaction():
+            self.db.write_many(
+                "INSERT INTO profile (name, state, fingerprint) VALUES (:name, 'active', :fingerprint) "
+                "ON CONFLICT (name) DO UPDATE SET state = 'active', fingerprint = :fingerprint",
+                [{"name": n, "fingerprint": f} for n, f in sorted(fingerprints.items())],
+            )
+            self.db.write(
+                "UPDATE profile SET state = 'retired' "
+                "WHERE name NOT IN (SELECT value FROM json_each(:names))",
+                {"names": json.dumps(sorted(fingerprints))},
+            )
+
+    # ── Composing ──
+
+    def last_edition(self, profile: str) -> Edition | None:
+        """Return the profile's latest edition, without its picks."""
+        row = self.db.row(
+            "SELECT * FROM edition WHERE profile = :profile ORDER BY number DESC LIMIT 1",
+            {"profile": profile},
+        )
+        return edition_of(row) if row else None
+
+    def last_period(self, profile: str) -> date | None:
+        """Return the date of the profile's latest edition that was made by its hour, not by hand."""
+        row = self.db.row(
+            "SELECT max(period) AS period FROM edition WHERE profile = :profile AND forced = 0",
+            {"profile": profile},
+        )
+        return date.fromisoformat(row["period"]) if row and row["period"] else None
+
+    def candidates(
+        self,
+        profile: str,
+        last: Edition | None,
+        since: datetime | None,
+        sources: Collection[str],
+    ) -> list[Paper]:
+        """Return papers that came after `last`, never picked by this profile.
+
+        With `sources`, what counts is when one of these first showed the paper, which may be days
+        after another did (by the clock or, within one second, by the paper's number). With `since`, only papers first seen or dated after it. What was stored
+        as seen is left out.
+        """
+        rows = self.db.rows(
+            _CANDIDATES_OF_SOURCES if sources else _CANDIDATES,
+            {
+                "profile": profile,
+                "through": last.through if last else 0,
+                "made_at": seconds(last.made_at) if last else 0,
+                "since": seconds(since),
+                "sources": json.dumps(sorted(sources)),
+            },
+        )
+        return self._load(row["id"] for row in rows)
+
+    def replaced(self, profile: str, since: datetime) -> list[Paper]:
+        """Return papers this profile picked after `since` that have a newer version than then."""
+        rows = self.db.rows(_REPLACED, {"profile": profile, "since": seconds(since)})
+        return self._load(row["id"] for row in rows)
+
+    def save_edition(self, edition: Edition) -> Edition:
+        """Commit an edition and its picks in one transaction; return it with its id."""
+        with self.db.transaction():
+            made = self.db.write(
+                _INSERT_EDITION,
+                {
+                    "profile": edition.profile, "period": edition.period.isoformat(),
+                    "number": edition.number, "through": edition.through,
+                    "fingerprint": edition.fingerprint, "considered": edition.considered,
+                    "forced": int(edition.forced), "health": health_text(edition.health),
+                    "made_at": seconds(edition.made_at),
+                },
+            ).lastrowid or 0  # fmt: skip
+            self.db.write_many(_INSERT_PICK, [_pick_values(made, pick) for pick in edition.picks])
+        return replace(edition, id=made)
+
+    # ── Reading ──
+
+    def editions(self, profile: str, limit: int = -1, until: date | None = None) -> list[Edition]:
+        """Return a profile's editions with picks, newest first."""
+        rows = self.db.rows(
+            "SELECT * FROM edition WHERE profile = :profile AND (:until IS NULL OR period <= :until) "
+            "ORDER BY number DESC LIMIT :limit",
+            {"profile": profile, "limit": limit, "until": until and until.isoformat()},
+        )
+        return self._with_picks(rows)
+
+    def editions_after(self, profile: str, number: int) -> list[Edition]:
+        """Return the profile's editions with a greater number, oldest first, with picks."""
+        rows = self.db.rows(
+            "SELECT * FROM edition WHERE profile = :profile AND number > :number ORDER BY number",
+            {"profile": profile, "number": number},
+        )
+        return self._with_picks(rows)
+
+    def editions_by_id(self, ids: Collection[int]) -> dict[int, Edition]:
+        """Return editions with picks, by id."""
+        rows = self.db.rows(
+            "SELECT * FROM edition WHERE id IN (SELECT value FROM json_each(:ids))",
+            {"ids": json.dumps(sorted(ids))},
+        )
+        return {edition.id: edition for edition in self._with_picks(rows)}
+
+    def _with_picks(self, rows: Collection[object]) -> list[Edition]:
+        editions = [edition_of(row) for row in rows]  # type: ignore[arg-type]  # sqlite3.Row
+        picks: dict[int, list[Pick]] = {}
+        for row in self.db.rows(
+            "SELECT k.*, coalesce(p.merged_into, p.id) AS now FROM pick k JOIN paper p ON p.id = k.paper "
+            "WHERE k.edition IN (SELECT value FROM json_each(:ids)) ORDER BY k.edition, k.position",
+            {"ids": json.dumps([edition.id for edition in editions])},
+        ):
+            picks.setdefault(row["edition"], []).append(replace(pick_of(row), paper=row["now"]))
+        return [replace(edition, picks=tuple(picks.get(edition.id, ()))) for edition in editions]
+
+
+def _pick_values(edition: int, pick: Pick) -> dict[str, object]:
+    return {
+        "edition": edition, "position": pick.position, "paper": pick.paper, "role": pick.role.value,
+        "version": pick.version, "score": pick.score, "reasons": reasons_text(pick.reasons),
+    }  # fmt: skip
+
+
+_NOT_PICKED = """
+AND p.id NOT IN (
+    SELECT coalesce(a.merged_into, a.id) FROM pick k
+    JOIN edition e ON e.id = k.edition JOIN paper a ON a.id = k.paper WHERE e.profile = :profile
+)
+"""
+_FRESH = """
+p.merged_into IS NULL AND p.backfilled = 0
+AND (:since IS NULL OR p.first_seen >= :since OR p.published >= :since)
+"""
+_CANDIDATES = f"SELECT p.id FROM paper p WHERE p.id > :through AND {_FRESH} {_NOT_PICKED}"  # noqa: S608 - our own constants
+_CANDIDATES_OF_SOURCES = f"""
+SELECT p.id FROM paper p
+JOIN (
+    SELECT paper, min(stored_at) AS shown FROM sighting
+    WHERE source IN (SELECT value FROM json_each(:sources)) GROUP BY paper
+) s ON s.paper = p.id
+WHERE (s.shown > :made_at OR p.id > :through) AND {_FRESH} {_NOT_PICKED}
+"""  # noqa: S608 - our own constants
+_REPLACED = """
+SELECT p.id FROM pick k
+JOIN edition e ON e.id = k.edition
+JOIN paper a ON a.id = k.paper
+JOIN paper p ON p.id = coalesce(a.merged_into, a.id)
+WHERE e.profile = :profile AND e.made_at >= :since
+GROUP BY p.id HAVING max(k.version) < p.version AND max(k.version) > 0
+"""
+_INSERT_EDITION = """
+INSERT INTO edition (profile, period, number, through, fingerprint, considered, forced, health, made_at)
+VALUES (:profile, :period, :number, :through, :fingerprint, :considered, :forced, :health, :made_at)
+"""
+_INSERT_PICK = """
+INSERT INTO pick (edition, position, paper, role, version, score, reasons)
+VALUES (:edition, :position, :paper, :role, :version, :score, :reasons)
+"""

@@ -1,0 +1,347 @@
+"""Subscribers, slots and the outbox."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping
+from datetime import datetime
+
+from bot.models import (
+    Attempt,
+    Delivery,
+    DeliveryStatus,
+    DigestPlan,
+    Origin,
+    Subscription,
+    SubscriptionStatus,
+)
+from bot.store.connection import seconds
+from bot.store.editions import EditionLedger
+from bot.store.rows import delivery_of, packed_picks, subscription_of, unpacked_picks
+
+# What a delivery that failed or was called off held, its subscriber never had.
+_HAD = ("pending", "sending", "sent", "retry", "uncertain", "held")
+
+
+class MailLedger(EditionLedger):
+    """The part of the store that `subscribe` and `deliver` write."""
+
+    # ── Subscribers ──
+
+    def subscribe(
+        self, address: str, profile: str, origin: Origin, now: datetime, *, suppressed: str
+    ) -> SubscriptionStatus:
+        """Confirm an address for a profile at once, on its owner's word.
+
+        `suppressed` is the address's suppression key: a suppressed address is not subscribed. One
+        that unsubscribed itself stays so when `origin` is the config: unsubscribing wins. The first
+        digest will be the latest edition. Returns the status it has now.
+        """
+        with self.db.transaction():
+            return self._subscribe(address, profile, origin, now, suppressed)
+
+    def _subscribe(
+        self, address: str, profile: str, origin: Origin, now: datetime, suppressed: str
+    ) -> SubscriptionStatus:
+        values: dict[str, object] = {
+            "address": address, "canonical": address.casefold(), "profile": profile,
+            "origin": origin.value, "now": seconds(now), "suppressed": suppressed,
+        }  # fmt: skip
+        if self.db.row("SELECT 1 FROM suppression WHERE address_hmac = :suppressed", values):
+            return SubscriptionStatus.UNSUBSCRIBED
+        self.db.write(_INSERT_SUBSCRIBER, values)
+        old = self.db.row(
+            "SELECT s.* FROM subscription s JOIN subscriber r ON r.id = s.subscriber "
+            "WHERE r.canonical = :canonical AND s.profile = :profile",
+            values,
+        )
+        if old is None:
+            self.db.write(_INSERT_SUBSCRIPTION, values)
+        elif old["status"] == "unsubscribed":
+            if origin is Origin.CONFIG and old["ended_by"] != Origin.CONFIG.value:
+                return SubscriptionStatus.UNSUBSCRIBED
+            self.db.write(_REVIVE_SUBSCRIPTION, values | {"id": old["id"]})
+        elif old["status"] == "unconfirmed":
+            self.db.write(
+                "UPDATE subscription SET status = 'confirmed', confirmed_at = :now WHERE id = :id",
+                values | {"id": old["id"]},
+            )
+        return SubscriptionStatus.CONFIRMED
+
+    def mirror_recipients(self, wanted: Mapping[tuple[str, str], str], now: datetime) -> None:
+        """Make the subscriptions that the configuration's `to` keys ask for, in one transaction.
+
+        `wanted` maps (address, profile) to the address's suppression key. Those made by an earlier
+        configuration and no longer wanted end.
+        """
+        with self.db.transaction():
+            for (address, profile), suppressed in wanted.items():
+                self._subscribe(address, profile, Origin.CONFIG, now, suppressed)
+            pairs = json.dumps([[address.casefold(), profile] for address, profile in wanted])
+            self.db.write(_END_UNWANTED, {"pairs": pairs})
+
+    def unsubscribe(self, address: str, profile: str, ended_by: Origin) -> int:
+        """End an address's subscription to a profile, or to all with ""; return how many ended."""
+        with self.db.transaction():
+            return self.db.write(
+                "UPDATE subscription SET status = 'unsubscribed', ended_by = :by "
+                "WHERE status <> 'unsubscribed' AND (:profile = '' OR profile = :profile) "
+                "AND subscriber = (SELECT id FROM subscriber WHERE canonical = :canonical)",
+                {"by": ended_by.value, "profile": profile, "canonical": address.casefold()},
+            ).rowcount
+
+    def subscriptions(self) -> list[Subscription]:
+        """Return the confirmed subscriptions to profiles that are active."""
+        return [
+            subscription_of(row)
+            for row in self.db.rows(
+                f"{_SUBSCRIPTIONS} WHERE s.status = 'confirmed' AND p.state = 'active' ORDER BY s.id"
+            )
+        ]
+
+    def all_subscriptions(self) -> list[Subscription]:
+        """Return every subscription there ever was, by address and profile."""
+        return [
+            subscription_of(row)
+            for row in self.db.rows(f"{_SUBSCRIPTIONS} ORDER BY address, s.profile")
+        ]
+
+    # ── Slots and deliveries ──
+
+    def served(
+        self, subscriptions: Collection[int], periods: Collection[str]
+    ) -> set[tuple[int, str]]:
+        """Return which of these (subscription, period) slots are served already."""
+        rows = self.db.rows(
+            "SELECT subscription, period FROM serving "
+            "WHERE subscription IN (SELECT value FROM json_each(:subscriptions)) "
+            "AND period IN (SELECT value FROM json_each(:periods))",
+            {
+                "subscriptions": json.dumps(sorted(subscriptions)),
+                "periods": json.dumps(sorted(periods)),
+            },
+        )
+        return {(row["subscription"], row["period"]) for row in rows}
+
+    def had(self, subscriber: int, papers: Collection[int], since: datetime) -> set[int]:
+        """Return which of these papers this subscriber was sent, or is about to be, after `since`.
+
+        `since` bounds the search: no paper was sent before it was first seen.
+        """
+        rows = self.db.rows(
+            "SELECT picks FROM delivery WHERE subscriber = :subscriber AND created_at >= :since "
+            "AND status IN (SELECT value FROM json_each(:had))",
+            {"subscriber": subscriber, "since": seconds(since), "had": json.dumps(_HAD)},
+        )
+        sent = {pick.paper for row in rows for pick in unpacked_picks(row["picks"])}
+        now = self.db.rows(
+            "SELECT coalesce(merged_into, id) AS id FROM paper "
+            "WHERE id IN (SELECT value FROM json_each(:sent))",
+            {"sent": json.dumps(sorted(sent))},
+        )
+        return {row["id"] for row in now} & set(papers)
+
+    def open_delivery(
+        self, plan: DigestPlan, message_id: str, due: datetime, stale_at: datetime, now: datetime
+    ) -> bool:
+        """Commit a delivery with its slots and cursors in one transaction.
+
+        Returns False, with nothing written, where one of the slots is served already: another
+        process was faster. A plan with a `skip` is committed as skipped, and moves no cursor back.
+        """
+        with self.db.transaction():
+            taken = self.served([slot[0] for slot in plan.slots], [slot[1] for slot in plan.slots])
+            if taken & set(plan.slots):
+                return False
+            status = DeliveryStatus.SKIPPED if plan.skip else DeliveryStatus.PENDING
+            delivery = self.db.write(
+                _INSERT_DELIVERY,
+                {
+                    "subscriber": plan.subscriber, "status": status.value, "due": seconds(due),
+                    "stale_at": seconds(stale_at), "message_id": message_id, "said": plan.skip,
+                    "editions": json.dumps(plan.editions), "picks": packed_picks(plan.picks),
+                    "overflow": plan.overflow, "now": seconds(now),
+                },
+            ).lastrowid  # fmt: skip
+            self.db.write_many(
+                "INSERT INTO serving (subscription, period, delivery, cursor_before) SELECT id, :period, "
+                ":delivery, cursor FROM subscription WHERE id = :subscription",
+                [{"subscription": s, "period": p, "delivery": delivery} for s, p in plan.slots],
+            )
+            self.db.write_many(
+                "UPDATE subscription SET cursor = :cursor WHERE id = :subscription",
+                [{"subscription": s, "cursor": number} for s, number in plan.cursors],
+            )
+        return True
+
+    def claim(self, owner: str, now: datetime, lease_until: datetime, limit: int) -> list[Delivery]:
+        """Lease due deliveries: pending, due for a retry, or left by a sender that died.
+
+        `owner` is `NODE/SENDER`. The caller holds the workflow's lock, so another sender on the same
+        node is dead, and its leases are void at once; one elsewhere keeps them until they expire. A
+        delivery left in flight comes back as `uncertain`: whether it arrived is not known.
+        """
+        values = {
+            "owner": owner, "node": owner.partition("/")[0] + "/*", "now": seconds(now),
+            "until": seconds(lease_until), "limit": limit,
+        }  # fmt: skip
+        with self.db.transaction():
+            self.db.write(_ABANDONED, values)
+            rows = self.db.rows(_CLAIMABLE, values)
+            ids = json.dumps([row["id"] for row in rows])
+            self.db.write(
+                "UPDATE delivery SET owner = :owner, lease_until = :until "
+                "WHERE id IN (SELECT value FROM json_each(:ids))",
+                values | {"ids": ids},
+            )
+        return [delivery_of(row) for row in rows]
+
+    def prepare(self, delivery: int, content: bytes, lease_until: datetime) -> None:
+        """Commit the bytes with the status `sending`, before anything is said to a server."""
+        values = {"id": delivery, "content": content, "until": seconds(lease_until)}
+        with self.db.transaction():
+            self.db.write(
+                "INSERT INTO outgoing (delivery, content) VALUES (:id, :content) "
+                "ON CONFLICT (delivery) DO UPDATE SET content = :content",
+                values,
+            )
+            self.db.write(
+                "UPDATE delivery SET resent = CASE status WHEN 'uncertain' THEN 1 ELSE resent END, "
+                "status = 'sending', lease_until = :until WHERE id = :id",
+                values,
+            )
+
+    def prepared(self, delivery: int) -> bytes | None:
+        """Return the bytes of a delivery that was in flight, None where there are none."""
+        row = self.db.row("SELECT content FROM outgoing WHERE delivery = :id", {"id": delivery})
+        return bytes(row["content"]) if row else None
+
+    def record(
+        self,
+        delivery: int,
+        status: DeliveryStatus,
+        attempt: Attempt,
+        now: datetime,
+        next_try: datetime | None = None,
+    ) -> None:
+        """Commit how an attempt ended; an end for good drops the bytes.
+
+        A delivery that failed gives its picks back: they compete for the next digest.
+        """
+        values: dict[str, object] = {
+            "id": delivery, "status": status.value, "now": seconds(now), "try": seconds(next_try),
+            "phase": attempt.phase.value, "verdict": attempt.verdict.value, "code": attempt.code,
+            "said": attempt.said,
+        }  # fmt: skip
+        with self.db.transaction():
+            self.db.write(_RECORD, values)
+            self.db.write(
+                "INSERT INTO attempt (delivery, n, at, phase, verdict, code, said) "
+                "SELECT :id, attempts, :now, :phase, :verdict, :code, :said FROM delivery WHERE id = :id",
+                values,
+            )
+            if status in (DeliveryStatus.SENT, DeliveryStatus.FAILED):
+                self.db.write("DELETE FROM outgoing WHERE delivery = :id", values)
+            if status is DeliveryStatus.FAILED:
+                self.db.write(_GIVE_BACK, values)
+
+    def call_off(self, delivery: int, status: DeliveryStatus, reason: str) -> None:
+        """End a delivery unsent; its slots stay served, its papers go to the next digest."""
+        values = {"id": delivery, "status": status.value, "reason": reason}
+        with self.db.transaction():
+            self.db.write(
+                "UPDATE delivery SET status = :status, said = :reason, owner = '', lease_until = NULL, "
+                "next_try = NULL WHERE id = :id",
+                values,
+            )
+            self.db.write("DELETE FROM outgoing WHERE delivery = :id", values)
+            self.db.write(_GIVE_BACK, values)
+
+    def release(self, owner: str) -> None:
+        """Give up the leases on deliveries of which nothing was said to a server yet."""
+        with self.db.transaction():
+            self.db.write(
+                "UPDATE delivery SET owner = '', lease_until = NULL "
+                "WHERE owner = :owner AND status IN ('pending', 'retry', 'uncertain')",
+                {"owner": owner},
+            )
+
+    def deliveries(self, limit: int, status: str = "") -> list[Delivery]:
+        """Return deliveries, newest first."""
+        rows = self.db.rows(
+            f"{_DELIVERIES} WHERE :status = '' OR d.status = :status ORDER BY d.id DESC LIMIT :limit",
+            {"limit": limit, "status": status},
+        )
+        return [delivery_of(row) for row in rows]
+
+    def count_deliveries(self) -> dict[str, int]:
+        """Return how many deliveries stand in each status."""
+        rows = self.db.rows("SELECT status, count(*) AS n FROM delivery GROUP BY status")
+        return {row["status"]: row["n"] for row in rows}
+
+    def next_try(self) -> int | None:
+        """Return when the next open delivery is due, in seconds since 1970."""
+        row = self.db.row(
+            "SELECT min(coalesce(next_try, due)) AS at FROM delivery "
+            "WHERE status IN ('pending', 'retry', 'uncertain')"
+        )
+        return row["at"] if row else None
+
+
+_SUBSCRIPTIONS = """
+SELECT s.*, r.address, r.zone FROM subscription s
+JOIN subscriber r ON r.id = s.subscriber JOIN profile p ON p.name = s.profile
+"""
+_DELIVERIES = "SELECT d.*, r.address FROM delivery d JOIN subscriber r ON r.id = d.subscriber"
+_INSERT_SUBSCRIBER = """
+INSERT INTO subscriber (address, canonical, zone, token_epoch, created_at)
+VALUES (:address, :canonical, '', 0, :now) ON CONFLICT (canonical) DO NOTHING
+"""
+# The cursor stands one before the latest edition: a new subscriber's first digest is that one.
+_CURSOR = "(SELECT coalesce(max(number) - 1, 0) FROM edition WHERE profile = :profile)"
+_INSERT_SUBSCRIPTION = f"""
+INSERT INTO subscription
+    (subscriber, profile, status, origin, ended_by, cadence, hour, size, cursor, confirmed_at)
+SELECT id, :profile, 'confirmed', :origin, '', '', '', 0, {_CURSOR}, :now
+FROM subscriber WHERE canonical = :canonical
+"""  # noqa: S608 - our own constant
+_REVIVE_SUBSCRIPTION = f"""
+UPDATE subscription SET status = 'confirmed', origin = :origin, ended_by = '', confirmed_at = :now,
+    cursor = max(cursor, {_CURSOR}) WHERE id = :id
+"""  # noqa: S608 - our own constant
+_END_UNWANTED = """
+UPDATE subscription SET status = 'unsubscribed', ended_by = 'config'
+WHERE origin = 'config' AND status <> 'unsubscribed' AND NOT EXISTS (
+    SELECT 1 FROM json_each(:pairs) w JOIN subscriber r ON r.id = subscription.subscriber
+    WHERE json_extract(w.value, '$[0]') = r.canonical
+    AND json_extract(w.value, '$[1]') = subscription.profile
+)
+"""
+_INSERT_DELIVERY = """
+INSERT INTO delivery (subscriber, kind, status, due, next_try, stale_at, attempts, owner, message_id,
+    editions, picks, overflow, resent, said, created_at)
+VALUES (:subscriber, 'digest', :status, :due, NULL, :stale_at, 0, '', :message_id,
+    :editions, :picks, :overflow, 0, :said, :now)
+"""
+_LEASE_IS_VOID = "(lease_until < :now OR (owner <> :owner AND owner GLOB :node))"
+_ABANDONED = f"""
+UPDATE delivery SET status = 'uncertain', owner = '', lease_until = NULL, next_try = :now,
+    said = 'the sender stopped while this was under way'
+WHERE status = 'sending' AND {_LEASE_IS_VOID}
+"""  # noqa: S608 - our own constant
+_CLAIMABLE = f"""
+{_DELIVERIES}
+WHERE d.status IN ('pending', 'retry', 'uncertain') AND coalesce(d.next_try, d.due) <= :now
+AND (lease_until IS NULL OR {_LEASE_IS_VOID}) ORDER BY d.due, d.id LIMIT :limit
+"""
+_RECORD = """
+UPDATE delivery SET status = :status, attempts = attempts + 1, said = :said, next_try = :try,
+    owner = '', lease_until = NULL,
+    sent_at = CASE WHEN :status = 'sent' THEN :now ELSE sent_at END
+WHERE id = :id
+"""
+_GIVE_BACK = """
+UPDATE subscription SET cursor = min(cursor, (
+    SELECT v.cursor_before FROM serving v WHERE v.delivery = :id AND v.subscription = subscription.id
+)) WHERE id IN (SELECT subscription FROM serving WHERE delivery = :id)
+"""

@@ -1,0 +1,234 @@
+"""Rows to values and back."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import struct
+from collections.abc import Iterable
+from dataclasses import fields
+from datetime import date, datetime
+
+from bot.models import (
+    DeliveredPick,
+    Delivery,
+    DeliveryStatus,
+    Edition,
+    Identifier,
+    InterestKind,
+    Link,
+    Origin,
+    Paper,
+    Pick,
+    Reason,
+    Rel,
+    Role,
+    Scheme,
+    SourceNote,
+    SourceState,
+    Stamp,
+    Subscription,
+    SubscriptionStatus,
+    Weather,
+)
+from bot.store.connection import moment, seconds
+
+# (edition, paper, role): a row each would be two million a day at 100,000 subscribers (FACTS.md).
+_PICK = struct.Struct("<IIB")
+_ROLES = (Role.NEW, Role.UPDATE)
+
+
+def name_of(identifier: Identifier) -> str:
+    """Return an identifier as the store spells it: `scheme:value`."""
+    return f"{identifier.scheme.value}:{identifier.value}"
+
+
+def identifier_of(name: str) -> Identifier:
+    """Read `scheme:value`."""
+    scheme, _, value = name.partition(":")
+    return Identifier(Scheme(scheme), value)
+
+
+def paper_values(paper: Paper) -> dict[str, object]:
+    """Return the columns of a paper, less those that only the store knows."""
+    return {
+        "title": paper.title,
+        "authors": "\n".join(paper.authors),
+        "abstract": paper.abstract,
+        "categories": " ".join(paper.categories),
+        "venue": paper.venue,
+        "version": paper.version,
+        "published": seconds(paper.published),
+        "links": json.dumps([[link.rel.value, link.href] for link in sorted(paper.links)]),
+        "stamps": _packed_stamps(paper.stamps),
+        "votes": paper.votes,
+        "comments": paper.comments,
+    }
+
+
+def _packed_stamps(stamps: tuple[tuple[str, Stamp], ...]) -> str:
+    """Fields that share a stamp stand together: most papers have one record, so one stamp."""
+    by_stamp: dict[Stamp, list[str]] = {}
+    for name, stamp in stamps:
+        by_stamp.setdefault(stamp, []).append(name)
+    return json.dumps(
+        [[s.authority, s.version, s.updated, " ".join(names)] for s, names in by_stamp.items()],
+        separators=(",", ":"),
+    )
+
+
+def _unpacked_stamps(packed: str) -> tuple[tuple[str, Stamp], ...]:
+    stamps = {
+        name: Stamp(authority, version, updated)
+        for authority, version, updated, names in json.loads(packed)
+        for name in names.split()
+    }
+    order = ("title", "authors", "abstract", "categories", "venue")
+    return tuple((name, stamps[name]) for name in order if name in stamps)
+
+
+def paper_of(row: sqlite3.Row, names: Iterable[str]) -> Paper:
+    """Return a stored paper; `names` are its identifiers as the store spells them."""
+    return Paper(
+        title=row["title"],
+        identifiers=frozenset(identifier_of(name) for name in names),
+        authors=tuple(row["authors"].split("\n")) if row["authors"] else (),
+        abstract=row["abstract"],
+        categories=tuple(row["categories"].split()),
+        venue=row["venue"],
+        version=row["version"],
+        published=moment(row["published"]),
+        links=frozenset(Link(Rel(rel), href) for rel, href in json.loads(row["links"])),
+        stamps=_unpacked_stamps(row["stamps"]),
+        votes=row["votes"],
+        comments=row["comments"],
+        id=row["id"],
+        key=identifier_of(row["key"]),
+        first_seen=moment(row["first_seen"]),
+    )
+
+
+_TIMES = frozenset("next_poll failing_since alarmed_at last_ok last_new stale_since".split())
+
+
+def source_values(state: SourceState) -> dict[str, object]:
+    """Return the columns of a source's state."""
+    values: dict[str, object] = {}
+    for column in fields(state):
+        value = getattr(state, column.name)
+        values[column.name] = seconds(value) if isinstance(value, datetime) else value
+    values["gone"] = int(state.gone)
+    return values
+
+
+def source_of(row: sqlite3.Row) -> SourceState:
+    """Return a source's state."""
+    values = {name: moment(row[name]) if name in _TIMES else row[name] for name in row.keys()}  # noqa: SIM118 - a Row iterates over its values
+    return SourceState(**{**values, "gone": bool(row["gone"])})
+
+
+def reasons_text(reasons: tuple[Reason, ...]) -> str:
+    """Return reasons as the store keeps them."""
+    return json.dumps(
+        [[reason.kind.value, reason.text, reason.share] for reason in reasons], ensure_ascii=False
+    )
+
+
+def pick_of(row: sqlite3.Row) -> Pick:
+    """Return a pick; `paper` follows an alias to the paper it became."""
+    return Pick(
+        position=row["position"],
+        paper=row["paper"],
+        role=Role(row["role"]),
+        version=row["version"],
+        score=row["score"],
+        reasons=tuple(
+            Reason(InterestKind(kind), text, share)
+            for kind, text, share in json.loads(row["reasons"])
+        ),
+    )
+
+
+def health_text(health: tuple[SourceNote, ...]) -> str:
+    """Return an edition's source notes as the store keeps them."""
+    return json.dumps(
+        [[note.source, note.weather.value, note.detail, seconds(note.since)] for note in health],
+        ensure_ascii=False,
+    )
+
+
+def edition_of(row: sqlite3.Row, picks: Iterable[Pick] = ()) -> Edition:
+    """Return an edition."""
+    return Edition(
+        id=row["id"],
+        profile=row["profile"],
+        number=row["number"],
+        period=date.fromisoformat(row["period"]),
+        through=row["through"],
+        made_at=_known(moment(row["made_at"])),
+        picks=tuple(picks),
+        health=tuple(
+            SourceNote(source, Weather(weather), detail, moment(since))
+            for source, weather, detail, since in json.loads(row["health"])
+        ),
+        considered=row["considered"],
+        fingerprint=row["fingerprint"],
+        forced=bool(row["forced"]),
+    )
+
+
+def subscription_of(row: sqlite3.Row) -> Subscription:
+    """Return a subscription joined with its subscriber."""
+    return Subscription(
+        id=row["id"],
+        subscriber=row["subscriber"],
+        address=row["address"],
+        profile=row["profile"],
+        status=SubscriptionStatus(row["status"]),
+        origin=Origin(row["origin"]),
+        cursor=row["cursor"],
+        cadence=row["cadence"],
+        at=row["hour"],
+        zone=row["zone"],
+        limit=row["size"],
+    )
+
+
+def packed_picks(picks: Iterable[DeliveredPick]) -> bytes:
+    """Pack a digest's picks, nine bytes each."""
+    return b"".join(_PICK.pack(p.edition, p.paper, _ROLES.index(p.role)) for p in picks)
+
+
+def unpacked_picks(packed: bytes) -> tuple[DeliveredPick, ...]:
+    """Unpack a digest's picks."""
+    return tuple(
+        DeliveredPick(edition, paper, _ROLES[role])
+        for edition, paper, role in _PICK.iter_unpack(packed)
+    )
+
+
+def delivery_of(row: sqlite3.Row) -> Delivery:
+    """Return a delivery joined with its subscriber."""
+    return Delivery(
+        id=row["id"],
+        subscriber=row["subscriber"],
+        address=row["address"],
+        status=DeliveryStatus(row["status"]),
+        due=_known(moment(row["due"])),
+        message_id=row["message_id"],
+        picks=unpacked_picks(row["picks"]),
+        editions=tuple(json.loads(row["editions"])),
+        overflow=row["overflow"],
+        attempts=row["attempts"],
+        next_try=moment(row["next_try"]),
+        stale_at=moment(row["stale_at"]),
+        said=row["said"],
+        sent_at=moment(row["sent_at"]),
+        resent=bool(row["resent"]),
+    )
+
+
+def _known(value: datetime | None) -> datetime:
+    if value is None:
+        raise AssertionError("a NOT NULL column was empty")
+    return value

@@ -1,0 +1,121 @@
+"""The schema, as migrations that go forwards only. Nothing of `bot` is imported in a migration.
+
+Times are whole seconds since 1970 in UTC, except `period` and `seen_on`, which are local dates and
+ISO weeks as people say them.
+"""
+
+from __future__ import annotations
+
+from sqlite_utils import Database, Migrations
+
+migrations = Migrations("paperround")
+
+
+@migrations()
+def m001_first(db: Database) -> None:
+    """Everything that version 0.1 needs."""
+    # STRICT: a wrong type is an error where it is written, not where it is read.
+    for statement in _FIRST.strip().split(";\n"):
+        if statement.strip():
+            db.execute(statement)
+
+
+_FIRST = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+
+CREATE TABLE source (
+    name TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, etag TEXT NOT NULL, last_modified TEXT NOT NULL,
+    body_sha TEXT NOT NULL, batch TEXT NOT NULL, next_poll INTEGER, failures INTEGER NOT NULL,
+    failing_since INTEGER, alarmed_at INTEGER, last_ok INTEGER, last_new INTEGER,
+    stale_since INTEGER, gone INTEGER NOT NULL, quiet TEXT NOT NULL, error TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE paper (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL UNIQUE,
+    merged_into INTEGER REFERENCES paper(id), title TEXT NOT NULL, authors TEXT NOT NULL,
+    abstract TEXT NOT NULL, categories TEXT NOT NULL, venue TEXT NOT NULL, version INTEGER NOT NULL,
+    published INTEGER, links TEXT NOT NULL, stamps TEXT NOT NULL, votes INTEGER, comments INTEGER,
+    first_seen INTEGER NOT NULL, updated_at INTEGER NOT NULL, backfilled INTEGER NOT NULL
+) STRICT;
+CREATE INDEX paper_merged ON paper(merged_into) WHERE merged_into IS NOT NULL;
+CREATE INDEX paper_seen ON paper(first_seen);
+
+CREATE TABLE identifier (
+    name TEXT PRIMARY KEY, paper INTEGER NOT NULL REFERENCES paper(id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX identifier_paper ON identifier(paper);
+
+CREATE TABLE sighting (
+    paper INTEGER NOT NULL REFERENCES paper(id), source TEXT NOT NULL, event TEXT NOT NULL,
+    stored_at INTEGER NOT NULL,
+    seen_on TEXT NOT NULL, at INTEGER NOT NULL, votes INTEGER, comments INTEGER,
+    PRIMARY KEY (paper, source, event, seen_on)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX sighting_votes ON sighting(seen_on) WHERE votes IS NOT NULL;
+
+CREATE TABLE profile (
+    name TEXT PRIMARY KEY, state TEXT NOT NULL, fingerprint TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE edition (
+    id INTEGER PRIMARY KEY, profile TEXT NOT NULL REFERENCES profile(name), period TEXT NOT NULL,
+    number INTEGER NOT NULL, through INTEGER NOT NULL, fingerprint TEXT NOT NULL,
+    considered INTEGER NOT NULL, forced INTEGER NOT NULL, health TEXT NOT NULL,
+    made_at INTEGER NOT NULL, UNIQUE (profile, number)
+) STRICT;
+CREATE UNIQUE INDEX edition_period ON edition(profile, period) WHERE forced = 0;
+
+CREATE TABLE pick (
+    edition INTEGER NOT NULL REFERENCES edition(id), position INTEGER NOT NULL,
+    paper INTEGER NOT NULL REFERENCES paper(id), role TEXT NOT NULL, version INTEGER NOT NULL,
+    score REAL NOT NULL, reasons TEXT NOT NULL,
+    PRIMARY KEY (edition, position), UNIQUE (edition, paper)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX pick_paper ON pick(paper);
+
+CREATE TABLE subscriber (
+    id INTEGER PRIMARY KEY, address TEXT NOT NULL, canonical TEXT NOT NULL UNIQUE,
+    zone TEXT NOT NULL, token_epoch INTEGER NOT NULL, created_at INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE subscription (
+    id INTEGER PRIMARY KEY, subscriber INTEGER NOT NULL REFERENCES subscriber(id),
+    profile TEXT NOT NULL REFERENCES profile(name), status TEXT NOT NULL, origin TEXT NOT NULL,
+    ended_by TEXT NOT NULL, cadence TEXT NOT NULL, hour TEXT NOT NULL, size INTEGER NOT NULL,
+    cursor INTEGER NOT NULL, confirmed_at INTEGER, UNIQUE (subscriber, profile)
+) STRICT;
+CREATE INDEX subscription_profile ON subscription(profile, status);
+
+CREATE TABLE delivery (
+    id INTEGER PRIMARY KEY, subscriber INTEGER NOT NULL REFERENCES subscriber(id),
+    kind TEXT NOT NULL, status TEXT NOT NULL, due INTEGER NOT NULL, next_try INTEGER,
+    stale_at INTEGER NOT NULL, attempts INTEGER NOT NULL, owner TEXT NOT NULL, lease_until INTEGER,
+    message_id TEXT NOT NULL UNIQUE, editions TEXT NOT NULL, picks BLOB NOT NULL,
+    overflow INTEGER NOT NULL, resent INTEGER NOT NULL, said TEXT NOT NULL,
+    created_at INTEGER NOT NULL, sent_at INTEGER
+) STRICT;
+CREATE INDEX delivery_subscriber ON delivery(subscriber, created_at);
+CREATE INDEX delivery_open ON delivery(status, next_try)
+    WHERE status IN ('pending', 'sending', 'retry', 'uncertain', 'held');
+
+CREATE TABLE serving (
+    subscription INTEGER NOT NULL REFERENCES subscription(id), period TEXT NOT NULL,
+    delivery INTEGER NOT NULL REFERENCES delivery(id), cursor_before INTEGER NOT NULL,
+    PRIMARY KEY (subscription, period)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX serving_delivery ON serving(delivery);
+
+CREATE TABLE outgoing (
+    delivery INTEGER PRIMARY KEY REFERENCES delivery(id), content BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE attempt (
+    delivery INTEGER NOT NULL REFERENCES delivery(id), n INTEGER NOT NULL, at INTEGER NOT NULL,
+    phase TEXT NOT NULL, verdict TEXT NOT NULL, code INTEGER NOT NULL, said TEXT NOT NULL,
+    PRIMARY KEY (delivery, n)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE suppression (
+    address_hmac TEXT PRIMARY KEY, reason TEXT NOT NULL, at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+"""

@@ -1,0 +1,166 @@
+"""compose: new papers → ranked → one immutable edition per profile whose hour has come."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from bot import digest, ranking, schedule
+from bot.config import Profile, SourceSettings
+from bot.models import Edition, Paper, Ranked, Role, SourceNote, SourceState
+from bot.ports import ComposeStore, Workers
+from bot.ranking import Background
+from bot.sources import polling
+
+FIRST_DAYS = timedelta(days=7)  # a first edition is the best of the last week (DESIGN.md)
+REPLACED_DAYS = timedelta(days=90)
+_BACKGROUND_PAPERS = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Composed:
+    """What was made for one profile; `missing` are liked papers that the store does not have."""
+
+    profile: str
+    edition: Edition
+    missing: tuple[str, ...] = ()
+
+    @property
+    def new(self) -> int:
+        """How many papers are picked as new."""
+        return sum(pick.role is Role.NEW for pick in self.edition.picks)
+
+
+async def compose(
+    profiles: Mapping[str, Profile],
+    sources: Sequence[SourceSettings],
+    store: ComposeStore,
+    workers: Workers,
+    now: datetime,
+    zone: str,
+    *,
+    force: Collection[str] = (),
+) -> list[Composed]:
+    """Make the editions that are due, and those in `force` whatever their hour.
+
+    `zone` is the zone of the profiles' hours. An edition by force serves no slot of its own.
+    """
+    made: list[Composed] = []
+    background: Background | None = None
+    for name, profile in profiles.items():
+        last_period = await workers.store(store.last_period, name)
+        due = schedule.due_edition(profile, last_period, now, zone)
+        forced = name in force and due is None
+        if due is None and not forced:
+            continue
+        if background is None:
+            background = await _background(profiles.values(), store, workers, now)
+        period = due or schedule.local_date(now, zone)
+        composed = await _edition(profile, sources, store, workers, now, period, background, forced)
+        if composed is not None:
+            made.append(composed)
+    return made
+
+
+async def _edition(
+    profile: Profile,
+    sources: Sequence[SourceSettings],
+    store: ComposeStore,
+    workers: Workers,
+    now: datetime,
+    period: date,
+    background: Background,
+    forced: bool,
+) -> Composed | None:
+    last = await workers.store(store.last_edition, profile.name)
+    through = await workers.store(store.newest_paper)  # before the candidates: none is ever skipped
+    candidates = await _candidates(profile, store, workers, last, now)
+    states = await workers.store(store.source_states)
+    if last is None and not candidates and not forced and _not_heard_yet(profile, sources, states):
+        return None  # day one is not spent on an outage: the first edition waits for a first answer
+    ranked = await workers.cpu(ranking.rank, candidates, profile, background)
+    replaced = await workers.store(store.replaced, profile.name, now - REPLACED_DAYS)
+    edition = Edition(
+        profile=profile.name,
+        number=last.number + 1 if last else 1,
+        period=period,
+        through=through,
+        made_at=now,
+        picks=digest.picks(profile, ranked, replaced, ranking.probability),
+        health=digest.health(last, source_notes(profile, sources, states, last, now)),
+        considered=len(candidates),
+        fingerprint=fingerprint(profile),
+        forced=forced,
+    )
+    saved = await workers.store(store.save_edition, edition)
+    return Composed(profile.name, saved, tuple(ranking.missing_examples(profile, background)))
+
+
+async def ranked_now(
+    profile: Profile, store: ComposeStore, workers: Workers, now: datetime, since: datetime | None
+) -> tuple[list[Ranked], list[Paper]]:
+    """Return what the next edition would rank and what it would call replaced; nothing is stored.
+
+    With `since`, the window is all that came after it, picked before or not.
+    """
+    background = await _background([profile], store, workers, now)
+    last = None if since else await workers.store(store.last_edition, profile.name)
+    if since is None:
+        candidates = await _candidates(profile, store, workers, last, now)
+    else:
+        candidates = await workers.store(store.candidates, "", None, since, profile.sources)
+    ranked = await workers.cpu(ranking.rank, candidates, profile, background)
+    replaced = await workers.store(store.replaced, profile.name, now - REPLACED_DAYS)
+    return ranked, replaced
+
+
+async def _candidates(
+    profile: Profile, store: ComposeStore, workers: Workers, last: Edition | None, now: datetime
+) -> list[Paper]:
+    since = now - FIRST_DAYS if last is None else None
+    return await workers.store(store.candidates, profile.name, last, since, profile.sources)
+
+
+async def _background(
+    profiles: Collection[Profile], store: ComposeStore, workers: Workers, now: datetime
+) -> Background:
+    wanted = set().union(*(ranking.example_identifiers(profile) for profile in profiles))
+    examples = await workers.store(store.lookup, wanted)
+    recent = await workers.store(store.recent, _BACKGROUND_PAPERS)
+    return await workers.cpu(Background.of, recent, examples, now)
+
+
+def _not_heard_yet(
+    profile: Profile, sources: Sequence[SourceSettings], states: Mapping[str, SourceState]
+) -> bool:
+    """Whether one of the profile's sources was asked and has never answered."""
+    return any(
+        (state := states.get(source.name)) is None or state.last_ok is None
+        for source in _sources_of(profile, sources)
+    )
+
+
+def _sources_of(profile: Profile, sources: Sequence[SourceSettings]) -> list[SourceSettings]:
+    return [s for s in sources if s.enabled and (not profile.sources or s.name in profile.sources)]
+
+
+def source_notes(
+    profile: Profile,
+    sources: Sequence[SourceSettings],
+    states: Mapping[str, SourceState],
+    last: Edition | None,
+    now: datetime,
+) -> list[SourceNote]:
+    """Return how each of the profile's sources stands since its last edition."""
+    since = last.made_at if last else None
+    return [
+        polling.weather(source, states.get(source.name, SourceState(source.name)), since, now)
+        for source in _sources_of(profile, sources)
+    ]
+
+
+def fingerprint(profile: Profile) -> str:
+    """Return what tells an edited profile from the one before."""
+    return hashlib.sha256(profile.model_dump_json(by_alias=True).encode()).hexdigest()[:16]

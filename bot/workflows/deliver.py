@@ -1,0 +1,162 @@
+"""deliver: slots that are due → deliveries, each committed with its picks → the outbox."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from email.utils import parseaddr
+from itertools import groupby
+
+from bot import digest, schedule, tokens
+from bot.config import Config
+from bot.digest import Owed
+from bot.models import Delivery, DeliveryStatus, DigestPlan
+from bot.ports import DeliverStore, Workers
+from bot.schedule import Slot
+from bot.workflows.outbox import DeliverReport, Post, send_due
+
+
+async def deliver(
+    post: Post,
+    store: DeliverStore,
+    workers: Workers,
+    now: datetime,
+    on_end: Callable[[Delivery, DeliveryStatus], None] = lambda _d, _s: None,
+) -> DeliverReport:
+    """Open a delivery for every slot that has come, then send all that is due.
+
+    Raises StateError where the store can't be written: then nothing more is sent.
+    """
+    report = DeliverReport()
+    await open_slots(post, store, workers, now, report)
+    await send_due(post, store, workers, now, report, on_end)
+    return report
+
+
+# ── Opening ───────────────────────────────────────────────────────────────────────────────────────
+
+
+async def open_slots(
+    post: Post, store: DeliverStore, workers: Workers, now: datetime, report: DeliverReport
+) -> None:
+    """Commit a delivery for each subscriber who has slots that came and are not served yet."""
+    slots = await _slots(post.config, store, workers, now)
+    for _, group in groupby(slots, key=lambda slot: slot.subscription.subscriber):
+        mine = list(group)
+        stale = [slot for slot in mine if now > slot.stale_at]
+        fresh = [slot for slot in mine if now <= slot.stale_at]
+        for batch, plan in (
+            (stale, _late(stale) if stale else None),
+            (fresh, await _plan(post.config, store, workers, fresh) if fresh else None),
+        ):
+            if plan is not None:
+                await _open(post, store, workers, batch, plan, now, report)
+
+
+async def _slots(
+    config: Config, store: DeliverStore, workers: Workers, now: datetime
+) -> list[Slot]:
+    """Return the slots that came and are unserved, by subscriber, in the profiles' order."""
+    zone, grace = config.bot.timezone, config.mail.grace
+    subscriptions = await workers.store(store.subscriptions)
+    found = [
+        slot
+        for subscription in subscriptions
+        if (profile := config.profiles.get(subscription.profile))
+        and (slot := schedule.slot(subscription, profile, now, zone, grace))
+    ]
+    served = await workers.store(
+        store.served,
+        [slot.subscription.id for slot in found],
+        {slot.period.isoformat() for slot in found},
+    )
+    waiting = await _waiting_for_edition(config, store, workers, now)
+    order = {name: place for place, name in enumerate(config.profiles)}
+    unserved = [
+        slot
+        for slot in found
+        if (slot.subscription.id, slot.period.isoformat()) not in served
+        and slot.subscription.profile not in waiting
+    ]
+    return sorted(
+        unserved, key=lambda s: (s.subscription.subscriber, order[s.subscription.profile])
+    )
+
+
+async def _waiting_for_edition(
+    config: Config, store: DeliverStore, workers: Workers, now: datetime
+) -> set[str]:
+    """Return the profiles whose edition is due but not made: their slots wait for it."""
+    waiting = set()
+    for name, profile in config.profiles.items():
+        last = await workers.store(store.last_period, name)
+        if schedule.due_edition(profile, last, now, config.bot.timezone) is not None:
+            waiting.add(name)
+    return waiting
+
+
+async def _plan(
+    config: Config, store: DeliverStore, workers: Workers, slots: Sequence[Slot]
+) -> DigestPlan:
+    owed = [await _owed(store, workers, slot) for slot in slots]
+    subscriber = slots[0].subscription.subscriber
+    candidates = {p.paper for o in owed for e in o.editions for p in e.picks}
+    papers = await workers.store(store.papers, candidates)
+    # No paper was sent before we first saw it: that bounds the search in the ledger.
+    first = [paper.first_seen for paper in papers.values() if paper.first_seen]
+    had: set[int] = set()
+    if first:
+        had = await workers.store(store.had, subscriber, candidates, min(first))
+    return digest.fill(owed, config.profiles, had)
+
+
+async def _owed(store: DeliverStore, workers: Workers, slot: Slot) -> Owed:
+    subscription = slot.subscription
+    # One edition more than owed tells news of a source's health from old.
+    editions = await workers.store(
+        store.editions_after, subscription.profile, max(0, subscription.cursor - 1)
+    )
+    before = [edition for edition in editions if edition.number <= subscription.cursor]
+    return Owed(
+        subscription=subscription,
+        period=slot.period.isoformat(),
+        editions=tuple(e for e in editions if e.number > subscription.cursor),
+        before=before[-1] if before else None,
+    )
+
+
+def _late(slots: Sequence[Slot]) -> DigestPlan:
+    first = slots[0].subscription
+    return DigestPlan(
+        subscriber=first.subscriber,
+        address=first.address,
+        slots=tuple((slot.subscription.id, slot.period.isoformat()) for slot in slots),
+        cursors=(),
+        picks=(),
+        editions=(),
+        skip="later than [mail] grace allows; its papers go to the next digest",
+    )
+
+
+async def _open(
+    post: Post,
+    store: DeliverStore,
+    workers: Workers,
+    slots: Sequence[Slot],
+    plan: DigestPlan,
+    now: datetime,
+    report: DeliverReport,
+) -> None:
+    message_id = tokens.message_id(post.secret, plan.slots, _domain(post.config))
+    due = max(slot.due for slot in slots)
+    stale_at = max(slot.stale_at for slot in slots)
+    if not await workers.store(store.open_delivery, plan, message_id, due, stale_at, now):
+        return
+    if plan.skip:
+        report.skipped += 1
+    else:
+        report.opened += 1
+
+
+def _domain(config: Config) -> str:
+    return parseaddr(config.mail.sender)[1].rpartition("@")[2]

@@ -1,0 +1,44 @@
+"""What every test shares: no network beyond loopback, and how hard hypothesis tries."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import socket
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("fast", max_examples=50, deadline=None)
+settings.register_profile(
+    "ci", max_examples=500, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fast"))
+
+
+@pytest.fixture(autouse=True)
+def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refuse every connection and every datagram that would leave this machine."""
+
+    def guarded(name: str) -> None:
+        real = getattr(socket.socket, name)
+
+        def call(self: socket.socket, *arguments: object) -> object:
+            _refuse_beyond_loopback(self, arguments[-1])
+            return real(self, *arguments)
+
+        monkeypatch.setattr(socket.socket, name, call)
+
+    for name in ("connect", "connect_ex", "sendto"):
+        guarded(name)
+
+
+def _refuse_beyond_loopback(used: socket.socket, address: object) -> None:
+    if used.family not in (socket.AF_INET, socket.AF_INET6) or not isinstance(address, tuple):
+        return
+    host = str(address[0])
+    try:
+        local = ipaddress.ip_address(host.partition("%")[0]).is_loopback
+    except ValueError:
+        local = host in ("localhost", "")
+    assert local, f"a test tried to reach {host}: only loopback is allowed"
