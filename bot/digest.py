@@ -148,7 +148,7 @@ def _new_picks(editions: Sequence[Edition], known: Collection[int]) -> list[Deli
 def _updates(
     editions: Sequence[Edition], had: Collection[int], shown: Collection[int]
 ) -> list[DeliveredPick]:
-    """What was replaced since, of the papers this subscriber had: the latest word on each."""
+    """Return what was replaced since, of the papers this subscriber had: the latest word on each."""
     latest = {
         pick.paper: DeliveredPick(edition.id, pick.paper, Role.UPDATE)
         for edition in editions

@@ -26,7 +26,7 @@ _ARXIV = re.compile(
     rf"(?P<id>{_ARXIV_NEW}|{_ARXIV_OLD})(?:v(?P<version>\d{{1,3}}))?", re.IGNORECASE
 )
 _ARXIV_PATH = re.compile(
-    rf"^/(?:abs|pdf|html|format|ps|e-print)/(?P<rest>{_ARXIV_NEW}|{_ARXIV_OLD})", re.I
+    rf"^/(?:abs|pdf|html|format|ps|e-print)/(?P<rest>{_ARXIV_NEW}|{_ARXIV_OLD})", re.IGNORECASE
 )
 _DOI = re.compile(r"10\.\d{4,9}/\S+")
 _DOI_SHAPE = re.compile(r"10\.\d{4,9}/.+")

@@ -45,7 +45,8 @@ class MaildirMailer:
 
         Raises StateError where the folder cannot be written: then nothing more should be sent.
         """
-        name = f"{envelope.delivery}.{hashlib.sha256(envelope.message_id.encode()).hexdigest()[:24]}.paperround"
+        digest = hashlib.sha256(envelope.message_id.encode()).hexdigest()[:24]
+        name = f"{envelope.delivery}.{digest}.paperround"
         content = envelope.content.replace(b"\r\n", b"\n")
         await asyncio.to_thread(self._put, self._folder, name, content)
         return Attempt(Verdict.SENT, Phase.DONE, 250, "in the Maildir")

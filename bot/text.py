@@ -51,23 +51,24 @@ def shorten(value: str, limit: int) -> str:
 # A `<` that opens one of these is markup; any other is a "less than" of somebody's formula
 # (`$D<n$`), which an HTML parser would swallow with all that follows.
 _TAG_NAMES = frozenset(
-    "a abbr address article aside audio b base big blockquote body br button canvas caption center "
-    "cite code col colgroup dd del details dfn div dl dt em embed fieldset figcaption figure font "
-    "footer form frame frameset h1 h2 h3 h4 h5 h6 head header hr html i iframe img input ins kbd "
-    "label legend li link main map mark marquee math meta nav noscript object ol optgroup option p "
-    "param picture pre q rp rt ruby s samp script section select small source span strike strong "
-    "style sub summary sup svg table tbody td template textarea tfoot th thead time title tr track "
-    "tt u ul var video wbr mi mn mo mrow msub msup mfrac mtext semantics annotation xml "
-    "sec italic bold underline sc monospace list list-item disp-formula inline-formula xref".split()
+    "a abbr address article aside audio b base big blockquote body br button canvas caption "
+    "center cite code col colgroup dd del details dfn div dl dt em embed fieldset figcaption "
+    "figure font footer form frame frameset h1 h2 h3 h4 h5 h6 head header hr html i iframe img "
+    "input ins kbd label legend li link main map mark marquee math meta nav noscript object ol "
+    "optgroup option p param picture pre q rp rt ruby s samp script section select small source "
+    "span strike strong style sub summary sup svg table tbody td template textarea tfoot th "
+    "thead time title tr track tt u ul var video wbr mi mn mo mrow msub msup mfrac mtext "
+    "semantics annotation xml sec italic bold underline sc monospace list list-item disp-formula "
+    " inline-formula xref".split()
 )
 _OPENING = re.compile(
     r"<(?=(/?)([A-Za-z][A-Za-z0-9]*(?:-[a-z]+)?)(?::([A-Za-z-]+))?[\s/>])|<!--|<!\[CDATA\[|<"
 )
 _BLOCK_END = re.compile(
     r"<(?:br|hr|/p|/div|/li|/h[1-6]|/tr|/blockquote|/section|/jats:p|/jats:title|/title)\b[^>]*>",
-    re.I,
+    re.IGNORECASE,
 )
-_JATS = re.compile(r"(</?)jats:", re.I)
+_JATS = re.compile(r"(</?)jats:", re.IGNORECASE)
 _PARAGRAPHS = re.compile(r"\s*\n\s*\n\s*")
 
 
@@ -151,8 +152,9 @@ _SYMBOLS = {
 # Commands that only dress their argument: the argument stays.
 _DRESSING = frozenset(
     "text textbf textit emph textrm textsf texttt textsc textsl textup textnormal mathrm mathbf "
-    "mathit mathsf mathtt mathnormal boldsymbol bm mathop operatorname mbox hbox underline uline "
-    "ensuremath pmb rm bf it sf tt sc em boldmath mathord mathbin mathrel url href textcolor".split()
+    "mathit mathsf mathtt mathnormal boldsymbol bm mathop operatorname mbox hbox underline "
+    "uline ensuremath pmb rm bf it sf tt sc em boldmath mathord mathbin mathrel url href "
+    "textcolor".split()
 )
 _VANISHING = frozenset(
     "left right big Big bigg Bigg bigl bigr Bigl Bigr displaystyle textstyle scriptstyle limits "
@@ -364,7 +366,7 @@ class _Reader:
         return argument if argument.isalnum() else f"({argument})"
 
     def _accent_follows(self) -> bool:
-        """`\\c{c}` and `\\v s` are accents; `\\cite` was matched whole and never comes here."""
+        r"""Tell `\c{c}` and `\v s`, which are accents; `\cite` was matched whole."""
         return self.source[self.at : self.at + 1] in ("{", " ", "\\")
 
     def _accented(self, mark: str) -> str:

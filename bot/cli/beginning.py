@@ -92,9 +92,7 @@ def init(args: argparse.Namespace) -> int:
     return 0
 
 
-def _configuration(
-    email: str, categories: list[str], keywords: list[str], mirror: str
-) -> str:
+def _configuration(email: str, categories: list[str], keywords: list[str], mirror: str) -> str:
     wrong = [category for category in categories if not _CATEGORY.fullmatch(category)]
     if wrong:
         raise UsageError(f"{wrong[0]!r} is no arXiv category such as cs.CL or hep-ex.")

@@ -46,10 +46,14 @@ def check(args: argparse.Namespace) -> int:
     with opened(args) as app:
         findings = asyncio.run(_all(app, offline=args.offline, send=args.send))
     if args.json:
-        as_json([{"what": f.what, "ok": f.ok, "warning": f.warning, "words": f.words} for f in findings])
+        as_json(
+            [{"what": f.what, "ok": f.ok, "warning": f.warning, "words": f.words} for f in findings]
+        )
     else:
         for finding in findings:
-            mark = "ok  " if finding.ok and not finding.warning else "warn" if finding.ok else "FAIL"
+            mark = (
+                "ok  " if finding.ok and not finding.warning else "warn" if finding.ok else "FAIL"
+            )
             say(f"{mark} {finding.what}: {finding.words}")
     return 0 if all(finding.ok for finding in findings) else 1
 
@@ -71,7 +75,9 @@ def _configuration(app: App) -> Iterator[Finding]:
     for sentence in not_yet(config):
         yield Finding("configuration", ok=True, words=sentence, warning=True)
     if not config.profiles:
-        yield Finding("profiles", ok=True, words="there is none yet: nothing is mailed", warning=True)
+        yield Finding(
+            "profiles", ok=True, words="there is none yet: nothing is mailed", warning=True
+        )
     base = config.bot.base_url
     local = any(host in base for host in ("//127.0.0.1", "//localhost", "//[::1]"))
     if base.startswith("http://") and not local:

@@ -11,7 +11,7 @@ from bot.demo import Demonstration, Morning, demonstrate
 
 def show_demo(folder: Path, *, as_document: bool) -> int:
     """Run the demo and print its table, or one JSON document."""
-    made = asyncio.run(demonstrate(folder))
+    made = asyncio.run(demonstrate(folder.resolve()))
     if as_document:
         as_json(_document(made))
         return 0
@@ -27,7 +27,9 @@ def show_demo(folder: Path, *, as_document: bool) -> int:
     for mail in made.mails[-2:]:
         say(f"  a mail        {mail.path}")
     say()
-    say("Your own: `paperround init --email you@example.org --categories cs.CL`, then `paperround once`.")
+    say(
+        "Your own: `paperround init --email you@example.org --categories cs.CL`, then `paperround once`."
+    )
     return 0
 
 

@@ -44,7 +44,9 @@ def _show_status(app: App, document: dict[str, object]) -> None:
          p["subscribers"])
         for p in _profiles(app)
     ]  # fmt: skip
-    table("", ("profile", "state", "edition", "of", "papers", "subscribers"), rows, numbers=(2, 4, 5))
+    table(
+        "", ("profile", "state", "edition", "of", "papers", "subscribers"), rows, numbers=(2, 4, 5)
+    )
     outbox = app.store.count_deliveries()
     say("outbox   " + (", ".join(f"{n} {name}" for name, n in sorted(outbox.items())) or "empty"))
 
@@ -151,8 +153,8 @@ def _add(app: App, args: argparse.Namespace) -> int:
     key = tokens.suppression_key(app.founding.secret, address)
     told = {}
     for name in args.profiles:
-        became = app.store.subscribe(address, name, Origin.OWNER, app.clock(), suppressed=key)
-        told[name] = became.value
+        status = app.store.subscribe(address, name, Origin.OWNER, app.clock(), suppressed=key)
+        told[name] = status.value
     if args.json:
         as_json({"address": address, "profiles": told})
     else:

@@ -169,9 +169,7 @@ def rank(args: argparse.Namespace) -> int:
     if args.json:
         as_json([_told(each) for each in ranked])
     else:
-        rows = [
-            (f"{each.score:.2f}", title_of(each.paper), _because(each)) for each in ranked
-        ]
+        rows = [(f"{each.score:.2f}", title_of(each.paper), _because(each)) for each in ranked]
         table("", ("score", "title", "because"), rows, numbers=(0,))
     return 0
 
@@ -196,7 +194,9 @@ def _papers_from(file: str | None) -> list[Paper]:
     try:
         text = Path(file).read_text(encoding="utf-8") if file else sys.stdin.read()
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{file or 'standard input'} cannot be read as UTF-8 text: {error}") from error
+        raise UsageError(
+            f"{file or 'standard input'} cannot be read as UTF-8 text: {error}"
+        ) from error
     lines = [line for line in text.splitlines() if line.strip()]
     if len(lines) > _MOST_LINES:
         raise UsageError(f"at most {_MOST_LINES} papers are ranked in one go, got {len(lines)}.")
@@ -211,10 +211,13 @@ def _paper_from(line: str, number: int) -> Paper:
         raise UsageError(
             f'line {number} is no paper: expected an object such as {{"title": "…", "abstract": "…"}}'
         ) from error
-    authors = tuple(str(a.get("name", "") if isinstance(a, dict) else a) for a in _list(given, "authors"))
+    authors = tuple(
+        str(a.get("name", "") if isinstance(a, dict) else a) for a in _list(given, "authors")
+    )
     return Paper(
         title=title,
-        identifiers=_identifiers(given) or frozenset({identity.title_key(title, *authors[:1] or ("",))}),
+        identifiers=_identifiers(given)
+        or frozenset({identity.title_key(title, *authors[:1] or ("",))}),
         authors=authors,
         abstract=str(given.get("abstract") or ""),
         categories=tuple(str(c) for c in _list(given, "categories")),
@@ -251,7 +254,9 @@ def explain(args: argparse.Namespace) -> int:
     """Show every interest's share in a stored paper's score."""
     wanted = parse_identifier(args.paper)
     if wanted is None:
-        raise UsageError(f"{args.paper!r} names no paper. Use arXiv:2401.06066, doi:… or an address.")
+        raise UsageError(
+            f"{args.paper!r} names no paper. Use arXiv:2401.06066, doi:… or an address."
+        )
     with opened(args) as app:
         profile = profile_named(app.config, args.profile)
         found = app.store.lookup([wanted])
@@ -261,7 +266,9 @@ def explain(args: argparse.Namespace) -> int:
         background = ranking.Background.of(app.store.recent(2000), examples, app.clock())
         ranked = ranking.rank(found, profile, background)
         if args.json:
-            as_json(_told(ranked[0]) if ranked else {"id": str(wanted), "score": None, "reasons": []})
+            as_json(
+                _told(ranked[0]) if ranked else {"id": str(wanted), "score": None, "reasons": []}
+            )
         else:
             _show_explained(found[0], ranked)
     return 0
@@ -308,4 +315,3 @@ def trending(args: argparse.Namespace) -> int:
             if not papers:
                 say("No source has told votes in this time.")
     return 0
-

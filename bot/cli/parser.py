@@ -8,8 +8,10 @@ from datetime import UTC, datetime
 from bot import __version__
 
 _DESCRIPTION = "A digest of new research papers, by mail and as feeds, on your own machine."
-_EPILOG = "Begin with `paperround demo`, then `paperround init`. Exit: 0 worked, 1 mail or state " \
-    "failed or a source became an alarm, 2 usage or configuration."  # fmt: skip
+_EPILOG = (
+    "Begin with `paperround demo`, then `paperround init`. Exit: 0 worked, 1 mail or state "
+    "failed or a source became an alarm, 2 usage or configuration."
+)
 
 
 def _moment(value: str) -> datetime:

@@ -40,7 +40,10 @@ def say_block(text: str) -> None:
 
 
 def table(
-    title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], numbers: Sequence[int] = ()
+    title: str,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[object]],
+    numbers: Sequence[int] = (),
 ) -> None:
     """Print a table; `numbers` are the indexes of columns to be set flush right."""
     from rich import box

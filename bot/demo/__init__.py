@@ -66,8 +66,10 @@ class Demonstration:
 
 
 async def demonstrate(folder: Path) -> Demonstration:
-    """Run both mornings into a folder, which is emptied first. Raises StateError and its kin."""
-    folder = folder.resolve()
+    """Run both mornings into an absolute folder; an earlier demo's files there are removed.
+
+    Raises StateError and its kin.
+    """
     _clear(folder)
     day = _Day()
     async with _sources(day) as http, _mail_server(folder / "mail") as smtp_port:
@@ -180,7 +182,8 @@ def _mails(folder: Path) -> Iterator[Mail]:
     found = []
     for path in (folder / "new").glob("*"):
         message = message_from_bytes(path.read_bytes(), policy=default)
-        found.append((str(message["Date"].datetime), str(message["To"]), str(message["Subject"]), path))
+        found.append(
+            (str(message["Date"].datetime), str(message["To"]), str(message["Subject"]), path)
+        )
     for _, recipient, subject, path in sorted(found):
         yield Mail(path, recipient, subject)
-

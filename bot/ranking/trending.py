@@ -20,4 +20,4 @@ def trend(paper: Paper, now: datetime) -> float:
     votes = max(0, paper.votes or 0)
     born = paper.first_seen or paper.published or now
     age = max(timedelta(), now - born)
-    return math.log1p(votes) / math.log1p(_FULL) * 0.5 ** (age / _HALF_LIFE)
+    return math.log1p(votes) / math.log1p(_FULL) * math.exp2(-(age / _HALF_LIFE))

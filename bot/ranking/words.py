@@ -15,13 +15,13 @@ _WORD = re.compile(
     r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|[^\W_\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+"
 )
 _STOP = frozenset(
-    "a an and are as at be been between both but by can could do does due each et al for from had "
-    "has have how however in into is it its may more most much no nor not of on one only or other "
-    "our over own s same show shown shows so some such t than that the their them then there these "
-    "they this those through thus to two under up upon us using very via was we well were what when "
-    "where which while who will with within without would you your also based however propose "
-    "proposed paper approach method methods results present new novel study work model models "
-    "respectively several many three first second".split()
+    "a an and are as at be been between both but by can could do does due each et al for from "
+    "had has have how however in into is it its may more most much no nor not of on one only or "
+    "other our over own s same show shown shows so some such t than that the their them then "
+    "there these they this those through thus to two under up upon us using very via was we "
+    "well were what when where which while who will with within without would you your also "
+    "based however propose proposed paper approach method methods results present new novel "
+    "study work model models respectively several many three first second".split()
 )
 _TITLE_WEIGHT = 3
 _SHORTEST_PLURAL = 4

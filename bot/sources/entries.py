@@ -31,7 +31,7 @@ _EARLIEST, _LATEST = 1900, 2200  # years; what lies outside is a mistake of the 
 
 Entry: TypeAlias = dict[str, Any]  # feedparser's own dictionaries are such
 
-_ROOT_ENDS = re.compile(rb"</(?:[\w.-]+:)?(?:rss|feed|rdf|channel)\s*>", re.IGNORECASE)
+_ROOT_ENDS = re.compile(rb"</(?:[\w.-]+:)?(?:rss|feed|rdf|channel)\s*(?:>|$)", re.IGNORECASE)
 _WEB_PAGE = re.compile(rb"^\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html)\b",
                        re.IGNORECASE | re.DOTALL)  # fmt: skip
 _ENDING_LOOKED_AT = 2000  # bytes: a comment or two may follow the root's end

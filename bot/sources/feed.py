@@ -49,6 +49,12 @@ AUTHORITY = 20
 
 _MOST_PDFS = 10
 
+_UNTITLED = "(untitled)"
+# Markup that was escaped twice, and so is still there when it has been made plain once.
+_STILL_MARKUP = re.compile(
+    r"</(?:p|div|a|span|ul|ol|li|h[1-6]|table|blockquote|em|strong|sup|sub|b|i)>|<br ?/?>|<(?:img|p) ",
+    re.IGNORECASE,
+)
 _DOI_AT_END = re.compile(r"(?:^|[:/\s])(10\.\d{4,9}/\S+)$")
 # What publishers put where an abstract belongs: "Nature, Published online: 20 April 2023; doi:…".
 _IMPRINT = re.compile(
@@ -107,13 +113,21 @@ def _read(entry: Entry, url: str, margin: Margin | None) -> _Reading | None:
     guid = text.shorten(text.one_line(said(entry, "id")), LONGEST_ADDRESS)
     links = _addresses(entry, guid, url)
     raw_link = text.one_line(said(entry, "link"))
-    title = text.shorten(text.one_line(text.plain(said(entry, "title"))), LONGEST_TITLE)
+    raw_title = said(entry, "title")
+    title = text.shorten(text.one_line(_plain(raw_title)), LONGEST_TITLE)
     name = title or text.shorten(next(iter(links), "") or raw_link or guid, LONGEST_TITLE)
+    if not name and raw_title:
+        name = _UNTITLED  # a title of nothing but a picture
     if not name:
         return None
     linked = frozenset(filter(None, map(identity.from_url, links)))
     return _Reading(entry, name, guid, links, frozenset(_stated(entry, guid, margin)),
                     linked, margin)  # fmt: skip
+
+
+def _plain(fragment: str) -> str:
+    once = text.plain(fragment)
+    return text.plain(once) if _STILL_MARKUP.search(once) else once
 
 
 def _addresses(entry: Entry, guid: str, url: str) -> tuple[str, ...]:
@@ -163,7 +177,8 @@ def _sighting(
     authors, abstract, venue = _wording(reading, channel)
     identifiers = reading.stated | (reading.linked - shared)
     if not identifiers:
-        identifiers = frozenset({identity.title_key(reading.title, next(iter(authors), ""))})
+        named = said(entry, "title") if reading.title == _UNTITLED else reading.title
+        identifiers = frozenset({identity.title_key(named, next(iter(authors), ""))})
     published = moment(entry, "published", "created", "updated")
     changed = moment(entry, "updated", "published", "created")
     paper = Paper(
@@ -187,8 +202,10 @@ def _wording(reading: _Reading, channel: Entry) -> tuple[tuple[str, ...], str, s
     entry = reading.entry
     authors = _authors(reading)
     abstract = _abstract(entry)
+    if abstract == reading.title:
+        abstract = ""
     venue = said(entry, "prism_publicationname")
-    if not venue or text.one_line(text.plain(venue)) == reading.title:
+    if not venue or text.one_line(_plain(venue)) == reading.title:
         venue = said(channel, "prism_publicationname")  # Atypon nests the title in the entry's own
     if any("//aclanthology.org/" in link for link in reading.links):
         # The ACL Anthology has no author elements: "A B, C D and E F in Proceedings of …".
@@ -196,7 +213,7 @@ def _wording(reading: _Reading, channel: Entry) -> tuple[tuple[str, ...], str, s
         if described and not authors:
             authors = names.split_any(described.group("names") or "")
             abstract, venue = "", described.group("volume")
-    return authors, abstract, text.shorten(text.one_line(text.plain(venue)), LONGEST_NAME)
+    return authors, abstract, text.shorten(text.one_line(_plain(venue)), LONGEST_NAME)
 
 
 def _authors(reading: _Reading) -> tuple[str, ...]:
@@ -206,12 +223,13 @@ def _authors(reading: _Reading) -> tuple[str, ...]:
     listed = [name for name in listed if name] or [said(reading.entry, "author")]
     everyone = [name for value in listed for name in names.split_any(value)]
     # An address alone (RSS 2.0's <author>) is nobody's name, and no reader's business.
-    return names.bounded([name for name in everyone if "@" not in name])
+    # A feed with <author> and <dc:creator> names one person twice.
+    return names.bounded([name for name in dict.fromkeys(everyone) if "@" not in name])
 
 
 def _abstract(entry: Entry) -> str:
     bodies = [said(entry, "summary"), *(said(part, "value") for part in parts(entry, "content"))]
-    body = text.plain(next((body for body in bodies if body), "")[: LONGEST_ABSTRACT * 20])
+    body = _plain(next((body for body in bodies if body), "")[: LONGEST_ABSTRACT * 20])
     body = _IMPRINT.sub("", body, count=1).strip()
     return "" if _ISSUE_ONLY.fullmatch(body) else text.shorten(body, LONGEST_ABSTRACT)
 

@@ -94,6 +94,5 @@ def _turned(name: str) -> str:
 
 
 def bounded(names: list[str]) -> tuple[str, ...]:
-    """Return at most 10,000 names of at most 200 characters, each once, in their order."""
-    unique = dict.fromkeys(text.shorten(name, LONGEST_NAME) for name in names if name)
-    return tuple(unique)[:MOST_AUTHORS]
+    """Return at most 10,000 names of at most 200 characters; two may well share one name."""
+    return tuple(text.shorten(name, LONGEST_NAME) for name in names[:MOST_AUTHORS] if name)

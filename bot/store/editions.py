@@ -66,8 +66,8 @@ class EditionLedger(PaperLedger):
         """Return papers that came after `last`, never picked by this profile.
 
         With `sources`, what counts is when one of these first showed the paper, which may be days
-        after another did (by the clock or, within one second, by the paper's number). With `since`, only papers first seen or dated after it. What was stored
-        as seen is left out.
+        after another did (by the clock or, within one second, by the paper's number). With `since`,
+        only papers first seen or dated after it. What was stored as seen is left out.
         """
         rows = self.db.rows(
             _CANDIDATES_OF_SOURCES if sources else _CANDIDATES,

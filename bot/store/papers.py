@@ -231,8 +231,8 @@ def _with_votes(group: Group, shown: list[Sighting]) -> Group:
 
 
 _COLUMNS = (
-    "title authors abstract categories venue version published links stamps votes comments".split()
-)
+    "title authors abstract categories venue version published links stamps votes comments"
+).split()
 _INSERT_PAPER = (
     f"INSERT INTO paper (key, backfilled, first_seen, updated_at, {', '.join(_COLUMNS)}) "  # noqa: S608 - our own columns
     f"VALUES (:key, :backfilled, :now, :now, {', '.join(':' + name for name in _COLUMNS)})"

@@ -108,9 +108,6 @@ def paper_of(row: sqlite3.Row, names: Iterable[str]) -> Paper:
     )
 
 
-_TIMES = frozenset("next_poll failing_since alarmed_at last_ok last_new stale_since".split())
-
-
 def source_values(state: SourceState) -> dict[str, object]:
     """Return the columns of a source's state."""
     values: dict[str, object] = {}
@@ -123,8 +120,24 @@ def source_values(state: SourceState) -> dict[str, object]:
 
 def source_of(row: sqlite3.Row) -> SourceState:
     """Return a source's state."""
-    values = {name: moment(row[name]) if name in _TIMES else row[name] for name in row.keys()}  # noqa: SIM118 - a Row iterates over its values
-    return SourceState(**{**values, "gone": bool(row["gone"])})
+    return SourceState(
+        name=row["name"],
+        fingerprint=row["fingerprint"],
+        etag=row["etag"],
+        last_modified=row["last_modified"],
+        body_sha=row["body_sha"],
+        batch=row["batch"],
+        next_poll=moment(row["next_poll"]),
+        failures=row["failures"],
+        failing_since=moment(row["failing_since"]),
+        alarmed_at=moment(row["alarmed_at"]),
+        last_ok=moment(row["last_ok"]),
+        last_new=moment(row["last_new"]),
+        stale_since=moment(row["stale_since"]),
+        gone=bool(row["gone"]),
+        quiet=row["quiet"],
+        error=row["error"],
+    )
 
 
 def reasons_text(reasons: tuple[Reason, ...]) -> str:
