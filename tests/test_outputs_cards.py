@@ -6,24 +6,6 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from outputs_samples import (
-    BOUND,
-    COLLABORATION,
-    EXPERTS,
-    JOURNAL,
-    OCTOBER,
-    PICKS,
-    PROTEINS,
-    REPLACED,
-    ROUTER,
-    TODAY,
-    arxiv_paper,
-    reason,
-    section,
-)
-
 from bot.models import (
     Identifier,
     InterestKind,
@@ -52,6 +34,24 @@ from bot.outputs.cards import (
 )
 from bot.outputs.health import health_lines, latest_notes
 from bot.outputs.wording import counted, day_near, listed, long_day, short_day
+from hypothesis import given
+from hypothesis import strategies as st
+
+from outputs_samples import (
+    BOUND,
+    COLLABORATION,
+    EXPERTS,
+    JOURNAL,
+    OCTOBER,
+    PICKS,
+    PROTEINS,
+    REPLACED,
+    ROUTER,
+    TODAY,
+    arxiv_paper,
+    reason,
+    section,
+)
 
 
 def card(paper, pick=None, **fields):
@@ -110,7 +110,9 @@ def test_the_lead_ends_where_a_sentence_ends():
 
 
 def test_the_lead_does_not_end_at_an_abbreviation():
-    abstract = f"{'We follow the long road of the earlier work ' * 6}by Quill et al. Then {'x ' * 200}"
+    abstract = (
+        f"{'We follow the long road of the earlier work ' * 6}by Quill et al. Then {'x ' * 200}"
+    )
     assert not lead(abstract).endswith("al.")
     assert lead(abstract).endswith("…")
 
@@ -167,7 +169,10 @@ def test_only_a_profiles_own_phrases_are_emphasised():
     said = reasons_in_words(
         [reason(InterestKind.KEYWORD, "routing"), reason(InterestKind.AUTHOR, "Ada Quill")]
     )
-    assert [(part.term, part.emphasis) for part in said] == [("routing", True), ("Ada Quill", False)]
+    assert [(part.term, part.emphasis) for part in said] == [
+        ("routing", True),
+        ("Ada Quill", False),
+    ]
 
 
 def test_what_spoke_against_a_paper_is_not_among_its_reasons():
@@ -216,13 +221,17 @@ def test_a_title_leads_to_the_abstract(paper, href):
      "https://example.org/" + "a" * 3000],
 )  # fmt: skip
 def test_an_address_that_may_not_be_linked_is_left_out(href):
-    paper = replace(ROUTER, links=frozenset({Link(rel, href) for rel in Rel}), identifiers=frozenset())
+    paper = replace(
+        ROUTER, links=frozenset({Link(rel, href) for rel in Rel}), identifiers=frozenset()
+    )
     assert card(paper).href == ""
     assert card(paper).links == ()
 
 
 def test_quotes_and_spaces_in_an_address_are_encoded():
-    paper = replace(ROUTER, links=frozenset({Link(Rel.ABSTRACT, 'https://a.example/"><x y=\u00e9')}))
+    paper = replace(
+        ROUTER, links=frozenset({Link(Rel.ABSTRACT, 'https://a.example/"><x y=\u00e9')})
+    )
     assert card(paper).href == "https://a.example/%22%3E%3Cx%20y=%C3%A9"
 
 

@@ -7,7 +7,12 @@ from dataclasses import dataclass, fields, is_dataclass, replace
 
 import jinja2
 import pytest
+from bot.errors import TemplateError
+from bot.outputs import contexts, pages
+from bot.outputs.email import digest_context
+from bot.render import TemplateRenderer, shipped_templates, wrapped
 from jinja2 import meta, nodes
+
 from outputs_samples import (
     BOT,
     EARLIER,
@@ -26,11 +31,6 @@ from outputs_samples import (
     material,
     section,
 )
-
-from bot.errors import TemplateError
-from bot.outputs import contexts, pages
-from bot.outputs.email import digest_context
-from bot.render import TemplateRenderer, shipped_templates, wrapped
 
 CONTEXT_CLASSES = [
     value

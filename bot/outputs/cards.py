@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date
+from functools import lru_cache
 from urllib.parse import quote, urlsplit
 
 from bot.config import BotSettings, Profile
@@ -105,8 +106,10 @@ def paper_card(
     )
 
 
+# One paper is in many digests and on several pages, and reading TeX is most of a card's cost.
+@lru_cache(maxsize=4096)
 def _legible(value: str) -> str:
-    return one_line(readable(one_line(value[:_READ_LIMIT])))
+    return one_line(readable(one_line(value)))
 
 
 def title_of(paper: Paper) -> str:

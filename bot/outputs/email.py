@@ -268,11 +268,18 @@ def _inliner() -> Callable[[str], str]:
     return css_inline.CSSInliner(keep_at_rules=True, load_remote_stylesheets=False).inline
 
 
+def _inlined(page: str) -> str:
+    """Return the page with its rules in its elements, and its charset before all that stays."""
+    # Saved to a file, it is read as UTF-8 only where the first 1,024 bytes say so, and the inliner
+    # puts its at-rules first.
+    return _inliner()(page).replace("<head>", '<head><meta charset="utf-8">', 1)
+
+
 def _fitted(context: DigestContext, overflow: int, render: Renderer) -> tuple[DigestContext, str]:
     """Return the fullest context whose HTML fits, and that HTML."""
 
     def html_of(candidate: DigestContext) -> str:
-        return _inliner()(render("email/digest.html", candidate))
+        return _inlined(render("email/digest.html", candidate))
 
     html = html_of(context)
     if encoded_size(html) <= HTML_LIMIT:

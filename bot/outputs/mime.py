@@ -36,9 +36,9 @@ def _folded(name: str, value: str, linesep: str) -> str | None:
         # unsubscribing (RFC 8058 §3.1); a line may have 998 octets (RFC 5322 §2.1.1).
         lowered.startswith("list-")
     ):
-        return f"{name}: {value}{linesep}"
-    if _is_plain(f"{name}: {value}"):
-        return None
+        return f"{name}: {_one_ascii_line(value)}{linesep}"
+    if _is_plain(f"{name}: {value}") or not hasattr(value, "name"):
+        return None  # what was read from bytes, not set here, is encoded already
     # The library's own folding loses spaces between encoded-words and forgets the quotes around
     # a name with a comma in it (both seen on 3.11).
     if lowered == "subject":
@@ -51,6 +51,14 @@ def _folded(name: str, value: str, linesep: str) -> str | None:
 
 def _encoded_words(words: str, name: str, linesep: str) -> str:
     return Header(words, "utf-8", maxlinelen=_LINE_LIMIT, header_name=name).encode(linesep=linesep)
+
+
+def _one_ascii_line(value: str) -> str:
+    """Return `words <identifier>` with the words encoded where they must be."""
+    if value.isascii():
+        return value
+    words, _, identifier = value.rpartition(" <")
+    return f"{_encoded_words(words, '', linesep='')} <{identifier}"
 
 
 def _is_plain(line: str) -> bool:
@@ -110,8 +118,6 @@ def encoded_size(html: str) -> int:
 
 
 def phrase(words: str) -> str:
-    """Return the words as an RFC 5322 phrase: quoted, or as encoded-words where not ASCII."""
-    if words.isascii():
-        escaped = words.replace("\\", "\\\\").replace('"', '\\"')
-        return f'"{escaped}"'
-    return _encoded_words(words, "", linesep="")
+    """Return the words as an RFC 5322 phrase; what is not ASCII, folding encodes."""
+    escaped = words.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"' if words.isascii() else words

@@ -1,0 +1,61 @@
+# Two commands on a fresh machine: `make demo` and `make test`. Python ≥ 3.11 with venv is all they need.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.PHONY: demo test long bench smoke lint format golden clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make demo    the main job, offline, on sample papers (state/demo/)"
+	@echo "make test    lint, types, architecture, and the fast test suite"
+	@echo "make long    the long and end-to-end tests"
+	@echo "make bench   the benchmarks; STAGE=start runs one"
+	@echo "make smoke   one polite request of each source kind (needs a network)"
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "paperround needs Python 3.11 or later; this is $$($(PYTHON) --version)." \
+		"Name another one: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(INSTALL) --editable .
+	@touch $@
+
+$(VENV)/.installed-dev: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(INSTALL) --editable '.[dev]'
+	@touch $@ $(VENV)/.installed
+
+demo: $(VENV)/.installed
+	@$(BIN)/paperround demo --out state/demo
+
+test: $(VENV)/.installed-dev lint
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest
+	@$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+	$(BIN)/coverage report --include='bot/identity.py,bot/digest.py' --fail-under=100
+
+lint: $(VENV)/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	@$(BIN)/lint-imports > $(VENV)/lint-imports.txt || { cat $(VENV)/lint-imports.txt; exit 1; }
+
+long: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest -m 'long or e2e'
+
+bench: $(VENV)/.installed-dev
+	$(BIN)/python -m benchmarks $(STAGE)
+
+smoke: $(VENV)/.installed
+	$(BIN)/python -m benchmarks.smoke
+
+format: $(VENV)/.installed-dev
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean:
+	rm -rf $(VENV) state/demo .coverage* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

@@ -1,0 +1,43 @@
+"""How a figure is taken: the CPU time of whole processes, the wall time of functions, medians."""
+
+from __future__ import annotations
+
+import os
+import platform
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+
+
+def cpu_of(command: Sequence[str]) -> float:
+    """Return the CPU seconds, user and system, that a process took."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def wall_of(function: Callable[[], object]) -> float:
+    """Return the seconds that a call took."""
+    begin = time.perf_counter()
+    function()
+    return time.perf_counter() - begin
+
+
+def medians(rounds: int, *measured: Callable[[], float]) -> list[float]:
+    """Return each one's median; the rounds are interleaved, since these machines are shared."""
+    taken = [[measure() for measure in measured] for _ in range(rounds)]
+    return [statistics.median(column) for column in zip(*taken, strict=True)]
+
+
+def machine() -> str:
+    """Return what the figures were taken on."""
+    return f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
+
+
+def python() -> str:
+    """Return the interpreter that runs this."""
+    return sys.executable

@@ -1,0 +1,420 @@
+"""The digest's bytes: headers, both parts, what hostile input cannot do, and what fits."""
+
+from __future__ import annotations
+
+import email
+import email.policy
+import re
+from dataclasses import replace
+from datetime import timedelta
+from email.header import decode_header, make_header
+from html.parser import HTMLParser
+
+import pytest
+from bot.config import Profile
+from bot.models import InterestKind, Pick, Role
+from bot.outputs.cards import Section
+from bot.outputs.email import HTML_LIMIT, digest_message, subject_line
+from bot.outputs.mime import WIRE, encoded_size, message_bytes, quoted_printable
+from bot.render import TemplateRenderer
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from outputs_samples import (
+    BOT,
+    EDITION,
+    EXPERTS,
+    HEALTH,
+    LOCAL,
+    NOON,
+    OCTOBER,
+    OTHER,
+    PROTEINS,
+    REPLACED,
+    ROUTER,
+    SENDER,
+    UNSUBSCRIBE,
+    arxiv_paper,
+    material,
+    reason,
+    section,
+)
+
+RENDER = TemplateRenderer(None, pytest.fail)
+
+
+def digest(given=None, *, bot=BOT, sender=SENDER, unsubscribe=UNSUBSCRIBE):
+    return digest_message(
+        material=given or material(), bot=bot, sender=sender, unsubscribe=unsubscribe, render=RENDER
+    )
+
+
+def read(raw):
+    return email.message_from_bytes(raw, policy=email.policy.default)
+
+
+def body(raw, kind="plain"):
+    return read(raw).get_body((kind,)).get_content().replace("\r\n", "\n")
+
+
+def header_lines(raw):
+    return raw.partition(b"\r\n\r\n")[0].decode("ascii").split("\r\n")
+
+
+def picked(*papers, profile=EXPERTS, **fields):
+    picks = tuple((Pick(n, paper.id), paper) for n, paper in enumerate(papers, start=1))
+    return material(Section(profile, picks, (EDITION,)), **fields)
+
+
+class Links(HTMLParser):
+    def __init__(self, page):
+        super().__init__()
+        self.tags, self.hrefs = [], []
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.hrefs += [value for name, value in attrs if name in ("href", "src")]
+
+
+# ── Headers ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_headers_are_those_of_a_correct_digest():
+    message = read(digest())
+    assert message["Date"].datetime == NOON
+    assert message["From"] == "Morning papers <papers@example.org>"
+    assert message["To"] == "reader@example.org"
+    assert message["Subject"] == "Mixture of experts: 4 new papers — Fri 20 Nov"
+    assert message["Message-ID"] == "<digest.70.1@example.org>"
+    assert message["MIME-Version"] == "1.0"
+    assert message["List-Id"] == '"Mixture of experts" <experts.example.org>'
+    assert message["Auto-Submitted"] == "auto-generated"
+    assert message["Precedence"] == "bulk"
+    assert message["Feedback-ID"] == "experts:digest:paperround"
+    assert message["List-Help"] == "<mailto:librarian@example.org?subject=help>"
+    assert "Bcc" not in message
+    assert "Return-Path" not in message
+    assert len(message.keys()) == len(set(message.keys()))
+
+
+def test_with_an_address_one_click_unsubscribes():
+    message = read(digest())
+    assert message["List-Unsubscribe"] == f"<{UNSUBSCRIBE}>"
+    assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+
+
+def test_without_one_unsubscribing_is_a_mail_to_the_contact():
+    message = read(digest(bot=LOCAL, unsubscribe=""))
+    assert message["List-Unsubscribe"] == "<mailto:librarian@example.org?subject=unsubscribe>"
+    assert "List-Unsubscribe-Post" not in message
+
+
+def test_without_a_contact_the_senders_address_takes_its_place():
+    message = read(digest(bot=LOCAL.model_copy(update={"contact": ""}), unsubscribe=""))
+    assert message["List-Unsubscribe"] == "<mailto:papers@example.org?subject=unsubscribe>"
+
+
+def test_long_list_headers_stay_on_one_line_in_the_clear():
+    address = "https://papers.example.org/unsubscribe/" + "x" * 600
+    assert f"List-Unsubscribe: <{address}>" in header_lines(digest(unsubscribe=address))
+
+
+def test_the_message_id_is_never_folded():
+    long_id = f"<{'x' * 200}@example.org>"
+    assert f"Message-ID: {long_id}" in header_lines(digest(material(message_id=long_id)))
+
+
+def test_the_date_is_in_the_readers_zone():
+    assert "Date: Fri, 20 Nov 2026 07:30:00 +0100" in header_lines(digest())
+    tokyo = material(date=NOON + timedelta(hours=10), zone="Asia/Tokyo")
+    assert "Sat 21 Nov" in read(digest(tokyo))["Subject"]
+    assert "Saturday 21 November 2026" in body(digest(tokyo))
+
+
+def test_several_profiles_share_the_bots_title():
+    two = digest(material(section(EXPERTS, EDITION), section(PROTEINS, OTHER)))
+    assert read(two)["Subject"] == "Morning papers: 5 new papers — Fri 20 Nov"
+    assert read(two)["List-Id"] == '"Morning papers" <all.example.org>'
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (material(section(EXPERTS, OCTOBER)), "a quiet day"),
+        (material(section(EXPERTS, replace(OCTOBER, health=HEALTH))), "nothing new, and a source"),
+        (material(Section(EXPERTS, ((Pick(1, 1, Role.UPDATE), REPLACED),))), "1 paper replaced"),
+        (picked(ROUTER), "1 new paper —"),
+    ],
+)
+def test_the_subject_says_what_kind_of_day_it_was(given, said):
+    assert said in subject_line(given, BOT)
+
+
+def test_a_message_reads_the_same_as_text_and_as_bytes():
+    message = email.message_from_bytes(digest(), policy=WIRE)
+    assert message.as_string() == digest().decode("ascii")
+
+
+# ── What input cannot do ──────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    "mark", ["\r\nBcc: evil@example.org", "\nX: 1", "\r", "\u2028X: 1", "\x00"]
+)
+def test_no_title_breaks_out_of_its_header(mark):
+    profile = Profile.model_construct(title=f"Experts{mark}", public=True).named("experts")
+    bot = BOT.model_copy(update={"title": f"Papers{mark}"})
+    for sections in [(Section(profile),), (Section(profile), Section(PROTEINS))]:
+        raw = digest(material(*sections), bot=bot)
+        names = [line.split(":")[0] for line in header_lines(raw) if line[0] != " "]
+        assert not {"Bcc", "X"} & set(names)
+        assert raw.count(b"\r\n\r\n") >= 3
+
+
+@pytest.mark.parametrize(
+    "recipient", ["a@example.org\r\nBcc: b@example.org", "a b@c", "no address"]
+)
+def test_a_recipient_that_is_no_address_is_refused(recipient):
+    with pytest.raises(ValueError, match="no mail address"):
+        digest(material(recipient=recipient))
+
+
+def test_a_message_id_that_breaks_its_line_is_refused():
+    with pytest.raises(ValueError, match="linefeed or carriage return"):
+        digest(material(message_id="<a@b>\r\nBcc: b@example.org"))
+
+
+def test_an_international_domain_becomes_a_labels():
+    assert "To: leser@xn--bcher-kva.example" in header_lines(
+        digest(material(recipient="leser@bücher.example"))
+    )
+
+
+def test_a_subject_of_240_letters_of_many_scripts_survives():
+    title = "混合専門家 Ωmega 🙂, “é”; " * 12
+    raw = digest(material(Section(EXPERTS.model_copy(update={"title": title}).named("experts"))))
+    assert read(raw)["Subject"].startswith(title[:150])
+    assert all(len(line) <= 78 for line in header_lines(raw) if not line.startswith("List-"))
+    assert str(make_header(decode_header(read(raw)["List-Id"]))).startswith(title[:40])
+
+
+@given(st.text(st.sampled_from('abc é漢🙂ßΩ,;:"()<>@=?_.'), min_size=1, max_size=240))
+@settings(max_examples=60, deadline=None)
+def test_any_subject_and_any_sender_name_come_back_as_they_were(words):
+    words = " ".join(words.split()) or "x"
+    raw = message_bytes([("Subject", words), ("Message-ID", "<a@b>")], "x\n", "y\n")
+    assert read(raw)["Subject"] == words
+    assert all(len(line) <= 78 for line in header_lines(raw))
+
+
+def test_a_senders_name_may_have_any_letters_and_commas():
+    raw = digest(sender='"Müller, Søren & Co" <papers@example.org>')
+    (address,) = read(raw)["From"].addresses
+    assert (address.display_name, address.addr_spec) == ("Müller, Søren & Co", "papers@example.org")
+
+
+def test_hostile_text_is_inert_in_both_parts():
+    hostile = arxiv_paper(
+        90666,
+        '<script>alert(1)</script>\u202egnp.exe"><img src=x onerror=alert(2)>{{ 7*7 }}',
+        authors=("</style><b>", "\x1b[31mred"),
+        abstract="</p><a href='javascript:alert(3)'>x</a> <!-- " + "y " * 20,
+        categories=("<svg/onload=1>",),
+        venue="<iframe>",
+    )
+    health = (replace(HEALTH[2], source="<u>s</u>", detail="<marquee>"),)
+    pick = Pick(1, 1, reasons=(reason(InterestKind.KEYWORD, "<em onclick=x>"),))
+    given = material(Section(EXPERTS, ((pick, hostile),), (replace(EDITION, health=health),)))
+    raw = digest(given)
+    page = Links(body(raw, "html"))
+    assert not {"script", "img", "svg", "iframe", "marquee", "b", "u"} & set(page.tags)
+    assert all(href.startswith(("https://", "mailto:")) for href in page.hrefs)
+    for kind in ("plain", "html"):
+        assert not re.search("[\u202e\x1b]", body(raw, kind))
+    assert "7*7" in body(raw)
+
+
+def test_lone_dots_and_from_lines_are_encoded():
+    encoded = quoted_printable("From here\n.\nFrom " + "x" * 71 + "\n")
+    assert not any(line == "." or line.startswith("From ") for line in encoded.split("\n"))
+    assert max(map(len, encoded.split("\n"))) <= 76
+    raw = message_bytes([("Message-ID", "<a@b>")], "From here\n.\nFrom " + "x" * 71 + "\n", "h")
+    assert body(raw) == "From here\n.\nFrom " + "x" * 71 + "\n"
+
+
+@given(st.text(st.sampled_from("From .=\n\t é漢"), max_size=400))
+def test_quoted_printable_keeps_every_text_in_short_plain_lines(text):
+    lines = quoted_printable(text).split("\n")
+    assert max(map(len, lines)) <= 76
+    assert not any(
+        line == "." or line.startswith("From ") or line != line.rstrip() for line in lines
+    )
+    raw = message_bytes([("Message-ID", "<a@b>")], text, "h")
+    assert read(raw).get_body(("plain",)).get_payload(decode=True).decode() == text.replace(
+        "\n", "\r\n"
+    )
+
+
+def test_endless_words_and_three_thousand_authors_fit_on_a_card():
+    long = arxiv_paper(
+        90700,
+        "T" * 5000,
+        authors=tuple(f"Author {n}" for n in range(3000)),
+        abstract="A" * 5000,
+    )
+    raw = digest(picked(long))
+    assert max(map(len, raw.split(b"\r\n"))) <= 120
+    assert "and 2,994 more" in " ".join(body(raw).split())
+    assert max(map(len, body(raw).split("\n"))) <= len(UNSUBSCRIBE) + 20
+    assert encoded_size(body(raw, "html")) < 12_000
+
+
+# ── Body ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_text_comes_first_html_last_both_quoted_printable():
+    message = read(digest())
+    assert message.get_content_type() == "multipart/alternative"
+    parts = [(p.get_content_type(), p["Content-Transfer-Encoding"]) for p in message.iter_parts()]
+    assert parts == [("text/plain", "quoted-printable"), ("text/html", "quoted-printable")]
+    assert not message.defects
+
+
+def test_the_same_input_gives_the_same_bytes_and_bare_line_feeds_never_occur():
+    raw = digest()
+    assert raw == digest()
+    assert raw.count(b"\n") == raw.count(b"\r\n")
+    assert raw.isascii()
+
+
+def test_both_parts_say_all_that_matters():
+    for kind in ("plain", "html"):
+        text = re.sub(
+            r"\s+",
+            " ",
+            re.sub("<style>.*?</style>|<[^>]+>", "", body(digest(), kind), flags=re.DOTALL),
+        )
+        text = text.replace("*", "").replace("&#39;", "'")
+        for words in (
+            "4 new papers from 312 considered, 1 replaced",
+            "An O(√n) Lower Bound for Top-k Gating with k",
+            "because: expert routing, Imara Thistlewood, like your “Whispering Gates”, 45 votes",
+            "Replaced since your last digest",
+            "v3 since 19 November",
+            "invented-letters has not answered since 18 November (HTTP 503).",
+            "2 of 3 sources answered; nothing new from huggingface.",
+            "reader@example.org is subscribed to “Mixture of experts” of Morning papers.",
+            "Reading Group, 1 Invented Square",
+            "Journal of Invented Results",
+        ):  # fmt: skip
+            assert words in text, (kind, words)
+
+
+def test_the_web_and_the_way_out_stand_near_the_top():
+    for kind in ("plain", "html"):
+        text = body(digest(), kind)
+        first_paper = text.index("Quiet Routers", text.index("Friday 20 November"))
+        assert text.index(UNSUBSCRIBE) < first_paper
+        assert text.index("https://papers.example.org/p/experts/2026-11-20/") < first_paper
+
+
+def test_without_a_base_url_there_is_no_web_link():
+    raw = digest(material(overflow=4), bot=LOCAL, unsubscribe="")
+    assert "on the web" not in body(raw) + body(raw, "html")
+    assert "4 more papers not shown in this mail." in body(raw)
+    hrefs = Links(body(raw, "html")).hrefs
+    assert "mailto:librarian@example.org?subject=unsubscribe" in hrefs
+
+
+def test_a_profile_that_is_not_public_has_no_web_link():
+    hidden = EXPERTS.model_copy(update={"public": False}).named("experts")
+    assert "on the web" not in body(digest(material(section(hidden, EDITION))))
+
+
+def test_a_digest_of_several_editions_leads_to_the_archive():
+    text = body(digest(material(section(EXPERTS, OCTOBER, EDITION))))
+    assert "Read on the web: https://papers.example.org/p/experts/\n" in text
+
+
+def test_what_is_over_the_limit_is_counted_and_linked():
+    raw = digest(material(overflow=12))
+    assert "12 more papers not shown in this mail." in body(raw)
+    assert "See them all on the web: https://papers.example.org/p/experts/2026-11-20/" in body(raw)
+
+
+def test_no_line_of_text_is_over_72_columns_but_for_an_address():
+    lines = body(digest(material(section(EXPERTS, EDITION), section(PROTEINS, OTHER)))).split("\n")
+    assert not [line for line in lines if len(line) > 72 and "https://" not in line]
+
+
+def test_the_html_is_dark_at_night_loads_nothing_and_runs_nothing():
+    page = body(digest(), "html")
+    assert "@media (prefers-color-scheme: dark)" in page
+    assert '<html lang="en"' in page
+    assert 'role="article"' in page
+    assert not {"script", "img", "link", "iframe", "form"} & set(Links(page).tags)
+    assert "url(" not in page
+
+
+def test_a_quiet_day_is_a_short_friendly_mail():
+    raw = digest(material(section(EXPERTS, OCTOBER)))
+    assert "Nothing here for you among the 301 papers that came in." in body(raw)
+    two = digest(material(section(EXPERTS, OCTOBER), Section(PROTEINS)))
+    assert "No new papers came in." in body(two)
+
+
+# ── What fits ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def crowd(size, *, long=False):
+    title = "Ünïcödé títle thät is lông " * (10 if long else 2)
+    return [
+        replace(arxiv_paper(10000 + n, f"{n} {title}", abstract="Çâlm wörds. " * 60), id=n)
+        for n in range(1, size + 1)
+    ]
+
+
+def test_what_does_not_fit_becomes_titles():
+    papers = crowd(80)
+    raw = digest(picked(*papers))
+    page = body(raw, "html")
+    assert HTML_LIMIT * 0.9 < encoded_size(page) <= HTML_LIMIT
+    assert "More, by title" in page
+    assert all(f">{n} Ünï" in page for n in range(1, 81))
+    assert "not shown" not in page
+
+
+def test_what_does_not_even_fit_as_titles_is_counted_with_one_link():
+    raw = digest(picked(*crowd(400, long=True), overflow=5))
+    page = body(raw, "html")
+    assert HTML_LIMIT * 0.9 < encoded_size(page) <= HTML_LIMIT
+    shown = len(re.findall(r'class="title"', page))
+    assert f"{400 - shown + 5} more papers not shown in this mail." in page
+    assert f"{400 - shown + 5} more papers not shown in this mail." in body(raw)
+    assert "Unsubscribe" in page[-1500:]
+
+
+def test_every_section_keeps_its_best_papers():
+    papers = crowd(120)
+    sections = [
+        Section(profile, tuple((Pick(n, p.id), p) for n, p in enumerate(half, start=1)), (EDITION,))
+        for profile, half in ((EXPERTS, papers[:60]), (PROTEINS, papers[60:]))
+    ]
+    page = body(digest(material(*sections)), "html")
+    cards = [
+        page.count("Çâlm", *span)
+        for span in ((0, page.index("Protein design")), (page.index("Protein design"), None))
+    ]
+    assert abs(cards[0] - cards[1]) <= 100
+    assert min(cards) > 0
+
+
+def test_any_number_of_sections_and_replacements_fits():
+    updates = tuple((Pick(n, 1, Role.UPDATE), REPLACED) for n in range(300))
+    sections = [
+        Section(Profile(title=f"漢字 {n} " * 20).named(f"p{n}"), updates[:2]) for n in range(300)
+    ]
+    raw = digest(material(Section(EXPERTS, updates), *sections))
+    assert encoded_size(body(raw, "html")) <= HTML_LIMIT
+    assert "not shown in this mail." in body(raw)

@@ -1,0 +1,87 @@
+"""A digest, a feed and a page to the byte. `UPDATE_GOLDEN=1 pytest` writes them anew."""
+
+from __future__ import annotations
+
+import email
+import email.policy
+import os
+from pathlib import Path
+
+import pytest
+from bot.outputs.email import digest_message
+from bot.outputs.feeds import profile_rss
+from bot.outputs.pages import Archive, Site, site_pages
+from bot.render import TemplateRenderer
+
+from outputs_samples import (
+    BOT,
+    EARLIER,
+    EDITION,
+    EXPERTS,
+    OTHER,
+    PAPERS,
+    PROTEINS,
+    ROUTER,
+    SENDER,
+    TODAY,
+    UNSUBSCRIBE,
+    material,
+    section,
+)
+
+GOLDEN = Path(__file__).parent / "golden"
+RENDER = TemplateRenderer(None, pytest.fail)
+
+
+def hold_against(name, content):
+    path = GOLDEN / name
+    if os.environ.get("UPDATE_GOLDEN"):
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(content, newline="\n")
+    assert content == path.read_text()
+
+
+@pytest.fixture(scope="module")
+def digest():
+    raw = digest_message(
+        material=material(section(EXPERTS, EDITION), section(PROTEINS, OTHER), overflow=4),
+        bot=BOT,
+        sender=SENDER,
+        unsubscribe=UNSUBSCRIBE,
+        render=RENDER,
+    )
+    return raw, email.message_from_bytes(raw, policy=email.policy.default)
+
+
+def body(digest, kind):
+    return digest[1].get_body((kind,)).get_content().replace("\r\n", "\n")
+
+
+def test_the_headers_of_a_digest(digest):
+    headers = digest[0].partition(b"\r\n\r\n")[0].decode("ascii")
+    hold_against("digest.headers", headers.replace("\r\n", "\n") + "\n")
+
+
+def test_the_text_of_a_digest(digest):
+    hold_against("digest.txt", body(digest, "plain"))
+
+
+def test_the_html_of_a_digest(digest):
+    hold_against("digest.html", body(digest, "html"))
+
+
+def test_a_feed():
+    feed = profile_rss(
+        bot=BOT,
+        profile=EXPERTS,
+        editions=(EDITION, EARLIER),
+        papers=PAPERS,
+        authority="example.org",
+    )
+    hold_against("experts.rss", feed.decode())
+
+
+def test_an_edition_page():
+    site = Site(BOT, (Archive(EXPERTS, (EDITION, EARLIER)),), PAPERS, (ROUTER,), TODAY)
+    made = site_pages(site, RENDER)
+    hold_against("edition.html", made["p/experts/2026-11-20/index.html"].decode())
