@@ -6,16 +6,22 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    asynccontextmanager,
+    contextmanager,
+)
 from dataclasses import dataclass
 from email.utils import parseaddr
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 from urllib.parse import urlsplit
 
 from bot.config import Config
 from bot.files import deliver_to_maildir, private_folder, workflow_lock, write_file
-from bot.ports import Clock, Fetcher, Mailer, Renderer, Worker, Workers
+from bot.models import Document, Failure, NotModified, Request
+from bot.ports import Clock, Fetcher, Mailer, MailSession, Renderer, Worker, Workers
 from bot.store import Founding, Store
 
 if TYPE_CHECKING:  # the workflows load when they run: `once` with nothing due stays quick
@@ -43,34 +49,40 @@ class App:
 
     @asynccontextmanager
     async def fetcher(self) -> AsyncIterator[Fetcher]:
-        """Open the HTTP client; the libraries behind it load here, not before."""
-        from bot.fetch import HttpFetcher
-
-        allowed = self.config.fetch.allow_private
-        async with HttpFetcher(contact=self.config.bot.contact, allow_private=allowed) as fetcher:
-            yield fetcher
+        """Give a fetcher whose HTTP client opens, and is loaded, at the first fetch: none, if none."""
+        async with AsyncExitStack() as stack:
+            yield _FetcherOnDemand(self.config, stack)
 
     def mailer(self) -> Mailer:
         """Return the configured transport. Raises ConfigError where its secret is missing."""
-        from bot.mail import MaildirMailer, SmtpMailer
-
         mail = self.config.mail
-        if mail.transport == "maildir":
-            return MaildirMailer(self.config.state / "mail", deliver_to_maildir)
-        return SmtpMailer(
-            host=mail.host,
-            port=mail.port,
-            tls=mail.tls,
-            username=mail.username,
-            password=self.config.secret(mail.password),
-            rate=mail.rate,
-        )
+        password = self.config.secret(mail.password) if mail.transport == "smtp" else ""
+
+        def mailer() -> Mailer:
+            from bot.mail import MaildirMailer, SmtpMailer
+
+            if mail.transport == "maildir":
+                return MaildirMailer(self.config.state / "mail", deliver_to_maildir)
+            return SmtpMailer(
+                host=mail.host, port=mail.port, tls=mail.tls, username=mail.username,
+                password=password, rate=mail.rate,
+            )  # fmt: skip
+
+        return _MailerOnDemand(mailer)
 
     def renderer(self) -> Renderer:
         """Return the template engine; a user's template that breaks is told in `warnings`."""
-        from bot.render import TemplateRenderer
 
-        return TemplateRenderer(self.config.templates, self.warnings.append)
+        @cache
+        def engine() -> Renderer:
+            from bot.render import TemplateRenderer
+
+            return TemplateRenderer(self.config.templates, self.warnings.append)
+
+        def render(template: str, context: object) -> str:
+            return engine()(template, context)
+
+        return render
 
     # ── The workflows, each under its lock ──
 
@@ -113,14 +125,17 @@ class App:
                 self.config.bot.timezone, force=force,
             )  # fmt: skip
 
-    async def publish(self) -> Published:
-        """Write the feeds and pages that changed. Raises StateError, TemplateError."""
+    async def publish(self, *, afresh: bool = False) -> Published:
+        """Write the feeds and pages that changed; `afresh` makes all of them to find out.
+
+        Raises StateError, TemplateError.
+        """
         from bot.workflows.publish import publish
 
         async with self._locked("publish"):
             return await publish(
                 self.config, self.founding.authority, self.store, self.workers, self.renderer(),
-                write_file, self.config.state / "public",
+                write_file, self.config.state / "public", afresh=afresh,
             )  # fmt: skip
 
     async def deliver(self) -> DeliverReport:
@@ -135,6 +150,40 @@ class App:
 
     def _locked(self, workflow: str) -> AbstractAsyncContextManager[None]:
         return workflow_lock(self.config.state, workflow)
+
+
+class _FetcherOnDemand:
+    """A Fetcher that opens the HTTP client when it is first asked, on the stack that closes it."""
+
+    def __init__(self, config: Config, stack: AsyncExitStack) -> None:
+        self._config, self._stack = config, stack
+        self._opening = asyncio.Lock()
+        self._opened: Fetcher | None = None
+
+    async def fetch(self, request: Request) -> Document | NotModified | Failure:
+        """Make one conditional GET."""
+        async with self._opening:
+            if self._opened is None:
+                from bot.fetch import HttpFetcher
+
+                self._opened = await self._stack.enter_async_context(
+                    HttpFetcher(
+                        contact=self._config.bot.contact,
+                        allow_private=self._config.fetch.allow_private,
+                    )
+                )
+        return await self._opened.fetch(request)
+
+
+class _MailerOnDemand:
+    """A Mailer that is made, and its library loaded, for the first session."""
+
+    def __init__(self, made: Callable[[], Mailer]) -> None:
+        self._made = made
+
+    def session(self) -> AbstractAsyncContextManager[MailSession]:
+        """Open a connection that is reused for several messages."""
+        return self._made().session()
 
 
 @contextmanager

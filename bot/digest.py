@@ -100,18 +100,19 @@ def fill(owed: Sequence[Owed], profiles: Mapping[str, Profile], had: Collection[
     """Return one subscriber's digest: a section a profile, best first, nothing they had before.
 
     `owed` is in the order of the sections and not empty; `had` are the papers already sent. A paper
-    that two profiles picked stands in the first. Where there is nothing to say the plan has a
+    that two profiles picked stands in the first that has room for it. Where there is nothing to say the plan has a
     `skip`, and moves no cursor: replaced papers wait for the next digest.
     """
     shown: set[int] = set()
+    cut: set[int] = set()
     picked: list[DeliveredPick] = []
-    overflow = 0
     for each in owed:
         limit = each.subscription.limit or profiles[each.subscription.profile].limit
         new = _new_picks(each.editions, shown | set(had))
-        overflow += max(0, len(new) - limit)
         picked += new[:limit]
-        shown |= {pick.paper for pick in new}
+        shown |= {pick.paper for pick in new[:limit]}
+        cut |= {pick.paper for pick in new[limit:]}  # another section may still have room for it
+    overflow = len(cut - shown)
     for each in owed:
         updates = _updates(each.editions, had, shown)
         picked += updates

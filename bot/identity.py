@@ -14,14 +14,19 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
 
 from bot.models import Identifier, Paper, Scheme, Stamp
 
 # ── Reading identifiers ───────────────────────────────────────────────────────────────────────────
 
-_ARXIV_NEW = r"\d{4}\.\d{4,5}"
-_ARXIV_OLD = r"[a-z-]+(?:\.[A-Z]{2})?/\d{7}"
+_ARCHIVES = (
+    "acc-phys adap-org alg-geom ao-sci astro-ph atom-ph bayes-an chao-dyn chem-ph cmp-lg comp-gas "
+    "cond-mat cs dg-ga funct-an gr-qc hep-ex hep-lat hep-ph hep-th math-ph math mtrl-th nlin "
+    "nucl-ex nucl-th patt-sol physics plasm-ph q-alg q-bio quant-ph solv-int supr-con"
+)
+_ARXIV_NEW = r"\d{4}\.\d{4,5}(?!\d)"
+_ARXIV_OLD = rf"(?:{_ARCHIVES.replace(' ', '|')})(?:\.[A-Z]{{2}})?/\d{{7}}(?!\d)"
 _ARXIV = re.compile(
     rf"(?P<id>{_ARXIV_NEW}|{_ARXIV_OLD})(?:v(?P<version>\d{{1,3}}))?", re.IGNORECASE
 )
@@ -30,18 +35,22 @@ _ARXIV_PATH = re.compile(
 )
 _DOI = re.compile(r"10\.\d{4,9}/\S+")
 _DOI_SHAPE = re.compile(r"10\.\d{4,9}/.+")
-_ARXIV_DOI = re.compile(rf"10\.48550/arxiv\.({_ARXIV_NEW}|{_ARXIV_OLD})", re.IGNORECASE)
+_ARXIV_DOI = re.compile(
+    rf"10\.48550/arxiv\.({_ARXIV_NEW}|{_ARXIV_OLD})(?:v\d{{1,3}})?", re.IGNORECASE
+)
 # bioRxiv and medRxiv name versions in the tail; the DOI without it is the paper.
 _PREPRINT_DOI = re.compile(
-    r"(10\.(?:1101|64898)/\d{4}\.\d{2}\.\d{2}\.\d+)(?:v\d+)?(?:\.(?:full|abstract).*)?$"
+    r"(10\.(?:1101|64898)/(?:\d{4}\.\d{2}\.\d{2}\.)?\d{5,9})(?:v\d+)?(?:\.(?:full|abstract).*)?$"
 )
 _TRACKING = re.compile(r"^(?:utm_\w+|rss|fbclid|gclid|mc_cid|mc_eid|af|ref|source)$", re.IGNORECASE)
 _WWW = re.compile(r"^(?:www\d?|m)\.")
+_HOST_AND_PATH = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)*\.[a-z]{2,}/", re.IGNORECASE)
+_LONGEST_ADDRESS = 2_000
 
 
 def arxiv(value: str) -> Identifier | None:
-    """Read an arXiv id in any spelling (`arXiv:2401.06066v2`, an address, a DOI), without version."""
-    bare = re.sub(r"^(?:oai:)?arxiv(?:\.org)?:", "", value.strip(), flags=re.IGNORECASE)
+    """Read an arXiv id (`2401.06066`, `arXiv:2401.06066v2`, `oai:arXiv.org:…`), without version."""
+    bare = re.sub(r"^(?:oai:)?arxiv(?:\.org)?:\s*", "", value.strip(), flags=re.IGNORECASE)
     if match := _ARXIV.fullmatch(bare):
         return Identifier(Scheme.ARXIV, _arxiv_case(match.group("id")))
     return None
@@ -61,9 +70,9 @@ def arxiv_version(value: str) -> int:
 
 def doi(value: str) -> Identifier | None:
     """Read a DOI in any spelling. arXiv's own DOIs become arXiv ids; case does not matter."""
-    bare = re.sub(
-        r"^(?:doi:|https?://(?:dx\.)?doi\.org/)\s*", "", value.strip(), flags=re.IGNORECASE
-    )
+    bare = re.sub(r"^doi:\s*", "", value.strip(), flags=re.IGNORECASE)
+    if match := re.match(r"https?://(?:dx\.|www\.)?doi\.org/([^?#]*)", bare, flags=re.IGNORECASE):
+        bare = unquote(match.group(1))
     if not _DOI_SHAPE.fullmatch(bare) or any(char.isspace() for char in bare):
         return None
     bare = bare.rstrip(".,;").lower()
@@ -78,17 +87,24 @@ def from_url(url: str) -> Identifier | None:
     """Return what an address names: an arXiv id, a DOI, a PMID, an OpenReview forum, or itself."""
     try:
         parts = urlsplit(url.strip())
+        port = parts.port
     except ValueError:
         return None
     if parts.scheme.lower() not in ("http", "https") or not parts.hostname:
         return None
     host = _WWW.sub("", parts.hostname.lower())
     path = unquote(parts.path)
-    return _of_known_host(host, path, parts.query) or _of_address(host, parts.path, parts.query)
+    site = f"[{host}]" if ":" in host else host
+    if port not in (None, 80, 443):
+        site = f"{site}:{port}"
+    return _of_known_host(host, path, parts.query) or _of_address(
+        site, path, parts.query, parts.fragment
+    )
 
 
 def _of_known_host(host: str, path: str, query: str) -> Identifier | None:
-    if host in ("arxiv.org", "export.arxiv.org", "alphaxiv.org", "ar5iv.org", "huggingface.co"):
+    arxiv_like = ("arxiv.org", "alphaxiv.org", "ar5iv.org", "huggingface.co")
+    if host in arxiv_like or host.endswith(".arxiv.org"):
         if match := _ARXIV_PATH.match(path.replace("/papers/", "/abs/", 1)):
             return arxiv(match.group("rest"))
     elif host in ("doi.org", "dx.doi.org"):
@@ -99,7 +115,7 @@ def _of_known_host(host: str, path: str, query: str) -> Identifier | None:
         forum = dict(parse_qsl(query)).get("id", "")
         return Identifier(Scheme.OPENREVIEW, forum) if forum else None
     elif host == "nature.com" and (match := re.match(r"^/articles/([sdn]\w[\w.-]+)", path)):
-        return doi(f"10.1038/{match.group(1)}")
+        return doi(f"10.1038/{match.group(1).removesuffix('.pdf')}")
     if match := _DOI.search(path):
         return doi(
             re.sub(
@@ -111,31 +127,42 @@ def _of_known_host(host: str, path: str, query: str) -> Identifier | None:
     return None
 
 
-def _of_address(host: str, path: str, query: str) -> Identifier | None:
-    kept = sorted((k, v) for k, v in parse_qsl(query) if not _TRACKING.match(k))
-    trimmed = path.rstrip("/")
-    if not trimmed and not kept:
+def _of_address(site: str, path: str, query: str, fragment: str) -> Identifier | None:
+    pairs = parse_qsl(query, keep_blank_values=True)
+    kept = sorted((k, v) for k, v in pairs if not _TRACKING.match(k))
+    # A page of many entries tells them apart by a numbered anchor; `#comments` is no other paper.
+    numbered = re.search(r"\d", fragment) and not fragment.startswith(("utm_", "xtor="))
+    anchor = fragment if numbered else ""
+    trimmed = quote(path.rstrip("/"), safe="/:@!$&'()*+,;=~")
+    if not trimmed and not kept and not anchor:
         return None  # a site's front page is no paper's address
-    return Identifier(Scheme.URL, urlunsplit(("https", host, trimmed, urlencode(kept), "")))
+    address = urlunsplit(("https", site, trimmed, urlencode(kept), anchor))
+    return Identifier(Scheme.URL, address) if len(address) <= _LONGEST_ADDRESS else None
 
 
 def parse_identifier(value: str) -> Identifier | None:
     """Read what a person types: `arXiv:…`, `doi:…`, `pmid:…`, a bare DOI or arXiv id, an address."""
     value = value.strip()
-    if value.lower().startswith("pmid:") and value[5:].strip().isdigit():
-        return Identifier(Scheme.PMID, value[5:].strip())
-    if value.lower().startswith("openreview:"):
-        return Identifier(Scheme.OPENREVIEW, value[11:].strip())
-    if value.lower().startswith("url:"):
-        return from_url(value[4:])
-    if value.lower().startswith("title:"):
-        return Identifier(Scheme.TITLE, value[6:].strip())
-    return arxiv(value) or doi(value) or from_url(value)
+    prefix, _, rest = value.partition(":")
+    rest = rest.strip()
+    match prefix.lower():
+        case "pmid":
+            return Identifier(Scheme.PMID, rest) if rest.isdecimal() else None
+        case "openreview":
+            return Identifier(Scheme.OPENREVIEW, rest) if rest else None
+        case "title":
+            return Identifier(Scheme.TITLE, rest) if rest else None
+        case "url":
+            return from_url(rest)
+    # A host and a path without a scheme is what an address bar gives.
+    address = f"https://{value}" if _HOST_AND_PATH.match(value) else value
+    return arxiv(value) or doi(value) or from_url(address)
 
 
 def title_key(title: str, first_author: str) -> Identifier:
     """Return the last resort: a digest of the bare title and the first author's last name."""
     bare = "".join(c for c in unicodedata.normalize("NFKD", title).casefold() if c.isalnum())
+    bare = bare or title.strip()  # a title may be all signs; two of those are not the same
     words = unicodedata.normalize("NFKD", first_author).casefold().split()
     digest = hashlib.sha256(f"{bare}\n{words[-1] if words else ''}".encode()).hexdigest()
     return Identifier(Scheme.TITLE, digest[:24])

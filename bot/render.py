@@ -37,8 +37,13 @@ class TemplateRenderer:
 
     def __init__(self, own: Path | None, warn: Callable[[str], None]) -> None:
         shipped = shipped_templates()
-        self._shipped = _environment([shipped])
-        self._own = _environment([own, shipped]) if own and own.is_dir() else None
+        self._shipped = _environment(Environment, [shipped])
+        # People pass templates around: theirs may read what they are given, and nothing else.
+        self._own = (
+            _environment(ImmutableSandboxedEnvironment, [own, shipped])
+            if own and own.is_dir()
+            else None
+        )
         self._warn = warn
         self._warned: set[str] = set()
 
@@ -94,8 +99,8 @@ def _line_inside(error: Exception) -> int | None:
     return line
 
 
-def _environment(folders: list[Path]) -> Environment:
-    environment = ImmutableSandboxedEnvironment(
+def _environment(kind: type[Environment], folders: list[Path]) -> Environment:
+    environment = kind(
         loader=FileSystemLoader(folders),
         undefined=StrictUndefined,
         autoescape=select_autoescape(enabled_extensions=("html", "xml"), default=False),

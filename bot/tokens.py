@@ -37,6 +37,8 @@ def read(secret: bytes, purpose: Purpose, token: str) -> tuple[tuple[int, ...], 
         raw = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
     except ValueError:
         return None
+    if base64.urlsafe_b64encode(raw).decode().rstrip("=") != token:
+        return None  # decoding overlooks foreign characters: only one spelling is ours
     body, mac = raw[:-_MAC_BYTES], raw[-_MAC_BYTES:]
     if len(body) < 3 or not hmac.compare_digest(mac, _mac(secret, purpose, body)):  # noqa: PLR2004 - count, epoch
         return None

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
+from io import TextIOWrapper
 from typing import TYPE_CHECKING
 
 from bot.cli.parser import parser
@@ -17,10 +19,35 @@ if TYPE_CHECKING:
 
 _INTERRUPTED = 130
 _BROKEN_PIPE = 141
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; return its exit code (CONTRACT.md, The command)."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        # A terminal that knows no Greek shows a title with question marks, and no traceback.
+        sys.stdout.reconfigure(errors="replace")
+    try:
+        try:
+            return _run(argv)
+        finally:
+            sys.stdout.flush()  # here, where what goes wrong with it can still be told
+    except KeyboardInterrupt:
+        _tell("stopped. What was committed is kept.")
+        return _INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has gone (`paperround trending | head`): that is no error.
+        _say_no_more()
+        return _BROKEN_PIPE
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            raise
+        _tell(f"there is no room left for the output or a temporary file: {error.strerror}.")
+        _say_no_more()
+        return 1
+
+
+def _run(argv: Sequence[str] | None) -> int:
     args = parser().parse_args(argv)
     try:
         from bot.cli.logs import begin_log
@@ -28,15 +55,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         begin_log(args.log_format, verbose=args.verbose)
         return _command(args.command)(args)
     except PaperroundError as error:
-        print(f"paperround: {error}", file=sys.stderr)
+        _tell(str(error))
         return error.exit_code
-    except KeyboardInterrupt:
-        print("paperround: stopped. What was committed is kept.", file=sys.stderr)
-        return _INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read our output has gone (`paperround trending | head`): that is no error.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return _BROKEN_PIPE
+
+
+def _tell(sentence: str) -> None:
+    from bot.text import inert
+
+    print(f"paperround: {inert(sentence)}", file=sys.stderr)
+
+
+def _say_no_more() -> None:
+    """Let what is left in the output's buffer go nowhere, or Python trips over it at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _command(name: str) -> Command:
@@ -45,8 +76,8 @@ def _command(name: str) -> Command:
     home = {
         "demo": "beginning", "init": "beginning", "check": "checking",
         "once": "running", "collect": "running", "compose": "running", "publish": "running",
-        "deliver": "running", "preview": "looking", "rank": "looking", "explain": "looking",
-        "trending": "looking", "status": "keeping", "sources": "keeping",
+        "deliver": "running", "serve": "serving", "preview": "looking", "rank": "looking",
+        "explain": "looking", "trending": "looking", "status": "keeping", "sources": "keeping",
         "subscribers": "keeping", "deliveries": "keeping",
     }[name]  # fmt: skip
     found: Command = getattr(import_module(f"bot.cli.{home}"), name)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import re
-import shutil
 import sys
 from pathlib import Path
 
@@ -70,6 +69,9 @@ def init(args: argparse.Namespace) -> int:
             f"{path} exists already and was not changed. Edit it, or name another file: "
             "`paperround init other.toml`."
         )
+    templates = path.parent / "templates"
+    if args.templates and templates.exists():
+        raise UsageError(f"{templates} exists already; nothing was written over it or beside it.")
     email = _checked_address(args.email if args.email is not None else _ask_email())
     categories = args.categories if args.categories is not None else _ask_list(
         "arXiv categories, separated by commas", "cs.CL, cs.LG"
@@ -85,7 +87,8 @@ def init(args: argparse.Namespace) -> int:
         raise
     say(f"Wrote {path}.")
     if args.templates:
-        say(f"Copied the templates to {_copy_templates(path.parent / 'templates')}.")
+        _copy_templates(templates)
+        say(f"Copied the templates to {templates}.")
     named = "" if args.path == "config.toml" else f"--config {path} "
     say(f"Next: `paperround {named}once` fetches, ranks and puts a first digest for {email} into")
     say(f"{path.parent / 'state' / 'mail'}. `paperround {named}preview my-papers` only shows it.")
@@ -129,7 +132,14 @@ def _local_zone() -> str:
 def _ask_email() -> str:
     if not sys.stdin.isatty():
         raise UsageError("tell where the digest goes: `paperround init --email you@example.org`")
-    return input("Your mail address: ").strip()
+    return _ask("Your mail address: ")
+
+
+def _ask(question: str) -> str:
+    try:
+        return input(question).strip()
+    except EOFError as error:
+        raise UsageError("nothing was written: the questions were not answered.") from error
 
 
 def _checked_address(value: str) -> str:
@@ -143,17 +153,16 @@ def _ask_list(question: str, default: str) -> list[str]:
     answer = default
     if sys.stdin.isatty():
         shown = f" [{default}]" if default else ""
-        answer = input(f"{question}{shown}: ").strip() or default
+        answer = _ask(f"{question}{shown}: ") or default
     return [part.strip() for part in answer.split(",") if part.strip()]
 
 
-def _copy_templates(folder: Path) -> Path:
+def _copy_templates(folder: Path) -> None:
     from bot.render import shipped_templates
 
-    if folder.exists():
-        raise UsageError(f"{folder} exists already; the templates were not copied over it.")
-    shutil.copytree(shipped_templates(), folder)
-    return folder
+    shipped = shipped_templates()
+    for template in sorted(path for path in shipped.rglob("*") if path.is_file()):
+        write_file(folder / template.relative_to(shipped), template.read_bytes())
 
 
 def demo(args: argparse.Namespace) -> int:

@@ -14,7 +14,7 @@ from bot.app import App
 from bot.cli.opening import opened
 from bot.cli.terminal import as_json, say
 from bot.config import Profile, SourceSettings, normal_address, not_yet
-from bot.errors import PaperroundError, ParseError, UsageError
+from bot.errors import ConfigError, PaperroundError, ParseError, UsageError
 from bot.models import (
     Edition,
     Envelope,
@@ -29,6 +29,7 @@ from bot.models import (
 )
 from bot.outputs.cards import Section
 from bot.outputs.email import DigestMaterial, digest_message
+from bot.ports import Fetcher
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,10 +124,16 @@ async def _sources(app: App, *, offline: bool) -> AsyncIterator[Finding]:
             elif offline:
                 yield Finding(f"source {source.name}", ok=True, words="not asked (--offline)")
             else:
-                request = sources.request(
-                    source, SourceState(source.name), app.clock(), app.config.secret(source.token)
-                )
-                yield _of_answer(app, source, await fetcher.fetch(request))
+                yield await _source(app, source, fetcher)
+
+
+async def _source(app: App, source: SourceSettings, fetcher: Fetcher) -> Finding:
+    try:
+        token = app.config.secret(source.token)
+    except ConfigError as error:
+        return Finding(f"source {source.name}", ok=False, words=str(error))
+    request = sources.request(source, SourceState(source.name), app.clock(), token)
+    return _of_answer(app, source, await fetcher.fetch(request))
 
 
 def _of_answer(app: App, source: SourceSettings, answer: object) -> Finding:

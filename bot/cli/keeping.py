@@ -212,7 +212,7 @@ def _remove(app: App, args: argparse.Namespace) -> int:
 def deliveries(args: argparse.Namespace) -> int:
     """List the latest deliveries."""
     with opened(args) as app:
-        found = app.store.deliveries(max(1, args.limit), args.status)
+        found = app.store.deliveries(args.limit, args.status)
         if args.json:
             as_json([_told(delivery) for delivery in found])
         else:

@@ -7,6 +7,14 @@ import logging
 import sys
 from datetime import UTC, datetime
 
+from bot.text import inert
+
+
+class _TextFormatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the record without what a terminal would obey."""
+        return inert(super().format(record))
+
 
 class _JsonFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
@@ -25,7 +33,7 @@ def begin_log(form: str, *, verbose: bool) -> None:
     """Send our log to standard error; `form` is `text` or `json`."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
-        _JsonFormatter() if form == "json" else logging.Formatter("paperround: %(message)s")
+        _JsonFormatter() if form == "json" else _TextFormatter("paperround: %(message)s")
     )
     log = logging.getLogger("paperround")
     log.handlers[:] = [handler]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import logging
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from pathlib import Path
 
 from bot import digest, identity, ranking
 from bot.app import App, open_app
-from bot.cli.opening import clock, configuration, opened, profile_named
+from bot.cli.opening import clock, configuration, opened, profile_named, tell_warnings
 from bot.cli.terminal import as_json, bar, say, say_block, table
 from bot.config import Config, Profile, normal_address
 from bot.errors import UsageError
@@ -25,10 +26,14 @@ from bot.outputs.cards import Section, authors_line, reason_text, reasons_in_wor
 from bot.outputs.email import DigestMaterial, digest_context, digest_message
 from bot.outputs.feeds import profile_rss
 from bot.schedule import local_date
+from bot.workflows.collect import Outcome
 from bot.workflows.compose import ranked_now, source_notes
 from bot.workflows.publish import trending_papers
 
+log = logging.getLogger("paperround")
+
 _MOST_LINES = 20_000
+_MOST_VOTES = 2**31
 
 
 # ── preview ───────────────────────────────────────────────────────────────────────────────────────
@@ -59,7 +64,7 @@ def preview(args: argparse.Namespace) -> int:
 def _something_to_read(args: argparse.Namespace, config: Config) -> Iterator[App]:
     """Open the store; where nothing is stored yet, fetch into one that is thrown away."""
     if (config.state / "paperround.db").exists():
-        with open_app(config, clock(args)) as app:
+        with opened(args) as app:
             if app.store.count_papers():
                 yield app
                 return
@@ -67,8 +72,11 @@ def _something_to_read(args: argparse.Namespace, config: Config) -> Iterator[App
         bot = config.bot.model_copy(update={"state": folder, "templates": str(config.templates)})
         elsewhere = config.model_copy(update={"bot": bot})
         with open_app(elsewhere, clock(args)) as app:
-            asyncio.run(app.collect())
+            for each in asyncio.run(app.collect()):
+                if each.outcome is Outcome.FAILED:
+                    log.warning("%s: %s", each.source, each.detail)
             yield app
+            tell_warnings(app)
 
 
 async def _next_section(
@@ -148,7 +156,9 @@ def _show(app: App, material: DigestMaterial, args: argparse.Namespace) -> int:
             return 0
         import webbrowser
 
-        with tempfile.NamedTemporaryFile("w", suffix=".html", delete=False) as file:
+        with tempfile.NamedTemporaryFile(
+            "w", encoding="utf-8", suffix=".html", delete=False
+        ) as file:
             file.write(html)
         webbrowser.open(Path(file.name).as_uri())
         say(f"Opened {file.name}")
@@ -197,17 +207,20 @@ def _papers_from(file: str | None) -> list[Paper]:
         raise UsageError(
             f"{file or 'standard input'} cannot be read as UTF-8 text: {error}"
         ) from error
-    lines = [line for line in text.splitlines() if line.strip()]
+    # Not splitlines: JSON's strings may hold U+2028 and its like, which end a line for Python.
+    lines = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
     if len(lines) > _MOST_LINES:
         raise UsageError(f"at most {_MOST_LINES} papers are ranked in one go, got {len(lines)}.")
-    return [_paper_from(line, number) for number, line in enumerate(lines, start=1)]
+    return [_paper_from(line, number) for number, line in lines]
 
 
 def _paper_from(line: str, number: int) -> Paper:
     try:
         given = json.loads(line)
-        title = str(given["title"])
-    except (ValueError, KeyError, TypeError) as error:
+        title = given["title"]
+        if not isinstance(title, str):
+            raise TypeError(title)  # noqa: TRY301 - told below, like all the others
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise UsageError(
             f'line {number} is no paper: expected an object such as {{"title": "…", "abstract": "…"}}'
         ) from error
@@ -222,8 +235,13 @@ def _paper_from(line: str, number: int) -> Paper:
         abstract=str(given.get("abstract") or ""),
         categories=tuple(str(c) for c in _list(given, "categories")),
         published=_date(given.get("published") or given.get("date")),
-        votes=given.get("votes") if isinstance(given.get("votes"), int) else None,
+        votes=_votes(given.get("votes")),
     )
+
+
+def _votes(value: object) -> int | None:
+    counted = isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _MOST_VOTES
+    return value if counted else None  # type: ignore[return-value]  # an int, as was just asked
 
 
 def _list(given: dict[str, object], key: str) -> list[object]:

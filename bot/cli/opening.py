@@ -37,12 +37,22 @@ def clock(args: argparse.Namespace) -> Clock:
 def opened(args: argparse.Namespace) -> Iterator[App]:
     """Open the App of the command's configuration; tell its warnings at the end."""
     config = configuration(args)
-    for sentence in not_yet(config):
-        log.warning("%s", sentence)
+    warn_of_not_yet(config)
     with open_app(config, clock(args)) as app:
         yield app
-        for sentence in app.warnings:
-            log.warning("%s", sentence)
+        tell_warnings(app)
+
+
+def tell_warnings(app: App) -> None:
+    """Log what was warned of on the way, such as a user's template that breaks."""
+    for sentence in app.warnings:
+        log.warning("%s", sentence)
+
+
+def warn_of_not_yet(config: Config) -> None:
+    """Say which keys are set that this version does not act on."""
+    for sentence in not_yet(config):
+        log.warning("%s", sentence)
 
 
 def profile_named(config: Config, name: str) -> Profile:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from bot import __version__
@@ -21,6 +22,8 @@ def _moment(value: str) -> datetime:
         raise argparse.ArgumentTypeError(
             f"{value!r} is no ISO 8601 time such as 2026-11-20T07:30+01:00"
         ) from error
+    if not 1990 < moment.year < 2200:  # noqa: PLR2004 - arithmetic a year around it must hold
+        raise argparse.ArgumentTypeError(f"{value!r} is not between the years 1991 and 2199")
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
 
 
@@ -28,11 +31,15 @@ def _names(value: str) -> list[str]:
     return [name.strip() for name in value.split(",") if name.strip()]
 
 
-def _days(value: str) -> int:
-    days = int(value)
-    if not 1 <= days <= 365:  # noqa: PLR2004 - a year
-        raise argparse.ArgumentTypeError("expected a number of days from 1 to 365")
-    return days
+def _number(most: int, what: str) -> Callable[[str], int]:
+    """Return a reader of whole numbers from 1 to `most`."""
+
+    def read(value: str) -> int:
+        if value.isdecimal() and len(value) <= len(str(most)) and 1 <= int(value) <= most:
+            return int(value)
+        raise argparse.ArgumentTypeError(f"{value!r} is no number of {what} from 1 to {most}")
+
+    return read
 
 
 def parser() -> argparse.ArgumentParser:
@@ -96,11 +103,15 @@ def _running(commands: _Commands[argparse.ArgumentParser]) -> None:
             command.add_argument("--force", metavar="PROFILE", action="append", default=[],
                 help="make an edition of this profile now, whatever its hour")  # fmt: skip
 
+    _add(commands, "serve", "the same as once, for ever, and the web service", records=False)
+
 
 def _looking(commands: _Commands[argparse.ArgumentParser]) -> None:
     preview = _add(commands, "preview", "show the next edition; nothing is stored", records=False)
     preview.add_argument("profile", metavar="PROFILE")
-    preview.add_argument("--days", type=_days, metavar="N", help="of the last N days instead")
+    preview.add_argument(
+        "--days", type=_number(365, "days"), metavar="N", help="of the last N days instead"
+    )
     preview.add_argument("--format", choices=("terminal", "text", "html", "eml", "rss"),
         default="terminal")  # fmt: skip
     preview.add_argument("--to", metavar="ADDRESS", help="send it there as a test, no ledger")
@@ -131,7 +142,8 @@ def _keeping(commands: _Commands[argparse.ArgumentParser]) -> None:
     deliveries = commands.add_parser("deliveries", help="the outbox")
     of_deliveries = deliveries.add_subparsers(dest="action", metavar="ACTION", required=True)
     listed = _add(of_deliveries, "list", "list the latest deliveries")
-    listed.add_argument("--limit", type=int, default=50, metavar="N")
+    listed.add_argument("--limit", type=_number(1_000_000, "rows"), default=50, metavar="N",
+        help="at most so many (default: 50)")  # fmt: skip
     listed.add_argument("--status", default="", choices=(
         "", "pending", "sending", "sent", "retry", "failed", "uncertain", "held", "skipped",
     ), metavar="STATUS")  # fmt: skip

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from bot.app import App
 from bot.cli.opening import opened, profile_named
 from bot.cli.terminal import as_json, progress, say, table
-from bot.errors import ConfigError, TemplateError
+from bot.errors import ConfigError, StateError, TemplateError
 from bot.workflows.collect import Collected, Outcome
 from bot.workflows.compose import Composed
 from bot.workflows.outbox import DeliverReport
@@ -49,7 +49,7 @@ async def _once(app: App) -> Run:
     # A feed or page that cannot be written must not keep the mail back, nor the other way round.
     try:
         run.published = await app.publish()
-    except TemplateError as error:
+    except (StateError, TemplateError) as error:
         run.problems.append(str(error))
     try:
         run.delivered = await app.deliver()
@@ -80,7 +80,7 @@ def compose(args: argparse.Namespace) -> int:
 def publish(args: argparse.Namespace) -> int:
     """Write the feeds and pages that changed."""
     with opened(args) as app:
-        return _tell(Run(published=asyncio.run(app.publish())), args)
+        return _tell(Run(published=asyncio.run(app.publish(afresh=True))), args)
 
 
 def deliver(args: argparse.Namespace) -> int:

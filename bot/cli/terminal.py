@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 _PLAIN_WIDTH = 160  # of a table that goes into a file or a pipe
+# What JSON leaves as it is and a terminal obeys or reorders by; they only occur inside strings.
+_OBEYED = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]")
 
 
 def _console(*, error: bool = False) -> Console:
@@ -36,7 +39,7 @@ def say(line: str = "") -> None:
 def say_block(text: str) -> None:
     """Print a text of ours that holds text from outside on lines of its own."""
     for line in text.split("\n"):
-        print(line.expandtabs().rstrip())
+        print(inert(line).expandtabs().rstrip())
 
 
 def table(
@@ -67,9 +70,10 @@ def bar(share: float, most: float, width: int = 24) -> str:
 
 
 def as_json(document: object) -> None:
-    """Print one JSON document."""
-    json.dump(document, sys.stdout, ensure_ascii=False, indent=2, default=_plain)
-    print()
+    """Print one JSON document; in a terminal that reads no UTF-8, as ASCII."""
+    unicode = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+    text = json.dumps(document, ensure_ascii=not unicode, indent=2, default=_plain)
+    print(_OBEYED.sub(lambda found: f"\\u{ord(found[0]):04x}", text))
 
 
 def _plain(value: object) -> object:

@@ -24,6 +24,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from bot.app import open_app
 from bot.config import Config, load_config
+from bot.errors import UsageError
 from bot.files import deliver_to_maildir, write_file
 from bot.workflows.collect import Collected
 from bot.workflows.compose import Composed
@@ -68,7 +69,7 @@ class Demonstration:
 async def demonstrate(folder: Path) -> Demonstration:
     """Run both mornings into an absolute folder; an earlier demo's files there are removed.
 
-    Raises StateError and its kin.
+    Raises StateError and its kin; UsageError where the folder is somebody's own.
     """
     _clear(folder)
     day = _Day()
@@ -79,11 +80,31 @@ async def demonstrate(folder: Path) -> Demonstration:
 
 
 def _clear(folder: Path) -> None:
-    """Remove what an earlier demo left, and nothing else: somebody may name a folder of their own."""
+    """Remove what an earlier demo left, and nothing else: somebody may name a folder of their own.
+
+    Raises UsageError where what lies there is no earlier demo's.
+    """
+    own = [name for name in ("config.toml", "paperround.db") if (folder / name).exists()]
+    if own and not _is_a_demo(folder / "config.toml"):
+        raise UsageError(
+            f"{folder} holds a {own[0]} that is not the demo's. Nothing was touched; name another "
+            "folder: `paperround demo --out DIR`."
+        )
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"{folder} is no folder. Nothing was touched.")
     for name in ("public", "mail", "lock"):
         shutil.rmtree(folder / name, ignore_errors=True)
     for name in ("paperround.db", "paperround.db-wal", "paperround.db-shm", "config.toml"):
         (folder / name).unlink(missing_ok=True)
+
+
+def _is_a_demo(config: Path) -> bool:
+    """Tell by the first line, which `demo.toml` has and no other configuration begins with."""
+    first_line = (_samples() / "demo.toml").read_bytes().partition(b"\n")[0]
+    try:
+        return config.read_bytes().startswith(first_line)
+    except OSError:
+        return False
 
 
 def _configuration(folder: Path, http: str, smtp_port: int) -> Config:

@@ -106,9 +106,13 @@ def paper_card(
     )
 
 
-# One paper is in many digests and on several pages, and reading TeX is most of a card's cost.
-@lru_cache(maxsize=4096)
 def _legible(value: str) -> str:
+    return _read(value[:_READ_LIMIT])
+
+
+# One paper is in many digests and on several pages, and reading TeX is most of a card's cost.
+@lru_cache(maxsize=2048)
+def _read(value: str) -> str:
     return one_line(readable(one_line(value)))
 
 

@@ -217,6 +217,19 @@ class TrendingPage:
 
 
 @dataclass(frozen=True, slots=True)
+class UnsubscribePage:
+    """`web/unsubscribe.html`: one button (`done` False), or that it is done.
+
+    `address` is masked; `profiles` are the titles of what it gets; the form posts to its own page.
+    """
+
+    frame: FrameContext
+    address: str
+    profiles: tuple[str, ...]
+    done: bool
+
+
+@dataclass(frozen=True, slots=True)
 class StyleSheet:
     """`web/style.css`: a template like the others, so that a user's own may replace it."""
 
@@ -229,6 +242,7 @@ TEMPLATES: Mapping[str, type] = MappingProxyType(
         "web/profile.html": ProfilePage,
         "web/edition.html": EditionPage,
         "web/trending.html": TrendingPage,
+        "web/unsubscribe.html": UnsubscribePage,
         "web/style.css": StyleSheet,
     }
 )

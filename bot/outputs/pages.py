@@ -37,6 +37,7 @@ from bot.outputs.contexts import (
     StyleSheet,
     TodayPage,
     TrendingPage,
+    UnsubscribePage,
 )
 from bot.outputs.health import health_lines, latest_notes
 from bot.outputs.wording import counted, listed, long_day, month, short_day
@@ -142,6 +143,28 @@ def _frame(
         feeds=tuple(links),
         imprint=imprint_lines(site.bot),
     )
+
+
+# ── The way out ───────────────────────────────────────────────────────────────────────────────────
+
+
+def unsubscribe_page(
+    *, bot: BotSettings, address: str, profiles: Sequence[Profile], done: bool, render: Renderer
+) -> bytes:
+    """Return the page behind a digest's unsubscribe link, which `serve` shows at /unsubscribe/TOKEN.
+
+    The address is masked: a digest may have been forwarded.
+    """
+    site = Site(bot, (), {}, (), date.min)
+    frame = _frame(site, "../", "Unsubscribed" if done else "Unsubscribe", "", feeds=())
+    local, _, domain = address.partition("@")
+    context = UnsubscribePage(
+        frame=frame,
+        address=f"{local[:1]}…@{domain}",
+        profiles=tuple(heading_of(profile) for profile in profiles),
+        done=done,
+    )
+    return render("web/unsubscribe.html", context).encode()
 
 
 # ── Pages ─────────────────────────────────────────────────────────────────────────────────────────

@@ -110,8 +110,8 @@ def _sighting(entry: Entry, built: datetime | None, now: datetime) -> Sighting |
         venue=text.shorten(text.one_line(said(entry, "arxiv_journal_reference",
                                               "arxiv_journal_ref")), LONGEST_NAME),
         version=version,
-        # An announcement's date says nothing about when a replaced paper first appeared.
-        published=None if event in _REPLACED else clamped(at, now),
+        # The date of an announcement is not when a paper first appeared that had versions before.
+        published=None if event in _REPLACED or version > 1 else clamped(at, now),
         links=_links(identifier),
     )  # fmt: skip
     stamp = Stamp(AUTHORITY, version, stamp_day(at, now))

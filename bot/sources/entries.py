@@ -183,6 +183,8 @@ def stamp_day(found: datetime | None, now: datetime | None) -> str:
 
 def web_address(value: str, base: str = "") -> str:
     """Return an absolute http(s) address without white space, or ""."""
+    if not value.strip():
+        return ""
     try:
         whole = urljoin(base, value.strip()) if base else value.strip()
         scheme, host = urlsplit(whole).scheme, urlsplit(whole).hostname

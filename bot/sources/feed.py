@@ -48,6 +48,7 @@ from bot.sources.margins import Margin, read_margins
 AUTHORITY = 20
 
 _MOST_PDFS = 10
+_MAIL_ADDRESS = re.compile(r"[<(]?[^\s<>()@]{1,100}@[^\s<>()@]{1,200}[>)]?")
 
 _UNTITLED = "(untitled)"
 # Markup that was escaped twice, and so is still there when it has been made plain once.
@@ -220,7 +221,11 @@ def _authors(reading: _Reading) -> tuple[str, ...]:
     if reading.margin and reading.margin.authors:
         return names.bounded([text.one_line(name) for name in reading.margin.authors])
     listed = [said(author, "name") for author in parts(reading.entry, "authors")]
-    listed = [name for name in listed if name] or [said(reading.entry, "author")]
+    listed = [name for name in listed if name]
+    if len(listed) <= 1:
+        # feedparser cuts an address with a long top-level domain in two, and half of it stays.
+        bare = _MAIL_ADDRESS.sub(" ", said(reading.entry, "author"))
+        listed = [bare.strip().removeprefix("(").removesuffix(")")]
     everyone = [name for value in listed for name in names.split_any(value)]
     # An address alone (RSS 2.0's <author>) is nobody's name, and no reader's business.
     # A feed with <author> and <dc:creator> names one person twice.

@@ -7,6 +7,7 @@ so that one person reads the same from every source.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from bot import text
 from bot.sources.entries import LONGEST_NAME, MOST_AUTHORS
@@ -14,20 +15,26 @@ from bot.sources.entries import LONGEST_NAME, MOST_AUTHORS
 _SUFFIX = re.compile(r"(?:Jr|Sr|II|III|IV)\.?", re.IGNORECASE)
 _NOBODY = re.compile(r"(?:et al\.?|others|:|\W*)", re.IGNORECASE)
 _PREAMBLE = re.compile(r"^(?:(?:for|on behalf of) the|and)\s+", re.IGNORECASE)
-_INITIALS = re.compile(r"(?:[^\W\d_]{1,2}\.?[\s-]*){1,4}")
+_INITIALS = re.compile(r"(?:(?:[^\W\d_]{1,3}\.|[^\W\d_]\b|[A-Z]{1,3}\b)[\s-]*){1,4}")
 _AND = re.compile(r"\s+(?:and|&)\s+")
 
 
 def split_arxiv(creator: str) -> tuple[str, ...]:
     """Split arXiv's one comma-joined string; affiliations in parentheses are dropped."""
+    parts = (text.one_line(part).strip(" :;") for part in _outside_brackets(creator))
+    names = (_PREAMBLE.sub("", part) for part in _with_suffixes(parts))
+    return bounded([name for name in names if not _NOBODY.fullmatch(name)])
+
+
+def _with_suffixes(parts: Iterable[str]) -> list[str]:
+    """Put the `Jr.` behind a comma back to its name."""
     joined: list[str] = []
-    for part in _outside_brackets(creator):
-        name = _PREAMBLE.sub("", text.one_line(part).strip(" :;"))
-        if joined and _SUFFIX.fullmatch(name):
-            joined[-1] = f"{joined[-1]} {name}"
-        elif not _NOBODY.fullmatch(name):
-            joined.append(name)
-    return bounded(joined)
+    for part in parts:
+        if joined and _SUFFIX.fullmatch(part):
+            joined[-1] = f"{joined[-1]} {part}"
+        else:
+            joined.append(part)
+    return joined
 
 
 def _outside_brackets(value: str) -> list[str]:
@@ -71,19 +78,13 @@ def split_any(value: str) -> tuple[str, ...]:
 
 
 def _listed(parts: list[str]) -> list[str]:
+    parts = _with_suffixes(parts)
     pairs = list(zip(parts[::2], parts[1::2], strict=False))
     if len(parts) % 2 == 0 and all(last and _INITIALS.fullmatch(first) for last, first in pairs):
         return [f"{first} {last}" for last, first in pairs]
-    if len(parts) == 2 and (" " not in parts[1] or " " not in parts[0]):  # noqa: PLR2004 - a pair
+    if len(parts) == 2 and any(" " not in part for part in parts):  # noqa: PLR2004 - a pair
         return [_turned(", ".join(parts))]
-    names = [name for part in parts for name in _AND.split(part)]
-    joined: list[str] = []
-    for name in names:
-        if joined and _SUFFIX.fullmatch(name):
-            joined[-1] = f"{joined[-1]} {name}"
-        else:
-            joined.append(name)
-    return joined
+    return [name for part in parts for name in _AND.split(part)]
 
 
 def _turned(name: str) -> str:

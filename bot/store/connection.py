@@ -73,11 +73,11 @@ class Connection:
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield
+                self._db.execute("COMMIT")
             except BaseException:
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
                 raise
-            self._db.execute("COMMIT")
 
     def rows(self, sql: str, values: Mapping[str, object] | None = None) -> list[sqlite3.Row]:
         """Return all rows of a query with named parameters."""
@@ -111,7 +111,7 @@ class Connection:
 
     def _explain(self, error: sqlite3.Error) -> StateError:
         name = getattr(error, "sqlite_errorname", "")
-        if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+        if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_PROTOCOL")):
             return StateLockedError(
                 f"{self.path} stayed locked by another program for {_BUSY_SECONDS} s. Nothing was "
                 "changed; try again when it has finished."
@@ -121,7 +121,7 @@ class Connection:
                 f"The disk that holds {self.path} is full. What was committed before is kept; "
                 "make room and run again."
             )
-        if name in ("SQLITE_CORRUPT", "SQLITE_NOTADB"):
+        if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
             return StateError(
                 f"{self.path} is no database, or a damaged one. Move it away and restore a backup; "
                 "nothing was written."

@@ -131,14 +131,19 @@ class EditionLedger(PaperLedger):
 
     def _with_picks(self, rows: Collection[object]) -> list[Edition]:
         editions = [edition_of(row) for row in rows]  # type: ignore[arg-type]  # sqlite3.Row
-        picks: dict[int, list[Pick]] = {}
+        picks: dict[int, dict[int, Pick]] = {}
         for row in self.db.rows(
             "SELECT k.*, coalesce(p.merged_into, p.id) AS now FROM pick k JOIN paper p ON p.id = k.paper "
             "WHERE k.edition IN (SELECT value FROM json_each(:ids)) ORDER BY k.edition, k.position",
             {"ids": json.dumps([edition.id for edition in editions])},
         ):
-            picks.setdefault(row["edition"], []).append(replace(pick_of(row), paper=row["now"]))
-        return [replace(edition, picks=tuple(picks.get(edition.id, ()))) for edition in editions]
+            # Two picks of one edition may have turned out to be one paper: the better place stays.
+            shown = picks.setdefault(row["edition"], {})
+            shown.setdefault(row["now"], replace(pick_of(row), paper=row["now"]))
+        return [
+            replace(edition, picks=tuple(picks.get(edition.id, {}).values()))
+            for edition in editions
+        ]
 
 
 def _pick_values(edition: int, pick: Pick) -> dict[str, object]:

@@ -90,6 +90,20 @@ class MailLedger(EditionLedger):
                 {"by": ended_by.value, "profile": profile, "canonical": address.casefold()},
             ).rowcount
 
+    def subscriber(self, number: int) -> tuple[str, int, tuple[str, ...]] | None:
+        """Return (address, token epoch, profiles it is subscribed to), None for nobody."""
+        row = self.db.row(
+            "SELECT address, token_epoch FROM subscriber WHERE id = :id", {"id": number}
+        )
+        if row is None:
+            return None
+        subscribed = self.db.rows(
+            "SELECT profile FROM subscription WHERE subscriber = :id AND status <> 'unsubscribed' "
+            "ORDER BY profile",
+            {"id": number},
+        )
+        return row["address"], row["token_epoch"], tuple(r["profile"] for r in subscribed)
+
     def subscriptions(self) -> list[Subscription]:
         """Return the confirmed subscriptions to profiles that are active."""
         return [

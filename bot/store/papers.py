@@ -57,13 +57,10 @@ class PaperLedger:
         """
         with self.db.transaction():
             known = self._having(i for s in sightings for i in s.paper.identifiers)
-            by_identifier = known_by(known)
-            admitted = [
-                sighting
-                for sighting in sightings
-                if sighting.event in introduces
-                or any(identifier in by_identifier for identifier in sighting.paper.identifiers)
-            ]
+            had = set(known_by(known)).union(
+                *(s.paper.identifiers for s in sightings if s.event in introduces)
+            )
+            admitted = [s for s in sightings if not had.isdisjoint(s.paper.identifiers)]
             groups = diff([sighting.paper for sighting in admitted], known)
             for group in groups:
                 shown = [admitted[index] for index in group.records]

@@ -1,13 +1,20 @@
-"""publish: editions → feeds and pages → files. Always rebuildable from the store, byte for byte."""
+"""publish: editions → feeds and pages → files. Always rebuildable from the store, byte for byte.
+
+Beside what it wrote it leaves a note of what that was made from and how large each file is. While
+both still hold, nothing is rendered: `once` every hour, and `serve` every minute, cost next to
+nothing on a quiet day, and a page that somebody lost or cut is made again.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from bot import ranking
+from bot import __version__, ranking
 from bot.config import BotSettings, Config, Profile
 from bot.models import Paper
 from bot.outputs.feeds import profile_rss, trending_rss
@@ -17,6 +24,7 @@ from bot.schedule import local_date
 
 TRENDING_DAYS = timedelta(days=7)
 _TRENDING_PAPERS = 50
+_NOTE = ".published"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +43,14 @@ async def publish(
     render: Renderer,
     write: FileWriter,
     folder: Path,
+    *,
+    afresh: bool = False,
 ) -> Published:
     """Write every feed and page of the public profiles whose content changed.
 
     No clock is read: what is trending is counted to the last time that votes were, so the same
-    store gives the same bytes. Raises StateError, TemplateError.
+    store gives the same bytes. With `afresh` all is rendered and compared, whatever the note says.
+    Raises StateError, TemplateError.
     """
     public = {name: profile for name, profile in config.profiles.items() if profile.public}
     archives = [await _archive(profile, store, workers) for profile in public.values()]
@@ -47,11 +58,52 @@ async def publish(
     papers = await workers.store(store.papers, ids)
     counted_at = await workers.store(store.votes_counted_at)
     trending = await trending_papers(store, workers, counted_at, TRENDING_DAYS)
+    made_from = _digest(config, authority, archives, [*papers.values(), *trending], counted_at)
+    standing = _standing(folder, made_from)
+    if standing and not afresh:
+        return Published(standing, ())
     files = await workers.cpu(
         _files, config.bot, authority, archives, papers, trending, counted_at, render
     )
     changed = [path for path, content in files.items() if write(folder / path, content)]
+    if files:
+        sizes = {path: len(content) for path, content in sorted(files.items())}
+        write(folder / _NOTE, json.dumps({"from": made_from, "sizes": sizes}).encode())
     return Published(tuple(sorted(files)), tuple(sorted(changed)))
+
+
+def _standing(folder: Path, made_from: str) -> tuple[str, ...]:
+    """Return the published paths where all stand as they were made from the same, else nothing."""
+    try:
+        note = json.loads((folder / _NOTE).read_bytes())
+        sizes: dict[str, int] = note["sizes"]
+        if note["from"] != made_from:
+            return ()
+        whole = all((folder / path).stat().st_size == size for path, size in sizes.items())
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return ()
+    return tuple(sizes) if whole else ()
+
+
+def _digest(
+    config: Config,
+    authority: str,
+    archives: Iterable[Archive],
+    papers: Iterable[Paper],
+    counted_at: datetime | None,
+) -> str:
+    """Return the identity of all that feeds and pages are made from."""
+    told: list[object] = [__version__, config.bot.model_dump_json(), authority, counted_at]
+    for archive in archives:
+        told += (archive.profile.name, archive.profile.model_dump_json(), archive.editions)
+    for paper in papers:
+        # Sets have no order of their own, and so no one way to be written down.
+        ordered = replace(paper, identifiers=frozenset(), links=frozenset())
+        told += (ordered, sorted(paper.identifiers), sorted(paper.links))
+    if config.templates.is_dir():
+        own = sorted(path for path in config.templates.rglob("*") if path.is_file())
+        told += ((str(path), path.stat().st_mtime_ns, path.stat().st_size) for path in own)
+    return hashlib.sha256(repr(told).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 async def trending_papers(

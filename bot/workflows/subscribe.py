@@ -1,13 +1,15 @@
-"""subscribe: what the configuration says of profiles and recipients, mirrored in the store."""
+"""subscribe: the configuration's recipients mirrored in the store, and the way out for each."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from bot import tokens
 from bot.config import Profile
+from bot.models import Origin
 from bot.ports import Workers
 from bot.workflows.compose import fingerprint
 
@@ -40,3 +42,50 @@ async def mirror(
     }
     await workers.store(store.mirror_profiles, prints)
     await workers.store(store.mirror_recipients, wanted, now)
+
+
+# ── The way out ───────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class WayOut:
+    """Whom a token unsubscribes, and from which profiles."""
+
+    address: str
+    profiles: tuple[str, ...]
+
+
+class WayOutStore(Protocol):
+    """What the way out reads and writes."""
+
+    def subscriber(self, number: int) -> tuple[str, int, tuple[str, ...]] | None:
+        """Return (address, token epoch, profiles it is subscribed to), None for nobody."""
+        ...
+
+    def unsubscribe(self, address: str, profile: str, ended_by: Origin) -> int:
+        """End an address's subscription to a profile, or to all with ""."""
+        ...
+
+
+async def show_way_out(
+    token: str, store: WayOutStore, workers: Workers, secret: bytes
+) -> WayOut | None:
+    """Return whom the token would unsubscribe, None for a token that is not ours or was revoked."""
+    read = tokens.read(secret, tokens.Purpose.UNSUBSCRIBE, token)
+    if read is None or len(read[0]) != 1:
+        return None
+    (number,), epoch = read
+    found = await workers.store(store.subscriber, number)
+    if found is None or found[1] != epoch:
+        return None
+    return WayOut(found[0], found[2])
+
+
+async def take_way_out(
+    token: str, store: WayOutStore, workers: Workers, secret: bytes
+) -> WayOut | None:
+    """Unsubscribe from everything, at once; as often as asked, with the same answer."""
+    found = await show_way_out(token, store, workers, secret)
+    if found is not None:
+        await workers.store(store.unsubscribe, found.address, "", Origin.SELF)
+    return found

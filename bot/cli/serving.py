@@ -1,0 +1,131 @@
+"""serve: the round for ever, and the web service beside it, on one loop."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import signal
+import time
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from bot.app import App, open_app
+from bot.cli.opening import configuration, warn_of_not_yet
+from bot.config import load_config
+from bot.errors import ConfigError, PaperroundError, StateLockedError
+from bot.files import workflow_lock
+from bot.ports import Clock
+from bot.scheduler import run_rounds
+from bot.web import listening
+from bot.workflows.collect import Outcome
+
+log = logging.getLogger("paperround")
+
+
+def serve(args: argparse.Namespace) -> int:
+    """Run until told to stop (SIGTERM, SIGINT); what is under way then is ended, not cut."""
+    config = configuration(args)
+    warn_of_not_yet(config)
+    logging.getLogger("paperround").setLevel(logging.DEBUG if args.verbose else logging.INFO)
+    with open_app(config, _clock(args.now)) as app:
+        asyncio.run(_serve(_Service(app)))
+    return 0
+
+
+def _clock(start: datetime | None) -> Clock:
+    """Return the machine's clock; --now sets it, and it runs on from there."""
+    if start is None:
+        return lambda: datetime.now(UTC)
+    begun = time.monotonic()
+    return lambda: start + timedelta(seconds=time.monotonic() - begun)
+
+
+async def _serve(service: _Service) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for each in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(each, stop.set)
+    state = service.app.config.state
+    try:
+        async with (
+            workflow_lock(state, "serve", patience=0),
+            listening(lambda: service.app) as address,
+        ):
+            log.info("serving %s; stop with SIGTERM", address)
+            await run_rounds(service.round, stop)
+    except StateLockedError as error:
+        raise StateLockedError(
+            "Another `paperround serve` runs on this state folder already; one is enough. Every "
+            "other command works beside it."
+        ) from error
+    log.info("stopped; nothing was left half done")
+
+
+class _Service:
+    """The App that holds now: an edited configuration is picked up before the next round."""
+
+    def __init__(self, app: App) -> None:
+        self.app = app
+        self._edited = self._edit_time()
+
+    def _edit_time(self) -> float:
+        path = self.app.config.path
+        files = [path, *path.parent.glob("**/*.toml")] if self.app.config.include else [path]
+        return max((file.stat().st_mtime for file in files if file.exists()), default=0.0)
+
+    async def round(self) -> None:
+        """Do whatever is due; trouble of one part is told, and keeps no other from its work."""
+        self._reload()
+        for part in (self._collect, self._compose, self._publish, self._deliver):
+            try:
+                await part()
+            except PaperroundError as error:
+                log.error("%s", error)  # noqa: TRY400 - a sentence for people, no traceback
+        for sentence in self.app.warnings:
+            log.warning("%s", sentence)
+        self.app.warnings.clear()
+
+    def _reload(self) -> None:
+        edited = self._edit_time()
+        if edited == self._edited:
+            return
+        self._edited = edited
+        try:
+            config = load_config(self.app.config.path)
+        except ConfigError as error:
+            log.error("the edited configuration is wrong; the last good one holds:\n%s", error)  # noqa: TRY400 - as above
+            return
+        if config.state != self.app.config.state or config.web != self.app.config.web:
+            log.warning("a new state folder or [web] takes a restart; the old one holds until then")
+            config = config.model_copy(update={
+                "bot": config.bot.model_copy(update={"state": str(self.app.config.state)}),
+                "web": self.app.config.web,
+            })  # fmt: skip
+        self.app = replace(self.app, config=config)
+        log.info("the edited configuration holds from now on")
+
+    async def _collect(self) -> None:
+        for each in await self.app.collect():
+            if each.outcome is Outcome.FAILED:
+                log.warning("%s: %s", each.source, each.detail)
+            elif each.outcome is not Outcome.NOT_DUE:
+                log.info("%s: %d entries, %d new", each.source, each.entries, each.new)
+
+    async def _compose(self) -> None:
+        for each in await self.app.compose():
+            log.info("%s: edition %d, %d papers", each.profile, each.edition.number, each.new)
+
+    async def _publish(self) -> None:
+        published = await self.app.publish()
+        if published.changed:
+            log.info("%d feeds and pages changed", len(published.changed))
+
+    async def _deliver(self) -> None:
+        report = await self.app.deliver()
+        if report.ended:
+            log.info(
+                "deliveries: %s", ", ".join(f"{n} {s}" for s, n in sorted(report.ended.items()))
+            )
+        for problem in report.problems:
+            log.warning("%s", problem)

@@ -1,0 +1,237 @@
+r"""Text from outside made safe and readable: HTML to plain text, TeX to Unicode, controls removed.
+
+Three layers, used at three places. `plain` cleans HTML once, where a document is parsed. `readable`
+turns the TeX that titles and abstracts carry (`Andr\'e`, `$\mathcal{O}(n^2)$`, `55\%`) into Unicode
+where people read it; what it cannot turn into readable text wholly, it leaves as written. `inert`
+removes what could steer a terminal or reorder a line.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+
+import nh3
+
+from bot.text.tex import readable
+
+__all__ = ["inert", "one_line", "plain", "readable", "shorten"]
+
+# C0 and C1 controls (tab and newline are white space, handled by callers), and the marks that
+# reorder or hide text on a line (CVE-2021-42574).
+_CONTROLS = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]"
+)
+_SURROGATES = re.compile(r"[\ud800-\udfff\ufffe\uffff]")
+_SPACES = re.compile(r"\s+")
+
+
+def inert(value: str) -> str:
+    """Return the text without control characters, reordering marks and lone surrogates."""
+    return _SURROGATES.sub(
+        "\ufffd", _CONTROLS.sub("", value.replace("\r\n", "\n").replace("\r", "\n"))
+    )
+
+
+def one_line(value: str) -> str:
+    """Return the text on one line: controls gone, runs of white space (newlines too) one space."""
+    return _SPACES.sub(" ", inert(value.replace("\r", "\n"))).strip()
+
+
+def shorten(value: str, limit: int) -> str:
+    """Return at most `limit` characters, cut at a word's end and marked with an ellipsis.
+
+    Nothing fits where the limit is below 1.
+    """
+    if len(value) <= max(limit, 0):
+        return value
+    if limit < 1:
+        return ""
+    cut = value[: limit - 1]
+    space = cut.rfind(" ")
+    if space > limit // 2:
+        cut = cut[:space]
+    return cut.rstrip(" ,;:.") + "…"
+
+
+# ── HTML ──────────────────────────────────────────────────────────────────────────────────────────
+
+# A `<` that opens one of these is markup; any other is a "less than" of somebody's formula
+# (`$D<n$`), which an HTML parser would swallow with all that follows.
+_TAG_NAMES = frozenset(
+    [
+        "a",
+        "abbr",
+        "address",
+        "article",
+        "aside",
+        "audio",
+        "b",
+        "base",
+        "big",
+        "blockquote",
+        "body",
+        "br",
+        "button",
+        "canvas",
+        "caption",
+        "center",
+        "cite",
+        "code",
+        "col",
+        "colgroup",
+        "dd",
+        "del",
+        "details",
+        "dfn",
+        "div",
+        "dl",
+        "dt",
+        "em",
+        "embed",
+        "fieldset",
+        "figcaption",
+        "figure",
+        "font",
+        "footer",
+        "form",
+        "frame",
+        "frameset",
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+        "h5",
+        "h6",
+        "head",
+        "header",
+        "hr",
+        "html",
+        "i",
+        "iframe",
+        "img",
+        "input",
+        "ins",
+        "kbd",
+        "label",
+        "legend",
+        "li",
+        "link",
+        "main",
+        "map",
+        "mark",
+        "marquee",
+        "math",
+        "meta",
+        "nav",
+        "noscript",
+        "object",
+        "ol",
+        "optgroup",
+        "option",
+        "p",
+        "param",
+        "picture",
+        "pre",
+        "q",
+        "rp",
+        "rt",
+        "ruby",
+        "s",
+        "samp",
+        "script",
+        "section",
+        "select",
+        "small",
+        "source",
+        "span",
+        "strike",
+        "strong",
+        "style",
+        "sub",
+        "summary",
+        "sup",
+        "svg",
+        "table",
+        "tbody",
+        "td",
+        "template",
+        "textarea",
+        "tfoot",
+        "th",
+        "thead",
+        "time",
+        "title",
+        "tr",
+        "track",
+        "tt",
+        "u",
+        "ul",
+        "var",
+        "video",
+        "wbr",
+        "mi",
+        "mn",
+        "mo",
+        "mrow",
+        "msub",
+        "msup",
+        "mfrac",
+        "mtext",
+        "semantics",
+        "annotation",
+        "xml",
+        "sec",
+        "italic",
+        "bold",
+        "underline",
+        "sc",
+        "monospace",
+        "list",
+        "list-item",
+        "disp-formula",
+        "inline-formula",
+        "xref",
+    ]
+)
+_OPENING = re.compile(
+    r"<(?=(/?)([A-Za-z][A-Za-z0-9]*(?:-[a-z]+)?)(?::([A-Za-z-]+))?[\s/>])|<!--|<!\[CDATA\[|<"
+)
+# `a<b and c>d` is no bold text: a name of one letter is markup only where a tag is well formed.
+_SHORT_TAG = re.compile(
+    r"""</?[A-Za-z](?:\s+[\w:-]+\s*=\s*(?:"[^"<>]*"|'[^'<>]*'|[^\s"'<>]+))*\s*/?>"""
+)
+_BLOCK_END = re.compile(
+    r"<(?:br|hr|/p|/div|/li|/h[1-6]|/tr|/blockquote|/section|/jats:p|/jats:title|/title)\b[^<>]*>",
+    re.IGNORECASE,
+)
+_MOST_TAGS = 5_000
+_JATS = re.compile(r"(</?)jats:", re.IGNORECASE)
+_PARAGRAPHS = re.compile(r"\s*\n\s*\n\s*")
+
+
+def _shield(match: re.Match[str]) -> str:
+    """Keep a `<` that opens known markup, escape every other one."""
+    if match.group(0) != "<":
+        return match.group(0)
+    name = (match.group(3) or match.group(2) or "").lower()
+    if len(name) == 1 and not _SHORT_TAG.match(match.string, match.start()):
+        return "&lt;"
+    return "<" if name in _TAG_NAMES else "&lt;"
+
+
+def plain(fragment: str) -> str:
+    """Return an HTML or JATS fragment as plain text: paragraphs kept, every tag and script gone."""
+    if "<" not in fragment and "&" not in fragment:
+        return _paragraphs(inert(fragment))
+    marked = _OPENING.sub(_shield, fragment)
+    # Nesting costs an HTML parser the square of its depth; no abstract has so many tags.
+    marked = "<".join(marked.split("<", _MOST_TAGS + 1)[: _MOST_TAGS + 1])
+    marked = _BLOCK_END.sub(lambda match: match.group(0) + "\n\n", _JATS.sub(r"\1", marked))
+    bare = nh3.clean(marked, tags=set(), clean_content_tags={"script", "style", "svg", "template"})
+    return _paragraphs(inert(html.unescape(bare)))
+
+
+def _paragraphs(value: str) -> str:
+    parts = (_SPACES.sub(" ", part).strip() for part in _PARAGRAPHS.split(value))
+    return "\n\n".join(part for part in parts if part)

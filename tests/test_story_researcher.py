@@ -1,0 +1,138 @@
+"""The researcher's story, as it reads: init, once, a digest; once, nothing; tomorrow, what is new."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import pytest
+from bot.models import Role
+from bot.text import one_line, readable
+
+from support_cli import deliveries, html_of, mails, papers, picked, run, text_of
+from support_replay import (
+    LARGE,
+    RECONSTRUCTED,
+    captured_day,
+    replaying,
+    sample_day,
+)
+
+ADDRESS = "you@example.org"
+has_captures = pytest.mark.skipif(
+    not RECONSTRUCTED.is_dir(), reason="shared/data/arxiv_rss/reconstructed is absent"
+)
+
+
+def words(title):
+    """A title as a mail shows it, whatever breaks its lines."""
+    return one_line(readable(title))
+
+
+def test_two_mornings_with_invented_papers(tmp_path):
+    with replaying(sample_day(1)) as site:
+        written = run(
+            tmp_path, "init", "--email", ADDRESS, "--categories", "cs.CL", "--mirror", site.url
+        )
+        assert written.returncode == 0, written.stderr
+        assert "once" in written.stdout
+
+        first = run(tmp_path, "--now", "2026-11-19T08:00Z", "once")
+        assert (first.returncode, first.stderr) == (0, "")
+        assert "1 sent" in first.stdout
+        asked = len(site.requests)
+        assert sorted(site.requests) == ["/api/daily_papers?limit=100", "/rss/cs.CL"]
+
+        again = run(tmp_path, "--now", "2026-11-19T08:10Z", "once")
+        assert (again.returncode, again.stderr) == (0, "")
+        assert "nothing to send" in again.stdout
+        assert len(mails(tmp_path / "state")) == 1
+        assert len(site.requests) == asked, "ten minutes later no source is due"
+
+        # An hour later the sources are asked again, by their validators, and have nothing new.
+        later = run(tmp_path, "--now", "2026-11-19T09:30Z", "once")
+        assert later.stdout.count("unchanged") == 2
+        assert site.answered[-2:] == [304, 304]
+
+        site.show(sample_day(2))
+        next_day = run(tmp_path, "--now", "2026-11-20T08:00Z", "once")
+        assert (next_day.returncode, next_day.stderr) == (0, "")
+
+    one, two = mails(tmp_path / "state")
+    yesterday, today = deliveries(tmp_path / "state")
+    assert picked(yesterday, Role.NEW)
+    assert picked(today, Role.NEW)
+    assert not set(picked(today, Role.NEW)) & set(picked(yesterday, Role.NEW))
+    assert picked(today, Role.UPDATE)
+    assert set(picked(today, Role.UPDATE)) <= set(picked(yesterday, Role.NEW))
+    for mail, delivery in ((one, yesterday), (two, today)):
+        _is_a_digest_of(mail, delivery, tmp_path / "state")
+    assert "Replaced since" in text_of(two)
+    assert "Replaced since" not in text_of(one)
+
+
+def _is_a_digest_of(mail, delivery, state):
+    assert mail["To"] == ADDRESS
+    assert f"{len(picked(delivery, Role.NEW))} new paper" in mail["Subject"]
+    assert mail["Auto-Submitted"] == "auto-generated"
+    assert mail["List-Unsubscribe"].startswith("<mailto:"), "there is no base_url, and no web"
+    assert "List-Unsubscribe-Post" not in mail
+    text = text_of(mail)
+    for paper in papers(state, [pick.paper for pick in delivery.picks]):
+        assert words(paper.title) in text
+    assert "<h1" in html_of(mail)
+
+
+def test_the_page_and_the_feed_lie_beside_the_mail(tmp_path):
+    with replaying(sample_day(1)) as site:
+        run(tmp_path, "init", "--email", ADDRESS, "--categories", "cs.CL", "--mirror", site.url)
+        run(tmp_path, "--now", "2026-11-19T08:00Z", "once")
+    public = tmp_path / "state" / "public"
+    (delivery,) = deliveries(tmp_path / "state")
+    page = (public / "p" / "my-papers" / "2026-11-19" / "index.html").read_text(encoding="utf-8")
+    feed = (public / "feeds" / "my-papers.rss").read_text(encoding="utf-8")
+    for paper in papers(tmp_path / "state", picked(delivery, Role.NEW)):
+        number = next(i.value for i in paper.identifiers if i.scheme.value == "arxiv")
+        assert number in page
+        assert number in feed
+
+
+@has_captures
+def test_three_real_days_in_a_row(tmp_path):
+    days = [date(2025, 4, day) for day in (9, 10, 11)]
+    state = tmp_path / "state"
+    with replaying(captured_day(days[0], "cs.CL")) as site:
+        init = run(
+            tmp_path, "init", "--email", ADDRESS, "--categories", "cs.CL",
+            "--keywords", "mixture of experts, retrieval, reasoning", "--mirror", site.url,
+        )  # fmt: skip
+        assert init.returncode == 0, init.stderr
+        for number, day in enumerate(days, start=1):
+            site.show(captured_day(day, "cs.CL"))
+            first = run(tmp_path, "--now", f"{day}T08:00Z", "once")
+            assert (first.returncode, first.stderr) == (0, "")
+            assert len(mails(state)) == number
+            again = run(tmp_path, "--now", f"{day}T08:30Z", "once")
+            assert again.returncode == 0
+            assert len(mails(state)) == number, "the same morning brings nothing twice"
+
+    sent = deliveries(state)
+    new = [paper for delivery in sent for paper in picked(delivery, Role.NEW)]
+    assert len(new) == len(set(new)) == 45, "fifteen a day, none twice"
+    for mail, delivery in zip(mails(state), sent, strict=True):
+        text = text_of(mail)
+        assert all(words(p.title) in text for p in papers(state, picked(delivery, Role.NEW)))
+
+
+@has_captures
+def test_a_week_away_is_caught_up_in_one_mail(tmp_path):
+    with replaying(captured_day(date(2025, 4, 4), "cs.CL")) as site:
+        run(tmp_path, "init", "--email", ADDRESS, "--categories", "cs.CL", "--mirror", site.url)
+        run(tmp_path, "--now", "2025-04-04T08:00Z", "once")
+        site.show(captured_day(date(2025, 4, 11), "cs.CL"))
+        back = run(tmp_path, "--now", "2025-04-11T08:00Z", "once")
+    assert back.returncode == 0
+    first, second = deliveries(tmp_path / "state")
+    assert len(picked(second, Role.NEW)) == 15
+    assert not set(picked(first, Role.NEW)) & set(picked(second, Role.NEW))
+    assert second.due.date() - first.due.date() == timedelta(days=7)
+    assert LARGE  # the large group stands for cs.CL here
