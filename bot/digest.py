@@ -100,8 +100,8 @@ def fill(owed: Sequence[Owed], profiles: Mapping[str, Profile], had: Collection[
     """Return one subscriber's digest: a section a profile, best first, nothing they had before.
 
     `owed` is in the order of the sections and not empty; `had` are the papers already sent. A paper
-    that two profiles picked stands in the first that has room for it. Where there is nothing to say the plan has a
-    `skip`, and moves no cursor: replaced papers wait for the next digest.
+    that two profiles picked stands in the first that has room for it. Where there is nothing to say
+    the plan has a `skip`, and moves no cursor: replaced papers wait for the next digest.
     """
     shown: set[int] = set()
     cut: set[int] = set()

@@ -22,7 +22,10 @@ _CONNECT_SECONDS = 30.0
 _COMMAND_SECONDS = 300.0  # RFC 5321 §4.5.3.2.2 and following
 _DATA_SECONDS = 600.0  # RFC 5321 §4.5.3.2.6: the other side may take ten minutes after the dot
 _PER_CONNECTION = 100
+_CONNECTION_SECONDS = 60.0  # servers drop older ones, and then nobody knows what arrived
 _CLOSING = 421
+_TAKEN, _SEND_NOW = 200, 354
+_TRANSIENT, _PERMANENT = 400, 500  # RFC 5321 §4.2.1: 4yz is for now, 5yz for good
 
 
 class MaildirMailer:
@@ -121,12 +124,14 @@ class SmtpSession:
         self._pause = pause
         self._client: aiosmtplib.SMTP | None = None
         self._sent = 0
+        self._opened = 0.0
         self._next = 0.0
 
     async def open(self) -> None:
         """Connect now, so that a wrong password is known before any message is claimed."""
         self._client = await self._connect()
         self._sent = 0
+        self._opened = asyncio.get_running_loop().time()
 
     async def close(self) -> None:
         """Say goodbye; a server that has gone already doesn't matter."""
@@ -139,7 +144,7 @@ class SmtpSession:
     async def send(self, envelope: Envelope) -> Attempt:
         """Send one message; every end is an Attempt (MAIL.md, Outbox)."""
         await self._wait_for_turn()
-        if self._client is None or not self._client.is_connected or self._sent >= _PER_CONNECTION:
+        if self._worn():
             await self.close()
             try:
                 await self.open()
@@ -148,9 +153,17 @@ class SmtpSession:
         assert self._client is not None  # noqa: S101 - opened above
         self._sent += 1
         attempt = await _transmit(self._client, envelope)
-        if attempt.verdict not in (Verdict.SENT, Verdict.UNCERTAIN):
+        if attempt.code == 0:
+            # A late answer to this message would be read as the answer to the next one.
+            self._client.close()
+        elif attempt.verdict is not Verdict.SENT:
             await self._start_over()
         return attempt
+
+    def _worn(self) -> bool:
+        age = asyncio.get_running_loop().time() - self._opened
+        lost = self._client is None or not self._client.is_connected
+        return lost or self._sent >= _PER_CONNECTION or age >= _CONNECTION_SECONDS
 
     async def _wait_for_turn(self) -> None:
         loop = asyncio.get_running_loop()
@@ -169,29 +182,50 @@ class SmtpSession:
 
 async def _transmit(client: aiosmtplib.SMTP, envelope: Envelope) -> Attempt:
     """Say MAIL, RCPT and DATA ourselves: aiosmtplib's exceptions don't tell how far it got."""
-    phase = Phase.MAIL
+    phase, handed_over = Phase.MAIL, False
     try:
         await client.mail(envelope.sender)
         phase = Phase.RCPT
         await client.rcpt(envelope.recipient)
         phase = Phase.DATA
-        answer = await client.data(envelope.content, timeout=_DATA_SECONDS)
-    except aiosmtplib.SMTPRecipientRefused as error:
-        return _refused(phase, error.code, error.message)
-    except aiosmtplib.SMTPResponseException as error:
-        return _refused(phase, error.code, error.message)
+        answer = await client.execute_command(b"DATA")
+        if answer.code == _SEND_NOW:
+            handed_over = True
+            answer = await _hand_over(client, envelope.content)
+        code, said = answer.code, answer.message
+    except (aiosmtplib.SMTPRecipientRefused, aiosmtplib.SMTPResponseException) as error:
+        code, said = error.code, error.message
     except (aiosmtplib.SMTPException, OSError, TimeoutError) as error:
-        said = f"the connection was lost ({_said(str(error)) or type(error).__name__})"
-        # Lost before DATA, nothing can have arrived; after it, nobody knows.
-        return Attempt(Verdict.UNCERTAIN if phase is Phase.DATA else Verdict.RETRY, phase, 0, said)
-    return Attempt(Verdict.SENT, Phase.DONE, answer.code, _said(answer.message))
+        code, said = 0, f"the connection was lost ({_said(str(error)) or type(error).__name__})"
+    if handed_over and _TAKEN <= code < _TAKEN + 100:
+        return Attempt(Verdict.SENT, Phase.DONE, code, _said(said))
+    if code < _TRANSIENT:
+        # Lost, or no SMTP any more: before the content nothing can have arrived; after it, nobody
+        # knows.
+        verdict = Verdict.UNCERTAIN if handed_over else Verdict.RETRY
+        return Attempt(verdict, phase, 0, _said(said))
+    return _refused(phase, code, said)
+
+
+async def _hand_over(client: aiosmtplib.SMTP, content: bytes) -> aiosmtplib.SMTPResponse:
+    """Write the message after a 354, dots stuffed (RFC 5321 §4.5.2), and read the answer to it.
+
+    aiosmtplib's own `data` doesn't tell a connection lost before the 354 from one lost after it.
+    """
+    lines = re.sub(rb"\r\n|\r|\n", b"\r\n", content)
+    stuffed = re.sub(rb"(?m)^\.", b"..", lines.removesuffix(b"\r\n") + b"\r\n")
+    if client.protocol is None:
+        raise aiosmtplib.SMTPServerDisconnected("the server hung up")
+    client.protocol.write(stuffed + b".\r\n")
+    return await client.protocol.read_response(timeout=_DATA_SECONDS)
 
 
 def _refused(phase: Phase, code: int, message: str) -> Attempt:
     said = _said(message)
-    if code == _CLOSING:
+    # Who refuses us before anybody is named, refuses all our mail: 530 (RFC 4954 §6), 5.7.1 …
+    if code == _CLOSING or (phase is Phase.MAIL and code >= _PERMANENT):
         return Attempt(Verdict.SLOW_DOWN, phase, code, said)
-    if code < 500:  # noqa: PLR2004 - RFC 5321 §4.2.1: 4yz is transient, 5yz for good
+    if code < _PERMANENT:
         return Attempt(Verdict.RETRY, phase, code, said)
     # 5.7.x is about the sender or a policy, never about the address (RFC 3463 §3.8).
     if phase is Phase.RCPT and not re.match(r"5\.7\.", said):

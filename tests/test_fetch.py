@@ -375,6 +375,15 @@ async def test_waiting_for_a_hosts_turn_does_not_count_against_the_deadline(site
     assert all(isinstance(answer, Document) for answer in answers)
 
 
+async def test_hosts_that_nobody_waits_for_are_forgotten(site, fetcher, monkeypatch):
+    monkeypatch.setattr("bot.fetch._MOST_GATES", 0)
+    async with serving() as other:
+        for place in (site, other, site):
+            place.put("/feed", FEED)
+            answer = await fetcher.fetch(Request(place.url("/feed")))
+            assert isinstance(answer, Document)
+
+
 async def test_requests_to_a_domain_with_terms_are_spaced_across_its_hosts(site, monkeypatch):
     real = socket.getaddrinfo
 

@@ -30,6 +30,7 @@ from bot.sources.polling import (
     body_digest,
     is_due,
     newly_alarming,
+    same_body,
     weather,
 )
 from hypothesis import given
@@ -97,6 +98,26 @@ def test_a_failure_to_fetch_keeps_validators_and_a_failure_to_read_drops_them():
     assert (state.etag, state.last_modified, state.body_sha) == ("", "", "")
     assert (state.failures, state.error) == (1, "j.example sent no feed")
     assert state.batch == before.batch  # what it showed is still what it showed
+
+
+def test_a_body_was_read_before_only_by_the_same_parser_for_the_same_source():
+    state = after_document(FEED, NEW, document(b"x"), showing("a"), MONDAY)
+    assert same_body(FEED, state, document(b"x"))
+    assert not same_body(FEED, state, document(b"y"))
+    assert not same_body(FEED.model_copy(update={"url": URL + "2"}), state, document(b"x"))
+
+
+def test_an_edited_source_that_fails_starts_its_backoff_anew():
+    state = after_document(FEED, NEW, document(etag='"1"'), showing("a"), MONDAY - DAY)
+    for _ in range(5):
+        state = after_failure(FEED, state, failure(), MONDAY)
+    edited = FEED.model_copy(update={"url": URL + "2"})
+    assert is_due(edited, state, MONDAY)
+    state = after_failure(edited, state, failure(), MONDAY)
+    assert not is_due(edited, state, MONDAY)  # and is not asked again at every tick
+    assert (state.failures, state.next_poll) == (1, MONDAY + HOUR)
+    assert (state.etag, state.body_sha, state.batch) == ("", "", "")
+    assert state.last_ok == MONDAY - DAY
 
 
 def test_success_ends_a_failure():
@@ -278,8 +299,7 @@ def test_what_is_not_found_is_asked_for_again_within_a_week():
 
 
 def test_what_is_gone_is_asked_for_no_more_until_it_is_edited():
-    state = after_document(FEED, NEW, document(), showing("a"), MONDAY - DAY)
-    state = after_failure(FEED, state, failure(status=410, gone=True), MONDAY)
+    state = after_failure(FEED, NEW, failure(status=410, gone=True), MONDAY)
     assert not is_due(FEED, state, MONDAY + 1000 * DAY)
     assert is_due(FEED.model_copy(update={"url": URL + "2"}), state, MONDAY)
 
@@ -296,7 +316,8 @@ def test_no_wait_is_shorter_than_asked_nor_longer_than_promised(
 ):
     source = FEED.model_copy(update={"every": every})
     answer = failure(status=status, retry_after=asked)
-    state = after_failure(source, replace(NEW, failures=failures), answer, MONDAY, jitter)
+    before = replace(NEW, failures=failures, fingerprint=fingerprint(source))
+    state = after_failure(source, before, answer, MONDAY, jitter)
     wait = state.next_poll - MONDAY
     assert wait >= min(timedelta(seconds=asked or 0), DAY)
     assert wait <= max(every, 7 * DAY if status == 404 else DAY)

@@ -96,6 +96,11 @@ def _fields(state: SourceState) -> dict[str, object]:
     return {name: getattr(state, name) for name in SourceState.__dataclass_fields__}
 
 
+def test_before_its_first_success_a_request_is_unconditional():
+    state = SourceState("ml", fingerprint=fingerprint(SOURCE), etag='"1"')
+    assert request(SOURCE, state, NOW).etag == ""
+
+
 def test_a_token_becomes_a_bearers():
     assert request(SOURCE, SourceState("ml"), NOW, token="t").headers == (
         ("Authorization", "Bearer t"),

@@ -8,6 +8,7 @@ from bot.errors import ParseError
 from bot.identity import title_key
 from bot.models import Document, Identifier, Paper, Parsed, Rel, Scheme, SourceState, Stamp
 from bot.sources import announces, entries, feed, parse, parse_feed, request, wanted
+from bot.sources.margins import read_margins
 from bot.sources.names import split_any
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -200,6 +201,13 @@ def test_of_two_identifiers_the_doi_is_found_wherever_it_stands():
     assert "doi:10.1126/a.b" in ids(paper)
 
 
+def test_a_second_reading_that_differs_from_the_first_is_not_used():
+    twice = b"<dc:identifier>a</dc:identifier><dc:identifier>b</dc:identifier>"
+    assert read_margins(b"<rss><item>" + twice + b"</item></rss>", 2) is None
+    assert read_margins(b"<rss><item>" + twice, 1) is None
+    assert read_margins(b"<rss><item/></rss>", 1) is None
+
+
 def test_with_nothing_else_title_and_first_author_are_the_identity():
     paper = only(rss("<title>T</title><dc:creator>A One</dc:creator><guid>x1</guid>"))
     assert paper.identifiers == {title_key("T", "A One")}
@@ -235,16 +243,19 @@ def test_a_repeated_guid_gives_way_to_the_link():
 
 
 def test_only_web_addresses_become_links_and_relative_ones_are_resolved():
-    bad, relative, pdf = parse_feed(
+    bad, broken, loud, relative, pdf = parse_feed(
         rss(
             "<title>A</title><link>javascript:alert(1)</link>",
+            "<title>A2</title><link>http://[::1/x</link>",
+            "<title>A3</title><link>HTTPS://j.example/A</link>",
             "<title>B</title><link>/b</link>",
             "<title>C</title><link>https://j.example/c</link>"
             '<enclosure url="https://j.example/c.pdf" type="application/pdf"/>',
         ),
         SOURCE.url,
     )
-    assert bad.links == frozenset()
+    assert bad.links == broken.links == frozenset()
+    assert loud.link(Rel.ABSTRACT) == "https://j.example/A"
     assert relative.link(Rel.ABSTRACT) == "https://j.example/b"
     assert pdf.link(Rel.PDF) == "https://j.example/c.pdf"
 
@@ -363,6 +374,11 @@ def test_what_is_no_feed_is_an_error(body, problem):
     assert str(caught.value) == problem
 
 
+def test_an_address_that_is_none_is_named_without_it():
+    with pytest.raises(ParseError, match=r"^the source sent an empty document$"):
+        parse_feed(b"", "http://[")
+
+
 def test_a_reader_that_crashes_is_an_error_of_that_document_alone(monkeypatch):
     def crash(*_: object, **__: object) -> object:
         raise ZeroDivisionError("odd")
@@ -384,9 +400,9 @@ def test_files_and_addresses_are_never_opened(tmp_path):
 
 
 def test_no_more_than_five_thousand_entries_are_read():
-    parsed = read(rss(*(f"<title>{number}</title>" for number in range(5003))))
+    parsed = read(rss(*(f"<title>{number}</title>" for number in range(5001))))
     assert len(parsed.sightings) == 5000
-    assert parsed.warnings == ("j.example sent 5003 entries; only the first 5000 were read",)
+    assert parsed.warnings == ("j.example sent 5001 entries; only the first 5000 were read",)
 
 
 def test_both_research_and_news_are_kept():

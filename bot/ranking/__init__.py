@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 from bot.config import Profile
 from bot.identity import known_by, parse_identifier
-from bot.models import Identifier, Paper, Ranked
+from bot.models import Identifier, Paper, Ranked, Reason
 from bot.ranking.interests import Interests
 from bot.ranking.trending import trend
 from bot.ranking.words import term_counts
@@ -94,13 +94,17 @@ def rank(
     for paper in papers:
         if not interests.admits(paper):
             continue
-        reasons = tuple(sorted(interests.reasons(paper, trend(paper, now)), key=lambda r: -r.share))
+        reasons = tuple(sorted(interests.reasons(paper, trend(paper, now)), key=_weightiest))
         score = math.fsum(reason.share for reason in reasons)
         always = interests.insists(paper)
         if score > 0 or always or interests.empty:
             ranked.append(Ranked(paper, score, reasons, always))
     ranked.sort(key=_order)
     return ranked
+
+
+def _weightiest(reason: Reason) -> tuple[float, str, str]:
+    return -reason.share, reason.kind, reason.text
 
 
 def _order(ranked: Ranked) -> tuple[float, float, str]:

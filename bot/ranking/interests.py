@@ -8,6 +8,7 @@ look at one another: one more matching interest never lowers a match, and their 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -24,6 +25,8 @@ _ABOUT, _LIKE, _AUTHOR, _CATEGORY, _TRENDING = 2.5, 4.0, 1.0, 0.2, 2.0
 _NEAREST = (1.0, 0.5, 0.25)  # the nearest three examples count, the second and third less
 _SHARPNESS = 3.0  # of the kernel: a close example counts far more than several vague ones
 _SHOWN_TERMS = 3
+_WEIGHT = re.compile(r"\d+(?:\.\d+)?", re.ASCII)
+_LARGEST_WEIGHT = 1e6  # finite: infinities don't add up
 
 Vector = Mapping[str, float]
 
@@ -76,10 +79,9 @@ def _words_of(value: str) -> tuple[str, ...]:
 def weighted(written: str) -> tuple[str, float]:
     """Read `expert routing^2` as a phrase and its weight, 1 where it names none."""
     phrase, caret, weight = written.rpartition("^")
-    try:
-        return (phrase.strip(), float(weight)) if caret else (written.strip(), 1.0)
-    except ValueError:
-        return written.strip(), 1.0
+    if caret and _WEIGHT.fullmatch(weight.strip()):
+        return phrase.strip(), min(float(weight), _LARGEST_WEIGHT)
+    return written.strip(), 1.0
 
 
 class Interests:
@@ -125,7 +127,11 @@ class Interests:
             if paper is None:
                 self.missing.append(each)
             else:
-                found[str(identifier)] = (paper, self._vector(paper.title, paper.abstract))
+                # By the paper, not by what was written: its DOI and its arXiv id are one example.
+                found[min(map(str, paper.identifiers))] = (
+                    paper,
+                    self._vector(paper.title, paper.abstract),
+                )
         return [found[name] for name in sorted(found)]
 
     def _vector(self, title: str, abstract: str) -> Vector:
@@ -158,7 +164,7 @@ class Interests:
         yield from self._example_reasons(
             InterestKind.DISLIKE, self._disliked, paper, vector, -_LIKE
         )
-        share = _TRENDING * trend * (1.0 if self.empty else self._trending)
+        share = _TRENDING * trend * self._trending
         if share:
             yield Reason(InterestKind.TRENDING, str(paper.votes or 0), share)
 

@@ -23,6 +23,16 @@ _STOP = frozenset(
     "based however propose proposed paper approach method methods results present new novel "
     "study work model models respectively several many three first second".split()
 )
+# Letters that Unicode does not take apart, as they are written where a keyboard lacks them.
+_STROKES = str.maketrans(
+    {"ł": "l", "ø": "o", "đ": "d", "ð": "d", "ħ": "h", "ı": "i", "æ": "ae", "œ": "oe", "þ": "th"}
+)
+_DIGRAPHS = str.maketrans(
+    {"ä": "ae", "ö": "oe", "ü": "ue", "ø": "oe", "å": "aa",
+     "Ä": "Ae", "Ö": "Oe", "Ü": "Ue", "Ø": "Oe", "Å": "Aa"}
+)  # fmt: skip
+_SURNAME_FIRST = re.compile(r"(?P<surname>\w\S*[a-z]\S*(?: \S+)*?) (?P<initials>[A-Z]{1,2})")
+_SHORTEST_WITH_SUFFIX = 3  # words: `Robert Smith Jr`
 _TITLE_WEIGHT = 3
 _SHORTEST_PLURAL = 4
 
@@ -37,7 +47,7 @@ def _stem(word: str) -> str:
 
 def fold(value: str) -> str:
     """Return the text in lower case, without accents, TeX read."""
-    decomposed = unicodedata.normalize("NFKD", readable(value)).casefold()
+    decomposed = unicodedata.normalize("NFKD", readable(value)).casefold().translate(_STROKES)
     return "".join(char for char in decomposed if not unicodedata.combining(char))
 
 
@@ -81,10 +91,15 @@ def _term_counts(title: str, abstract: str) -> Mapping[str, float]:
 
 
 def same_person(wanted: str, name: str) -> bool:
-    """Whether two spellings can be one author: `N. Shazeer`, `Shazeer, Noam`, `Noam Shazeer`."""
-    first, second = _name_words(wanted), _name_words(name)
-    if not first or not second:
-        return False
+    """Whether two spellings can be one author.
+
+    `Noam Shazeer` is `N. Shazeer`, `Shazeer, Noam`, `Shazeer N` (as PubMed writes) and `Shazeer`;
+    `Jürgen Müller` is `Jurgen Muller` and `Juergen Mueller`.
+    """
+    return any(_agree(one, other) for one in _readings(wanted) for other in _readings(name))
+
+
+def _agree(first: Sequence[str], second: Sequence[str]) -> bool:
     if sorted(first) == sorted(second):
         return True
     if first[-1] != second[-1]:
@@ -97,7 +112,20 @@ def _compatible(one: str, other: str) -> bool:
 
 
 @lru_cache(maxsize=20_000)
-def _name_words(name: str) -> tuple[str, ...]:
+def _readings(name: str) -> tuple[tuple[str, ...], ...]:
+    """Return the ways to read a name as words, given names first; none for one without letters."""
+    name = unicodedata.normalize("NFC", readable(name))
     last, comma, rest = name.partition(",")
-    ordered = f"{rest} {last}" if comma else name
-    return tuple(_WORD.findall(fold(ordered)))
+    orders = [f"{rest} {last}" if comma else name]
+    if not comma and (surname_first := _SURNAME_FIRST.fullmatch(name.strip())):
+        orders.append(f"{' '.join(surname_first['initials'])} {surname_first['surname']}")
+    spelt = {each.translate(letters) for each in orders for letters in ({}, _DIGRAPHS)}
+    found = {_without_suffix(_WORD.findall(fold(each))) for each in spelt}
+    return tuple(sorted(words for words in found if words))
+
+
+def _without_suffix(words: Sequence[str]) -> tuple[str, ...]:
+    """Drop `Jr.` and its like, which one source writes and another forgets."""
+    if len(words) < _SHORTEST_WITH_SUFFIX:
+        return tuple(words)
+    return tuple(word for word in words if word not in ("jr", "sr", "ii", "iii", "iv"))

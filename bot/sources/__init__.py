@@ -94,7 +94,7 @@ def announces(kind: str) -> bool:
     return KINDS[kind].announces
 
 
-def wanted(source: SourceSettings, sighting: Sighting, *, known: bool) -> bool:
+def wanted(source: SourceSettings, sighting: Sighting, known: bool) -> bool:
     """Tell whether a sighting counts: of a known paper always, of a new one as configured.
 
     A replacement of a paper we never had is no new paper unless `announce` asks for it.

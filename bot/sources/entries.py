@@ -192,4 +192,6 @@ def web_address(value: str, base: str = "") -> str:
         return ""
     if scheme not in ("http", "https") or not host or len(whole) > LONGEST_ADDRESS:
         return ""
-    return "" if any(char.isspace() or not char.isprintable() for char in whole) else whole
+    if any(char.isspace() or not char.isprintable() for char in whole):
+        return ""
+    return scheme + whole[len(scheme) :]  # `HTTP:` is the same, and not everyone knows

@@ -58,6 +58,13 @@ def batch_digest(parsed: Parsed) -> str:
     return hashlib.sha256("\n".join(guids).encode()).hexdigest() if guids else ""
 
 
+def same_body(source: SourceSettings, state: SourceState, document: Document) -> bool:
+    """Tell whether this body was read before, by this parser and for this source."""
+    return state.fingerprint == fingerprint(source) and (
+        state.body_sha == body_digest(document.body)
+    )
+
+
 def after_document(
     source: SourceSettings,
     state: SourceState,
@@ -134,6 +141,7 @@ def after_failure(
 
     The wait doubles from `every` up to a day (a week for 404), and is never under Retry-After.
     """
+    state = _of_this_source(source, state)
     failures = state.failures + 1
     most = _LONGEST_BACKOFF_NOT_FOUND if failure.status == _NOT_FOUND else _LONGEST_BACKOFF
     # A 404 is rarely over in an hour: it begins where the others end.
@@ -161,6 +169,16 @@ def after_unreadable(
     """
     failed = after_failure(source, state, failure, now, jitter)
     return replace(failed, etag="", last_modified="", body_sha="")
+
+
+def _of_this_source(source: SourceSettings, state: SourceState) -> SourceState:
+    """Forget what belongs to the address or the parser of before, if either was changed."""
+    current = fingerprint(source)
+    if state.fingerprint == current:
+        return state
+    return SourceState(
+        state.name, fingerprint=current, last_ok=state.last_ok, last_new=state.last_new
+    )
 
 
 def _recovered(state: SourceState, now: datetime) -> SourceState:
@@ -322,7 +340,7 @@ def _failed_through(
 ) -> bool:
     if state.gone or state.last_ok is None:
         return True
-    if since is None or state.last_ok >= since:
+    if since is None or state.last_ok > since:
         return False
     return source.kind != "arxiv" or arxiv_calendar.announced_between(state.last_ok, now)
 

@@ -210,6 +210,24 @@ class MailLedger(EditionLedger):
             )
         return [delivery_of(row) for row in rows]
 
+    def overdue(self, owner: str, now: datetime) -> list[Delivery]:
+        """Return deliveries whose time is over and that nobody is sending, oldest first.
+
+        What was left in flight is not among them: it may have arrived.
+        """
+        values = {
+            "owner": owner, "node": owner.partition("/")[0] + "/*", "now": seconds(now),
+        }  # fmt: skip
+        return [delivery_of(row) for row in self.db.rows(_OVERDUE, values)]
+
+    def wanted(self, delivery: int, suppressed: str) -> dict[str, bool]:
+        """Return the profiles that a delivery serves, and whether its subscriber still wants each.
+
+        `suppressed` is the address's suppression key: who is suppressed wants nothing.
+        """
+        rows = self.db.rows(_WANTED, {"id": delivery, "suppressed": suppressed})
+        return {row["profile"]: bool(row["wanted"]) for row in rows}
+
     def prepare(self, delivery: int, content: bytes, lease_until: datetime) -> None:
         """Commit the bytes with the status `sending`, before anything is said to a server."""
         values = {"id": delivery, "content": content, "until": seconds(lease_until)}
@@ -347,6 +365,17 @@ _CLAIMABLE = f"""
 {_DELIVERIES}
 WHERE d.status IN ('pending', 'retry', 'uncertain') AND coalesce(d.next_try, d.due) <= :now
 AND (lease_until IS NULL OR {_LEASE_IS_VOID}) ORDER BY d.due, d.id LIMIT :limit
+"""
+_OVERDUE = f"""
+{_DELIVERIES} WHERE d.status IN ('pending', 'retry') AND d.stale_at < :now
+AND (lease_until IS NULL OR {_LEASE_IS_VOID}) ORDER BY d.id
+"""
+_WANTED = """
+SELECT s.profile, s.status = 'confirmed' AND p.state = 'active' AND NOT EXISTS (
+    SELECT 1 FROM suppression WHERE address_hmac = :suppressed
+) AS wanted
+FROM serving v JOIN subscription s ON s.id = v.subscription JOIN profile p ON p.name = s.profile
+WHERE v.delivery = :id ORDER BY s.id
 """
 _RECORD = """
 UPDATE delivery SET status = :status, attempts = attempts + 1, said = :said, next_try = :try,

@@ -199,7 +199,7 @@ _OPENING = re.compile(
 )
 # `a<b and c>d` is no bold text: a name of one letter is markup only where a tag is well formed.
 _SHORT_TAG = re.compile(
-    r"""</?[A-Za-z](?:\s+[\w:-]+\s*=\s*(?:"[^"<>]*"|'[^'<>]*'|[^\s"'<>]+))*\s*/?>"""
+    r"""</?(?:[A-Za-z-]+:)?[A-Za-z](?:\s+[\w:-]+\s*=\s*(?:"[^"<>]*"|'[^'<>]*'|[^\s"'<>]+))*\s*/?>"""
 )
 _BLOCK_END = re.compile(
     r"<(?:br|hr|/p|/div|/li|/h[1-6]|/tr|/blockquote|/section|/jats:p|/jats:title|/title)\b[^<>]*>",

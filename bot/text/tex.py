@@ -42,6 +42,7 @@ _BARE_WORDS = re.compile(r"(?:[^\W_]|[\s.:,/&+-])*[A-Za-z]{2}(?:[^\W_]|[\s.:,/&+
 _LISTED = re.compile(r"[^\s,],|[\"=|*]|:(?!//)")
 _SENTENCE = re.compile(r"(?<![\\A-Za-z])[a-z]{2,}(?: [a-z]{2,}){2}\b")
 _WORDED = re.compile(r"\\[A-Za-z]+\s*\{[^{}]*\}")
+_TWO_WORDS = re.compile(r"[A-Za-z] +[A-Za-z]")
 _CODE_POINT = re.compile(r"x?([0-9A-Fa-f]{2,6})")
 _DEEPEST = 16  # nested commands and groups; nobody writes more, a hostile feed would
 
@@ -262,7 +263,7 @@ class _Reader:
             return ""
         tight = argument.replace(" ", "")
         table = SUPERSCRIPT if mark == "^" else SUBSCRIPT
-        if all(ord(char) in table for char in tight):
+        if all(ord(char) in table for char in tight) and not _TWO_WORDS.search(argument):
             return tight.translate(table)
         shown = argument.replace("-", "−")
         return f"{mark}{shown}" if shown.isalnum() or len(shown) == 1 else f"{mark}({shown})"

@@ -14,7 +14,7 @@ from enum import StrEnum
 
 from bot import sources
 from bot.config import SourceSettings
-from bot.errors import ParseError
+from bot.errors import ConfigError, ParseError
 from bot.models import (
     Document,
     Event,
@@ -75,7 +75,12 @@ async def collect(
         return report
 
     enabled = [source for source in configured if source.enabled]
-    return list(await asyncio.gather(*(one(source) for source in enabled)))
+    # What one of them raises (the disk is full, a bug of ours) is raised when all have ended.
+    ended = await asyncio.gather(*(one(source) for source in enabled), return_exceptions=True)
+    for each in ended:
+        if isinstance(each, BaseException):
+            raise each
+    return [each for each in ended if isinstance(each, Collected)]
 
 
 async def _poll(source: SourceSettings, state: SourceState, around: Round) -> Collected:
@@ -83,8 +88,7 @@ async def _poll(source: SourceSettings, state: SourceState, around: Round) -> Co
         when = f"{state.next_poll:%d %b %H:%M} UTC" if state.next_poll else "it has gone"
         detail = f"{state.error}; next try {when}" if state.error else f"next poll {when}"
         return Collected(source.name, Outcome.NOT_DUE, detail=detail)
-    request = sources.request(source, state, around.now, around.token(source))
-    answer = await around.fetcher.fetch(request)
+    answer = await _answer(source, state, around)
     jitter = around.jitter()
     if isinstance(answer, Failure):
         failed = polling.after_failure(source, state, answer, around.now, jitter)
@@ -93,16 +97,21 @@ async def _poll(source: SourceSettings, state: SourceState, around: Round) -> Co
         same = polling.after_not_modified(source, state, answer, around.now, jitter)
         await around.workers.store(around.store.save_source_state, same)
         return Collected(source.name, Outcome.UNCHANGED)
-    if _same_body(source, state, answer):
+    if polling.same_body(source, state, answer):
         same = polling.after_same_body(source, state, answer, around.now, jitter)
         await around.workers.store(around.store.save_source_state, same)
         return Collected(source.name, Outcome.UNCHANGED)
     return await _read(source, state, answer, around, jitter)
 
 
-def _same_body(source: SourceSettings, state: SourceState, document: Document) -> bool:
-    edited = state.fingerprint != sources.fingerprint(source)
-    return not edited and state.body_sha == polling.body_digest(document.body)
+async def _answer(
+    source: SourceSettings, state: SourceState, around: Round
+) -> Document | NotModified | Failure:
+    try:
+        token = around.token(source)
+    except ConfigError as error:
+        return Failure(source.url, f"was not asked, its token is missing: {error}")
+    return await around.fetcher.fetch(sources.request(source, state, around.now, token))
 
 
 async def _read(

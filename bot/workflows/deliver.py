@@ -13,21 +13,22 @@ from bot.digest import Owed
 from bot.models import Delivery, DeliveryStatus, DigestPlan
 from bot.ports import DeliverStore, Workers
 from bot.schedule import Slot
-from bot.workflows.outbox import DeliverReport, Post, send_due
+from bot.workflows.outbox import DeliverReport, OutboxStore, Post, call_off_late, send_due
 
 
 async def deliver(
     post: Post,
-    store: DeliverStore,
+    store: OutboxStore,
     workers: Workers,
     now: datetime,
     on_end: Callable[[Delivery, DeliveryStatus], None] = lambda _d, _s: None,
 ) -> DeliverReport:
-    """Open a delivery for every slot that has come, then send all that is due.
+    """Call off what came too late, open a delivery for every slot that has come, send all that is due.
 
     Raises StateError where the store can't be written: then nothing more is sent.
     """
     report = DeliverReport()
+    await call_off_late(store, workers, now, report, on_end)
     await open_slots(post, store, workers, now, report)
     await send_due(post, store, workers, now, report, on_end)
     return report

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from email.utils import parseaddr
+from typing import Protocol
 
 from bot import tokens
 from bot.config import Config, Profile
@@ -33,7 +34,20 @@ from bot.ports import DeliverStore, Mailer, MailSession, Renderer, Workers
 LEASE = timedelta(minutes=15)  # longer than the ten minutes a server may take after the dot
 _BATCH = 50
 _RETRY_MINUTES = (5, 15, 30, 60, 120)
-_REFUSALS_IN_A_ROW = 3
+_IN_A_ROW = 3  # refused messages or lost connections, before sending is stopped
+
+
+class OutboxStore(DeliverStore, Protocol):
+    """What sending reads besides: what came too late, and what nobody wants any more."""
+
+    def overdue(self, owner: str, now: datetime) -> list[Delivery]:
+        """Return deliveries whose time is over and that nobody is sending, oldest first."""
+        ...
+
+    def wanted(self, delivery: int, suppressed: str) -> Mapping[str, bool]:
+        """Return the profiles that a delivery serves, and whether its subscriber wants each."""
+        ...
+
 
 OnEnd = Callable[[Delivery, DeliveryStatus], None]
 
@@ -52,6 +66,10 @@ class DeliverReport:
         """How many went out."""
         return self.ended.get(DeliveryStatus.SENT.value, 0)
 
+    def count(self, status: DeliveryStatus) -> None:
+        """Count one delivery that ended so."""
+        self.ended[status.value] = self.ended.get(status.value, 0) + 1
+
 
 @dataclass(frozen=True, slots=True)
 class Post:
@@ -63,9 +81,32 @@ class Post:
     mailer: Mailer
 
 
+async def call_off_late(
+    store: OutboxStore, workers: Workers, now: datetime, report: DeliverReport, on_end: OnEnd
+) -> None:
+    """End what could not be sent in time: its papers go to the digest that is opened next.
+
+    No server is needed for this: while the relay is down, nothing is kept back behind it.
+    """
+    for delivery in await workers.store(store.overdue, _new_owner(), now):
+        if delivery.resent:  # it may have arrived: neither repeated nor dropped without a person
+            status = DeliveryStatus.HELD
+            await workers.store(store.record, delivery.id, status, _HELD, now)
+        else:
+            status = DeliveryStatus.SKIPPED
+            await workers.store(store.call_off, delivery.id, status, _LATE)
+        report.count(status)
+        on_end(delivery, status)
+
+
+def _new_owner() -> str:
+    """Return a name that no sender before us had, also where process numbers come round."""
+    return f"{os.uname().nodename}/{os.getpid()}-{secrets.token_hex(4)}"
+
+
 async def send_due(
     post: Post,
-    store: DeliverStore,
+    store: OutboxStore,
     workers: Workers,
     now: datetime,
     report: DeliverReport,
@@ -75,8 +116,7 @@ async def send_due(
 
     Raises StateError where the store can't be written: then nothing more is sent.
     """
-    # A name that no sender before us had, also where process numbers come round.
-    owner = f"{os.uname().nodename}/{os.getpid()}-{secrets.token_hex(4)}"
+    owner = _new_owner()
     while claimed := await workers.store(store.claim, owner, now, now + LEASE, _BATCH):
         try:
             async with post.mailer.session() as session:
@@ -93,7 +133,7 @@ async def send_due(
 @dataclass(slots=True)
 class _Sender:
     post: Post
-    store: DeliverStore
+    store: OutboxStore
     workers: Workers
     session: MailSession
     now: datetime
@@ -102,35 +142,30 @@ class _Sender:
 
     async def send_all(self, deliveries: Sequence[Delivery]) -> bool:
         """Send each; return False where the server wants a rest or refuses whatever we say."""
-        refusals = 0
+        refused = lost = 0
         for delivery in deliveries:
             attempt = await self._send(delivery)
-            refused = attempt is not None and attempt.verdict is Verdict.REFUSED_CONTENT
-            refusals = refusals + 1 if refused else 0
-            if attempt is not None and attempt.verdict is Verdict.SLOW_DOWN:
-                self.report.problems.append("The server asks for a rest: the others wait.")
-                return False
-            if refusals >= _REFUSALS_IN_A_ROW:
-                self.report.problems.append(
-                    f"{refusals} messages in a row were refused: sending was stopped, the others wait."
-                )
+            if attempt is None:
+                continue
+            refused = refused + 1 if attempt.verdict is Verdict.REFUSED_CONTENT else 0
+            lost = lost + 1 if attempt.code == 0 else 0
+            if trouble := _reason_to_stop(attempt, refused, lost):
+                self.report.problems.append(f"{trouble}: sending was stopped, the others wait.")
                 return False
         return True
 
     async def _send(self, delivery: Delivery) -> Attempt | None:
         """Send one delivery, or call it off; return how the attempt ended, None for none."""
-        called_off = self._call_off(delivery)
-        if called_off is not None:
-            status, reason = called_off
-            await self.workers.store(self.store.call_off, delivery.id, status, reason)
-            self._note(delivery, status)
+        content = await self._content(delivery)
+        if content is None:
+            await self.workers.store(
+                self.store.call_off, delivery.id, DeliveryStatus.SKIPPED, _UNWANTED
+            )
+            self._note(delivery, DeliveryStatus.SKIPPED)
             return None
         if delivery.status is DeliveryStatus.UNCERTAIN and not self._may_resend(delivery):
             await self._record(delivery, DeliveryStatus.HELD, _HELD)
             return None
-        content = await self.workers.store(self.store.prepared, delivery.id)
-        if content is None:
-            content = await self._build(delivery)
         await self.workers.store(self.store.prepare, delivery.id, content, self.now + LEASE)
         attempt = await self.session.send(
             Envelope(
@@ -144,14 +179,26 @@ class _Sender:
         await self._record(delivery, _status_after(attempt), attempt)
         return attempt
 
-    def _call_off(self, delivery: Delivery) -> tuple[DeliveryStatus, str] | None:
-        in_flight = delivery.status is DeliveryStatus.UNCERTAIN
-        if delivery.stale_at is not None and self.now > delivery.stale_at and not in_flight:
-            return (
-                DeliveryStatus.SKIPPED,
-                "could not be sent in time; its papers go to the next digest",
-            )
-        return None
+    async def _content(self, delivery: Delivery) -> bytes | None:
+        """Return the bytes to send, None where the subscriber has left since they were owed.
+
+        Of a profile that they left, nothing is sent. What may have arrived goes as it was, or not.
+        """
+        suppressed = tokens.suppression_key(self.post.secret, delivery.address)
+        standing = await self.workers.store(self.store.wanted, delivery.id, suppressed)
+        wanted = [name for name, still in standing.items() if still]
+        if not wanted:
+            return None
+        prepared = await self.workers.store(self.store.prepared, delivery.id)
+        may_have_arrived = delivery.resent or delivery.status is DeliveryStatus.UNCERTAIN
+        if prepared is not None and (may_have_arrived or len(wanted) == len(standing)):
+            return prepared
+        sections = await sections_of(
+            delivery, self.post.config, self.store, self.workers, only=wanted
+        )
+        if len(wanted) < len(standing) and not any(section.picks for section in sections):
+            return None
+        return await self.workers.cpu(build_message, delivery, sections, self.post, self.now)
 
     def _may_resend(self, delivery: Delivery) -> bool:
         return self.post.config.mail.uncertain == "resend" and not delivery.resent
@@ -171,15 +218,11 @@ class _Sender:
         self._note(delivery, status)
 
     def _note(self, delivery: Delivery, status: DeliveryStatus) -> None:
-        self.report.ended[status.value] = self.report.ended.get(status.value, 0) + 1
+        self.report.count(status)
         self.on_end(delivery, status)
 
     def _envelope_sender(self) -> str:
         return parseaddr(self.post.config.mail.sender)[1]
-
-    async def _build(self, delivery: Delivery) -> bytes:
-        sections = await sections_of(delivery, self.post.config, self.store, self.workers)
-        return await self.workers.cpu(build_message, delivery, sections, self.post, self.now)
 
 
 _HELD = Attempt(
@@ -188,6 +231,21 @@ _HELD = Attempt(
     0,
     "it is not known whether this arrived; it is held, as configured",
 )
+
+
+_LATE = "could not be sent in time; its papers go to the next digest"
+_UNWANTED = "the subscriber left before it was sent"
+
+
+def _reason_to_stop(attempt: Attempt, refused: int, lost: int) -> str:
+    """Return why the next message would fare no better, "" where it may."""
+    if attempt.verdict is Verdict.SLOW_DOWN:
+        return f"The mail server takes nothing from us now ({attempt.said or attempt.code})"
+    if refused >= _IN_A_ROW:
+        return f"{refused} messages in a row were refused"
+    if lost >= _IN_A_ROW:
+        return f"The connection was lost {lost} times in a row"
+    return ""
 
 
 def _status_after(attempt: Attempt) -> DeliveryStatus:
@@ -202,22 +260,30 @@ def _status_after(attempt: Attempt) -> DeliveryStatus:
 
 
 async def sections_of(
-    delivery: Delivery, config: Config, store: DeliverStore, workers: Workers
+    delivery: Delivery,
+    config: Config,
+    store: DeliverStore,
+    workers: Workers,
+    *,
+    only: Collection[str],
 ) -> tuple[Section, ...]:
-    """Return a digest's sections, one a profile, as its picks were committed."""
+    """Return a digest's sections, one a profile of `only`, as its picks were committed."""
     editions = await workers.store(store.editions_by_id, delivery.editions)
     papers = await workers.store(store.papers, {pick.paper for pick in delivery.picks})
     by_profile: dict[str, list[Edition]] = {}
     for edition_id in delivery.editions:
-        by_profile.setdefault(editions[edition_id].profile, []).append(editions[edition_id])
+        if editions[edition_id].profile in only:
+            by_profile.setdefault(editions[edition_id].profile, []).append(editions[edition_id])
+    told: set[int] = set()  # what was two papers when it was owed may be one by now
     sections: list[Section] = []
     for name, made in by_profile.items():
         reasons = {(edition.id, pick.paper): pick for edition in made for pick in edition.picks}
-        shown = [
-            (reasons[line.edition, papers[line.paper].id], papers[line.paper])
-            for line in delivery.picks
-            if (line.edition, papers[line.paper].id) in reasons
-        ]
+        shown = []
+        for line in delivery.picks:
+            paper = papers[line.paper]
+            if (line.edition, paper.id) in reasons and paper.id not in told:
+                told.add(paper.id)
+                shown.append((reasons[line.edition, paper.id], paper))
         numbered = tuple(
             (replace(pick, position=at), paper) for at, (pick, paper) in enumerate(shown, start=1)
         )
