@@ -7,6 +7,7 @@ import errno
 import fcntl
 import json
 import os
+import shutil
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -64,6 +65,23 @@ def deliver_to_maildir(folder: Path, name: str, content: bytes) -> bool:
         _sync_folder(folder / "new")
     except OSError as error:
         raise explained(error, folder) from error
+    return True
+
+
+def withdraw(path: Path) -> bool:
+    """Remove a file, or a folder with all that is in it; return whether there was one.
+
+    Raises StateError.
+    """
+    try:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise explained(error, path) from error
     return True
 
 

@@ -20,6 +20,48 @@ from bot.cli import main
 from bot.models import Delivery, Paper, Role
 from bot.store import Store
 
+MORNING = ("--now", "2026-11-19T08:00Z")
+NEXT = ("--now", "2026-11-20T08:00Z")
+CONFIG = """
+[bot]
+contact = "owner@example.org"
+timezone = "Europe/Berlin"
+
+[[sources]]
+name = "arxiv"
+kind = "arxiv"
+url = "{url}"
+categories = ["cs.CL"]
+
+[[sources]]
+name = "hf"
+kind = "huggingface"
+url = "{url}"
+
+[[sources]]
+name = "journal"
+kind = "feed"
+url = "{url}/journal.xml"
+
+[profiles.experts]
+title = "Experts"
+to = ["ada@example.org"]
+keywords = ["mixture of experts^2", "expert routing", "sparse activation"]
+exclude = ["survey"]
+like = ["arXiv:2001.00001"]
+at = "any"
+limit = 6
+
+[profiles.proteins]
+to = ["ada@example.org", "grace@example.org"]
+keywords = ["protein"]
+at = "any"
+limit = 4
+
+[fetch]
+allow_private = ["127.0.0.1/32"]
+"""
+
 PYTHON = [sys.executable, "-X", "utf8", "-m", "bot"]
 
 
@@ -98,6 +140,13 @@ def desk_in(
     yield Desk(folder, capsys)
     log.handlers[:], log.propagate = before[:2]
     log.setLevel(before[2])
+
+
+def walk_a_morning(folder: Path, url: str) -> Path:
+    """Let `once` run on the first morning, in a folder with CONFIG."""
+    (folder / "config.toml").write_text(CONFIG.format(url=url))
+    assert main([*MORNING, "--config", str(folder / "config.toml"), "once", "--json"]) == 0
+    return folder
 
 
 # ── What was left ─────────────────────────────────────────────────────────────────────────────────

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from bot import identity
-from bot.models import Identifier, Link, Paper, Rel, Scheme, Stamp
 from hypothesis import example, given
 from hypothesis import strategies as st
+
+from bot import identity
+from bot.models import Identifier, Link, Paper, Rel, Scheme, Stamp
 
 ARXIV = "arXiv:2401.06066"
 NOW = datetime(2026, 11, 19, 6, tzinfo=UTC)

@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from bot.text import inert, one_line, plain, readable, shorten
 from hypothesis import example, given
 from hypothesis import strategies as st
+
+from bot.text import inert, one_line, plain, readable, shorten
 
 SHARED = Path(__file__).parents[1].parent / "shared" / "data"
 DAILY_FEEDS = SHARED / "arxiv_rss" / "parsed_daily"

@@ -6,6 +6,7 @@ import errno
 import os
 import sys
 from io import TextIOWrapper
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bot.cli.parser import parser
@@ -24,6 +25,8 @@ _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; return its exit code (CONTRACT.md, The command)."""
+    if sys.stdout is None:  # closed by whoever started us (`>&-`)
+        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - for good
     if isinstance(sys.stdout, TextIOWrapper):
         # A terminal that knows no Greek shows a title with question marks, and no traceback.
         sys.stdout.reconfigure(errors="replace")

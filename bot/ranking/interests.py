@@ -11,7 +11,6 @@ import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 from bot.config import Profile
 from bot.identity import parse_identifier
@@ -45,8 +44,8 @@ def clause(written: str) -> Clause:
     field, colon, rest = written.partition(":")
     if colon and field.strip().lower() in ("title", "author", "abstract", "cat", "category"):
         name = field.strip().lower()
-        return Clause("cat" if name == "category" else name, rest.strip(), tuple(words(rest)))
-    return Clause("", written, tuple(words(written)))
+        return Clause("cat" if name == "category" else name, rest.strip(), words(rest))
+    return Clause("", written, words(written))
 
 
 def matches(wanted: Clause, paper: Paper) -> bool:
@@ -55,7 +54,7 @@ def matches(wanted: Clause, paper: Paper) -> bool:
         return any(same_person(wanted.text, author) for author in paper.authors)
     if wanted.field == "cat":
         return _has_category(wanted.text, paper)
-    title, abstract = _words_of(paper.title), _words_of(paper.abstract)
+    title, abstract = words(paper.title), words(paper.abstract)
     in_title = count_phrase(wanted.phrase, title) > 0
     if wanted.field == "title":
         return in_title
@@ -69,11 +68,6 @@ def _has_category(wanted: str, paper: Paper) -> bool:
     return any(
         c.casefold() == folded or c.casefold().startswith(f"{folded}.") for c in paper.categories
     )
-
-
-@lru_cache(maxsize=4096)
-def _words_of(value: str) -> tuple[str, ...]:
-    return tuple(words(value))
 
 
 def weighted(written: str) -> tuple[str, float]:
@@ -99,9 +93,7 @@ class Interests:
         unseen: float,
     ) -> None:
         self._idf, self._unseen = idf, unseen
-        self._keywords = [
-            (text, tuple(words(text)), w) for text, w in map(weighted, profile.keywords)
-        ]
+        self._keywords = [(text, words(text), w) for text, w in map(weighted, profile.keywords)]
         self._authors = [weighted(author) for author in profile.authors]
         self._categories = [weighted(c.removeprefix("=")) for c in profile.categories]
         self._restrict = [weighted(c[1:])[0] for c in profile.categories if c.startswith("=")]
@@ -169,7 +161,7 @@ class Interests:
             yield Reason(InterestKind.TRENDING, str(paper.votes or 0), share)
 
     def _keyword_reasons(self, paper: Paper) -> Iterator[Reason]:
-        title, abstract = _words_of(paper.title), _words_of(paper.abstract)
+        title, abstract = words(paper.title), words(paper.abstract)
         for text, phrase, weight in self._keywords:
             in_title, in_abstract = count_phrase(phrase, title), count_phrase(phrase, abstract)
             if not in_title and not in_abstract:

@@ -47,13 +47,17 @@ def _stem(word: str) -> str:
 
 def fold(value: str) -> str:
     """Return the text in lower case, without accents, TeX read."""
-    decomposed = unicodedata.normalize("NFKD", readable(value)).casefold().translate(_STROKES)
+    text = readable(value)
+    if text.isascii():
+        return text.lower()
+    decomposed = unicodedata.normalize("NFKD", text).casefold().translate(_STROKES)
     return "".join(char for char in decomposed if not unicodedata.combining(char))
 
 
-def words(value: str) -> list[str]:
+@lru_cache(maxsize=8192)
+def words(value: str) -> tuple[str, ...]:
     """Return the text's words in order, folded."""
-    return [_stem(word) for word in _WORD.findall(fold(value))]
+    return tuple(_stem(word) for word in _WORD.findall(fold(value)))
 
 
 def count_phrase(phrase: Sequence[str], text: Sequence[str]) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -45,14 +45,18 @@ async def publish(
     folder: Path,
     *,
     afresh: bool = False,
+    withdraw: Callable[[Path], bool] = lambda _: False,
 ) -> Published:
     """Write every feed and page of the public profiles whose content changed.
 
     No clock is read: what is trending is counted to the last time that votes were, so the same
     store gives the same bytes. With `afresh` all is rendered and compared, whatever the note says.
-    Raises StateError, TemplateError.
+    `withdraw` removes what was published of a profile before it became private. Raises StateError,
+    TemplateError.
     """
     public = {name: profile for name, profile in config.profiles.items() if profile.public}
+    for path in _of_private(config):
+        withdraw(folder / path)
     archives = [await _archive(profile, store, workers) for profile in public.values()]
     ids = {pick.paper for archive in archives for e in archive.editions for pick in e.picks}
     papers = await workers.store(store.papers, ids)
@@ -70,6 +74,13 @@ async def publish(
         sizes = {path: len(content) for path, content in sorted(files.items())}
         write(folder / _NOTE, json.dumps({"from": made_from, "sizes": sizes}).encode())
     return Published(tuple(sorted(files)), tuple(sorted(changed)))
+
+
+def _of_private(config: Config) -> list[str]:
+    """Return where the profiles that are private now may have been published before."""
+    private = [name for name, profile in config.profiles.items() if not profile.public]
+    feeds = [f"feeds/{name}.{form}" for name in private for form in ("rss", "atom", "json")]
+    return [f"p/{name}" for name in private] + feeds
 
 
 def _standing(folder: Path, made_from: str) -> tuple[str, ...]:

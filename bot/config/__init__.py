@@ -1,0 +1,45 @@
+"""The configuration a person writes: TOML in, frozen models out, every mistake told at once.
+
+Nothing here reads the network or the clock. Paths resolve against the file's own folder. A person's
+file is never rewritten; what is learnt lives in the database beside it.
+"""
+
+from bot.config.checks import not_yet
+from bot.config.reading import load_config
+from bot.config.tables import (
+    BotSettings,
+    Config,
+    DkimSettings,
+    FetchSettings,
+    InboundSettings,
+    MailSettings,
+    Profile,
+    SourceSettings,
+    SubscribeSettings,
+    WebSettings,
+    keys_of,
+    tables,
+)
+from bot.config.values import LATER_KINDS, RESERVED_NAMES, WEEKDAYS, normal_address, parse_days
+
+__all__ = [
+    "LATER_KINDS",
+    "RESERVED_NAMES",
+    "WEEKDAYS",
+    "BotSettings",
+    "Config",
+    "DkimSettings",
+    "FetchSettings",
+    "InboundSettings",
+    "MailSettings",
+    "Profile",
+    "SourceSettings",
+    "SubscribeSettings",
+    "WebSettings",
+    "keys_of",
+    "load_config",
+    "normal_address",
+    "not_yet",
+    "parse_days",
+    "tables",
+]

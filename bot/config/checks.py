@@ -1,0 +1,109 @@
+"""What only the whole configuration can show, and what this version does not act on."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator
+
+from bot.config.mistakes import Origins
+from bot.config.tables import Config, InboundSettings, Profile, SubscribeSettings
+from bot.config.values import NAME, RESERVED_NAMES
+from bot.errors import Mistake
+
+
+def consistency(config: Config, sources: set[str], origins: Origins) -> list[Mistake]:
+    """Return the mistakes that no table shows by itself; `sources` are the names as written."""
+    found = [
+        *_check_sources(config),
+        *_check_profiles(config, sources),
+        *_check_mail(config),
+    ]
+    return [Mistake(origins.of(each[0]), *each) for each in found]
+
+
+def _check_sources(config: Config) -> Iterator[tuple[str, ...]]:
+    seen: set[str] = set()
+    for source in config.sources:
+        table = f'sources "{source.name}"'
+        if not NAME.fullmatch(source.name):
+            yield table, "name", "use lower-case letters, digits and hyphens."
+        if source.name in seen:
+            yield table, "name", "two sources have this name.", "Choose another for one of them."
+        seen.add(source.name)
+        if source.kind == "arxiv" and not source.categories and not source.url:
+            yield table, "categories", "is missing.", 'E.g. categories = ["cs.CL", "cs.LG"].'
+        if source.kind == "feed" and not source.url:
+            yield table, "url", "is missing.", 'A feed needs its address: url = "https://…".'
+        if source.categories and source.kind != "arxiv":
+            yield table, "categories", f"a source of kind {source.kind} has no categories."
+
+
+def _check_profiles(config: Config, sources: set[str]) -> Iterator[tuple[str, ...]]:
+    owners: dict[str, str] = {}
+    for name, profile in config.profiles.items():
+        table = f"profiles.{name}"
+        if name in RESERVED_NAMES:
+            problem = f'"{name}" is a word of our own addresses.'
+            yield table, "", problem, "Choose another name for the profile."
+        elif not NAME.fullmatch(name):
+            yield table, "", "use lower-case letters, digits and hyphens in a profile's name."
+        for source in profile.sources:
+            if source not in sources:
+                yield table, "sources", f'there is no source "{source}".', _near(source, sources)
+        for former in profile.was:
+            if former in config.profiles:
+                problem = f'"{former}" is a profile of its own.'
+                yield table, "was", problem, "A former name must be free."
+            if former in owners:
+                yield table, "was", f'"{former}" is a former name of "{owners[former]}" too.'
+            owners[former] = name
+        yield from _check_weights(table, profile)
+
+
+def _near(name: str, names: set[str]) -> str:
+    close = difflib.get_close_matches(name, sorted(names), n=1)
+    return f'Did you mean "{close[0]}"?' if close else f"There are: {', '.join(sorted(names))}."
+
+
+def _check_weights(table: str, profile: Profile) -> Iterator[tuple[str, ...]]:
+    for key in ("keywords", "authors", "categories"):
+        for clause in getattr(profile, key):
+            _, caret, weight = clause.rpartition("^")
+            if caret and not re.fullmatch(r"\d+(\.\d+)?", weight.strip()):
+                example = f"{clause.split('^')[0]}^2"
+                yield table, key, f'"{clause}": after ^ comes a number, as in "{example}".'
+
+
+def not_yet(config: Config) -> list[str]:
+    """Return a sentence for each key that is set and that this version does not act on yet."""
+    name = config.path.name
+    found = [
+        f"{name}: [profiles.{profile.name}] library: this version reads none yet; use `like`."
+        for profile in config.profiles.values()
+        if profile.library
+    ]
+    found += [
+        f"{name}: [profiles.{profile.name}] learn: this version does not learn from feedback yet."
+        for profile in config.profiles.values()
+        if profile.learn != "none"
+    ]
+    found += [
+        f"{name}: [{table}] this version does not act on this table yet."
+        for table, settings, default in (
+            ("subscribe", config.subscribe, SubscribeSettings()),
+            ("inbound", config.inbound, InboundSettings()),
+        )
+        if settings != default
+    ]
+    if config.bot.enrich:
+        found.append(f"{name}: [bot] enrich: this version does not enrich papers yet.")
+    return found
+
+
+def _check_mail(config: Config) -> Iterator[tuple[str, ...]]:
+    if config.mail.dkim.domain:
+        # Refused, not merely warned of: mail that its owner believes to be signed must be.
+        yield "mail.dkim", "domain", "this version does not sign yet; let the relay sign."
+    if config.mail.bounce and "{token}" not in config.mail.bounce:
+        yield "mail", "bounce", 'has no {token}, e.g. "bounce+{token}@example.org".'

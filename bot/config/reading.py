@@ -1,0 +1,232 @@
+"""TOML in, a Config out, every mistake told at once."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from bot.config.checks import consistency
+from bot.config.mistakes import (
+    SECRETS,
+    Origins,
+    holds_tables,
+    mistake_of,
+    wrong_brackets,
+)
+from bot.config.tables import Config
+from bot.errors import ConfigError, Mistake
+
+
+def load_config(path: str | Path) -> Config:
+    """Read a configuration and all that it includes.
+
+    Raises ConfigError with every mistake at once, each with file, table, key and a suggestion.
+    """
+    path = Path(path).resolve()
+    raw, mistakes = _read(path)
+    if raw is None:
+        raise ConfigError(mistakes)
+    origins = Origins(path.name)
+    if isinstance(raw.get("sources"), list):
+        origins.add_sources(path.name, raw["sources"])
+    for extra in _included(path, raw, mistakes):
+        more, wrong = _read(extra)
+        mistakes += wrong
+        mistakes += _graft(raw, more or {}, extra.name, origins)
+    config, wrong = _validate(raw, path, origins)
+    mistakes += wrong
+    if config is not None:
+        told = {(mistake.table, mistake.key.partition(" ")[0]) for mistake in mistakes}
+        mistakes += [
+            mistake
+            for mistake in consistency(config, _names_of_sources(raw), origins)
+            # A key that was wrong has been taken out: that it is missing now is our own doing.
+            if (mistake.table, mistake.key) not in told
+        ]
+    if mistakes or config is None:
+        raise ConfigError(mistakes)
+    return config
+
+
+def _read(path: Path) -> tuple[dict[str, Any] | None, list[Mistake]]:
+    name = path.name
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        hint = f"`paperround init {path}` writes one that works." if path.suffix == ".toml" else ""
+        return None, [Mistake(str(path), "", "", "there is no such file.", hint)]
+    except OSError as error:
+        return None, [Mistake(str(path), "", "", f"cannot be read ({error.strerror}).")]
+    try:
+        text = content.decode("utf-8-sig")
+        return tomllib.loads(text), []
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        problem = f"line {line} is not UTF-8."
+        return None, [Mistake(name, "", "", problem, "Save the file with the encoding UTF-8.")]
+    except tomllib.TOMLDecodeError as error:
+        return None, [Mistake(name, "", "", *_not_toml(str(error), text))]
+
+
+def _not_toml(error: str, text: str) -> tuple[str, str]:
+    """Say where TOML's parser stopped, and guess what the person meant there."""
+    lines = text.splitlines()
+    found = re.search(r"line (\d+)", error)
+    number = min(int(found.group(1)), len(lines)) if found else len(lines)
+    line = lines[number - 1].strip() if lines else ""
+    key = line.partition("=")[0].strip()
+    if key in SECRETS:
+        hint = f'Write {key} = "env:NAME" or {key} = "file:PATH", quotation marks included.'
+        return f"line {number} is not TOML: `{key} = …`.", hint
+    hint = _toml_hint(error, line) or f"TOML's reader says: {error}."
+    return f"line {number} is not TOML: `{_shown_line(line)}`.", hint
+
+
+def _shown_line(line: str) -> str:
+    """Return a line of somebody's file for a message: short, printable."""
+    return "".join(char if char.isprintable() else " " for char in line[:100])
+
+
+def _toml_hint(error: str, line: str) -> str:
+    """Return what to do about the first of the usual slips that the line shows, or ""."""
+    key, _, value = (part.strip() for part in line.partition("="))
+    truth = _TRUTHS.get(value.rstrip(",").lower())
+    slips = {
+        "The same name stands above already: put the two together, or rename one.": re.search(
+            "twice|overwrite|mutate", error
+        ),
+        'Use straight quotes ("), not curly ones.': re.search("[“”„‟‘’«»]", line),
+        "Between a key and its value stands =, not a colon.": re.match(r"\w+\s*:", line),
+        "Between the texts of a list stands a comma.": re.search(r"""["']\s+["']""", value),
+        f"Write {key} = {truth}.": truth,
+        f"In double quotes a backslash is special: write {key} = '…' in single quotes.": (
+            "\\" in value
+        ),
+        f'Texts need quotes: {key} = "{value}".': re.fullmatch(r"[\w.@:+/ -]+", value),
+        "A quotation mark is missing.": value.count('"') % 2 or value.count("'") % 2,
+    }
+    return next((hint for hint, slipped in slips.items() if slipped), "")
+
+
+_TRUTHS = {"true": "true", "yes": "true", "on": "true", "false": "false", "no": "false",
+           "off": "false"}  # fmt: skip
+
+
+def _included(path: Path, raw: Mapping[str, Any], mistakes: list[Mistake]) -> list[Path]:
+    """Return the included files, each once and never the main one; a missing one is a mistake."""
+    patterns = raw.get("include", [])
+    found: dict[Path, None] = {}
+    for pattern in patterns if isinstance(patterns, list) else []:
+        if not isinstance(pattern, str):
+            continue  # the model says what is wrong with it
+        folder, rest = path.parent, Path(pattern).expanduser()
+        if rest.is_absolute():
+            folder, rest = Path(rest.anchor), rest.relative_to(rest.anchor)
+        files = sorted(folder.glob(str(rest))) if rest.parts else []
+        found.update(dict.fromkeys(file.resolve() for file in files))
+        if not files and not any(mark in pattern for mark in "*?["):
+            mistakes.append(Mistake(path.name, "", "include", f'there is no file "{pattern}".'))
+    found.pop(path, None)
+    return list(found)
+
+
+def _graft(
+    raw: dict[str, Any], more: Mapping[str, Any], name: str, origins: Origins
+) -> list[Mistake]:
+    """Add an included file's profiles and sources to the main tables."""
+    mistakes = [
+        Mistake(name, str(table), "", "an included file holds profiles and sources only.")
+        for table in more
+        if table not in ("profiles", "sources")
+    ]
+    added = more.get("profiles", {})
+    profiles = raw.setdefault("profiles", {})
+    if not isinstance(added, dict):
+        mistakes.append(Mistake(name, "", "profiles", *wrong_brackets("profiles")))
+    elif isinstance(profiles, dict):
+        for profile, table in added.items():
+            if profile in profiles:
+                problem = f"{origins.of(f'profiles.{profile}')} has a profile of this name already."
+                mistakes.append(Mistake(name, f"profiles.{profile}", "", problem))
+            else:
+                profiles[profile] = table
+                origins.profiles[profile] = name
+    sources = more.get("sources", [])
+    if not isinstance(sources, list):
+        mistakes.append(Mistake(name, "", "sources", *wrong_brackets("sources")))
+    elif isinstance(raw.setdefault("sources", []), list):
+        raw["sources"] = [*raw["sources"], *sources]
+        origins.add_sources(name, sources)
+    return mistakes
+
+
+def _names_of_sources(raw: Mapping[str, Any]) -> set[str]:
+    """Return the names of all sources as written, also of those that are wrong elsewhere."""
+    sources = raw.get("sources") or raw.get("source") or []
+    listed = sources if isinstance(sources, list) else [sources]
+    found = (source.get("name") for source in listed if isinstance(source, dict))
+    return {name for name in found if isinstance(name, str)}
+
+
+def _tuples(value: Any) -> Any:  # noqa: ANN401 - whatever TOML holds
+    """TOML's lists as tuples, which the frozen models want (strictly)."""
+    if isinstance(value, list):
+        return tuple(_tuples(inner) for inner in value)
+    if isinstance(value, dict):
+        return {key: _tuples(inner) for key, inner in value.items()}
+    return value
+
+
+def _validate(
+    raw: dict[str, Any], path: Path, origins: Origins
+) -> tuple[Config | None, list[Mistake]]:
+    """Return the configuration without the keys that are wrong, and those keys' mistakes.
+
+    The rest is still worth a look: a person should hear of every mistake in one go.
+    """
+    mistakes: list[Mistake] = []
+    for _ in range(2):
+        try:
+            config = Config.model_validate(_tuples(raw))
+        except ValidationError as error:
+            found: list[dict[str, Any]] = [dict(each) for each in error.errors()]
+            told = [mistake_of(each, raw, origins) for each in found]
+            mistakes += [mistake for mistake in told if mistake not in mistakes]
+            raw = _without([each["loc"] for each in found], raw)
+            continue
+        named = {name: profile.named(name) for name, profile in config.profiles.items()}
+        config = config.model_copy(update={"profiles": named})
+        config._path = path  # noqa: SLF001 - our own class
+        return config, mistakes
+    return None, mistakes
+
+
+def _without(places: list[tuple[Any, ...]], raw: dict[str, Any]) -> dict[str, Any]:
+    """Return a copy less the named keys; of a source, all of it where name or kind is wrong."""
+    copy: dict[str, Any] = _copied(raw)
+    for place in places:
+        table: Any = copy
+        last = place[-1]
+        for part in place[:-1]:
+            inner = table.get(part) if isinstance(table, dict) else table[part]
+            if not holds_tables(inner):
+                last = part  # a list of texts goes as a whole: its key is what a person knows
+                break
+            table = inner
+        if isinstance(table, dict):
+            table.pop(last, None)
+    sources = copy.get("sources")
+    if isinstance(sources, list):
+        copy["sources"] = [s for s in sources if isinstance(s, dict) and {"name", "kind"} <= set(s)]
+    return copy
+
+
+def _copied(value: Any) -> Any:  # noqa: ANN401 - whatever TOML holds
+    if isinstance(value, dict):
+        return {key: _copied(inner) for key, inner in value.items()}
+    return [_copied(inner) for inner in value] if isinstance(value, list) else value

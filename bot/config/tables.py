@@ -1,0 +1,250 @@
+"""The tables of a configuration, as frozen models."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator
+
+from bot.config.values import (
+    Address,
+    Days,
+    Duration,
+    Hour,
+    HttpAddress,
+    Line,
+    Mailbox,
+    Phrases,
+    Secret,
+    Zone,
+)
+from bot.errors import ConfigError, Mistake
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, populate_by_name=True)
+
+
+class BotSettings(_Table):
+    """`[bot]`: who runs this, where it shows, what it keeps."""
+
+    title: Line = "Paperround"
+    base_url: HttpAddress = ""
+    contact: Address = ""
+    owner: Address = ""
+    timezone: Zone = "UTC"
+    language: Line = "en"
+    imprint: str = ""
+    link_prefix: HttpAddress = ""
+    state: str = "state"
+    templates: str = "templates"
+    keep: Duration = timedelta(days=730)
+    enrich: tuple[Literal["crossref", "semantic-scholar"], ...] = ()
+
+    @field_validator("base_url")
+    @classmethod
+    def _no_slash_at_the_end(cls, value: str) -> str:
+        return value.rstrip("/")
+
+
+class SourceSettings(_Table):
+    """One `[[sources]]`: where papers come from."""
+
+    name: str
+    kind: Literal["arxiv", "huggingface", "feed"]
+    url: HttpAddress = ""
+    categories: tuple[Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z.-]*$")], ...] = ()
+    announce: tuple[Literal["new", "cross", "replace", "replace-cross"], ...] = ("new", "cross")
+    every: Duration = timedelta(hours=1)
+    backfill: Duration = timedelta(days=7)
+    enabled: bool = True
+    token: Secret = ""
+
+
+class Profile(_Table):
+    """One `[profiles.NAME]`: what somebody wants to read, and when."""
+
+    title: Line = ""
+    to: tuple[Address, ...] = ()
+    about: Annotated[str, Field(max_length=60_000)] = ""
+    keywords: Phrases = ()
+    exclude: Phrases = ()
+    always: Phrases = ()
+    authors: Phrases = ()
+    categories: Phrases = ()
+    like: Phrases = ()
+    dislike: Phrases = ()
+    library: str = ""
+    sources: tuple[str, ...] = ()
+    trending: Annotated[float, Field(ge=0, le=1)] = 0.2
+    threshold: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    limit: Annotated[int, Field(ge=1, le=200)] = 15
+    at: Hour = "07:30"
+    days: Days = "daily"
+    empty: Literal["skip", "note"] = "skip"
+    learn: Literal["owner", "all", "none"] = "none"
+    public: bool = True
+    was: tuple[str, ...] = ()
+
+    _name: str = PrivateAttr(default="")
+
+    @property
+    def name(self) -> str:
+        """The name of its table; "" for a profile made without a file."""
+        return self._name
+
+    @property
+    def heading(self) -> str:
+        """Its title, or its name where it has none."""
+        return self.title or self._name
+
+    def named(self, name: str) -> Profile:
+        """Return the same profile under that name."""
+        copy = self.model_copy()
+        copy._name = name  # noqa: SLF001 - our own class
+        return copy
+
+
+class DkimSettings(_Table):
+    """`[mail.dkim]`: sign what is sent."""
+
+    domain: str = ""
+    selector: str = ""
+    key: Secret = "file:dkim.pem"
+
+
+class MailSettings(_Table):
+    """`[mail]`: how digests leave."""
+
+    transport: Literal["maildir", "smtp"] = "maildir"
+    sender: Mailbox = Field(default="Paperround <paperround@localhost>", alias="from")
+    host: Line = "localhost"
+    port: Annotated[int, Field(ge=1, le=65535)] = 587
+    tls: Literal["starttls", "tls", "none"] = "starttls"
+    username: Line = ""
+    password: Secret = ""
+    bounce: Line = ""
+    rate: Annotated[float, Field(gt=0, le=100_000)] = 10.0
+    grace: Duration = timedelta(hours=12)
+    uncertain: Literal["resend", "hold"] = "resend"
+    dkim: DkimSettings = DkimSettings()
+
+
+class FetchSettings(_Table):
+    """`[fetch]`: what the HTTP client may reach."""
+
+    allow_private: tuple[str, ...] = ()
+
+    @field_validator("allow_private")
+    @classmethod
+    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for network in value:
+            try:
+                ipaddress.ip_network(network)
+            except ValueError as error:
+                raise ValueError(f'{network!r} is no network such as "127.0.0.1/32"') from error
+        return value
+
+
+class WebSettings(_Table):
+    """`[web]`: where `serve` listens."""
+
+    listen: Line = "127.0.0.1:8600"
+    trusted_proxies: tuple[str, ...] = ()
+    metrics: Line = ""
+
+
+class SubscribeSettings(_Table):
+    """`[subscribe]`: who may subscribe."""
+
+    open: bool = True
+    domains: tuple[str, ...] = ()
+
+
+class InboundSettings(_Table):
+    """`[inbound]`: the mailbox that people write to."""
+
+    kind: Literal["none"] = "none"
+    address: Address = ""
+    separator: Line = "+"
+    host: Line = ""
+    username: Line = ""
+    password: Secret = ""
+
+
+class Config(_Table):
+    """A whole configuration. `path` is the file it was read from."""
+
+    include: tuple[str, ...] = ()
+    bot: BotSettings = BotSettings()
+    sources: tuple[SourceSettings, ...] = ()
+    profiles: dict[str, Profile] = {}
+    mail: MailSettings = MailSettings()
+    fetch: FetchSettings = FetchSettings()
+    web: WebSettings = WebSettings()
+    subscribe: SubscribeSettings = SubscribeSettings()
+    inbound: InboundSettings = InboundSettings()
+
+    _path: Path = PrivateAttr(default=Path("config.toml"))
+
+    @property
+    def path(self) -> Path:
+        """The file this was read from."""
+        return self._path
+
+    @property
+    def state(self) -> Path:
+        """The state folder, absolute."""
+        return self.resolve(self.bot.state)
+
+    @property
+    def templates(self) -> Path:
+        """The folder of the user's own templates, absolute; it need not exist."""
+        return self.resolve(self.bot.templates)
+
+    def resolve(self, path: str) -> Path:
+        """Return the path against the configuration's folder."""
+        return (self._path.parent / Path(path).expanduser()).resolve()
+
+    def secret(self, reference: str) -> str:
+        """Return what `env:NAME` or `file:PATH` stands for; "" for "".
+
+        Raises ConfigError where the variable or the file is missing. Never log the result.
+        """
+        kind, _, where = reference.partition(":")
+        if kind == "env":
+            value = os.environ.get(where)
+            problem = f"the environment variable {where} is not set"
+        elif kind == "file":
+            try:
+                value = self.resolve(where).read_text(encoding="utf-8").strip()
+            except (OSError, UnicodeDecodeError):
+                value = None
+            problem = f"the file {self.resolve(where)} cannot be read"
+        else:
+            return ""
+        if value is None:
+            raise ConfigError([Mistake(self._path.name, "", reference, problem)])
+        return value
+
+
+TABLES: dict[str, type[_Table]] = {
+    "": Config, "bot": BotSettings, "sources": SourceSettings, "profiles": Profile,
+    "mail": MailSettings, "mail.dkim": DkimSettings, "fetch": FetchSettings, "web": WebSettings,
+    "subscribe": SubscribeSettings, "inbound": InboundSettings,
+}  # fmt: skip
+
+
+def keys_of(table: str) -> dict[str, object]:
+    """Return the keys of a table ("" for the top level) as written in TOML, with their defaults."""
+    model = TABLES[table]
+    return {field.alias or name: field.default for name, field in model.model_fields.items()}
+
+
+def tables() -> tuple[str, ...]:
+    """Return the names of all tables, the top level as ""."""
+    return tuple(TABLES)

@@ -1,0 +1,270 @@
+"""The first minutes at the command line: help, init, which configuration, and what gets loaded."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+
+import pytest
+from bot.config import load_config
+from bot.render import shipped_templates
+
+from support_cli import desk_in, environment, run
+from support_replay import replaying, sample_day
+
+HEAVY = {
+    "pydantic", "rich", "aiohttp", "jinja2", "sqlite3", "feedparser", "numpy", "sqlite_utils",
+    "asyncio",
+}  # fmt: skip
+
+COMMANDS = [
+    "demo", "init", "check", "once", "collect", "compose", "publish", "deliver", "preview", "rank",
+    "explain", "trending", "status", "sources", "subscribers", "deliveries",
+]  # fmt: skip
+
+
+@pytest.fixture
+def desk(tmp_path, monkeypatch, capsys):
+    yield from desk_in(tmp_path, monkeypatch, capsys)
+
+
+# ── What gets loaded ──────────────────────────────────────────────────────────────────────────────
+
+_LIST_MODULES = """
+import sys
+from bot.cli import main
+try:
+    code = main(sys.argv[1:])
+except SystemExit as left:
+    code = left.code
+print(code, *sorted(m for m in sys.modules if "." not in m), file=sys.stderr)
+"""
+
+
+def loaded(cwd, *arguments):
+    """Run a command in a fresh interpreter; return the top-level modules it has at its end."""
+    done = subprocess.run(
+        [sys.executable, "-c", _LIST_MODULES, *arguments],
+        cwd=cwd, env=environment(), capture_output=True, encoding="utf-8", check=True, timeout=60,
+    )  # fmt: skip
+    code, *modules = done.stderr.split("\n")[-2].split()
+    assert code in ("0", "None"), done.stderr
+    return set(modules)
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["once", "--help"]])
+def test_help_and_version_load_next_to_nothing(tmp_path, arguments):
+    assert not loaded(tmp_path, *arguments) & HEAVY
+
+
+def test_once_with_nothing_due_loads_no_templates_feeds_or_network(tmp_path):
+    with replaying(sample_day(1)) as site:
+        run(tmp_path, "init", "--email", "you@example.org", "--categories", "cs.CL",
+            "--mirror", site.url)  # fmt: skip
+        first = loaded(tmp_path, "--now", "2026-11-19T08:00Z", "once", "--json")
+    assert {"jinja2", "feedparser", "aiohttp"} <= first, "the test looks at the right names"
+    idle = loaded(tmp_path, "--now", "2026-11-19T08:10Z", "once", "--json")
+    unwanted = {"jinja2", "feedparser", "numpy", "aiohttp", "aiosmtplib", "css_inline", "rich",
+        "sqlite_utils", "apscheduler"}  # fmt: skip
+    assert not idle & unwanted
+
+
+# ── Help ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_help_names_every_command(desk):
+    said = desk("--help")
+    assert said.code == 0
+    for command in COMMANDS:
+        assert f"\n    {command}" in said.out
+    assert "Exit: 0 worked, 1 mail or state failed" in said.words
+
+
+def test_version(desk):
+    assert desk("--version").out.startswith("paperround 0.")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself(desk, command):
+    said = desk(command, "--help")
+    assert said.code == 0
+    assert said.out.startswith(f"usage: paperround {command}")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ([], "required: COMMAND"),
+        (["onse"], "invalid choice: 'onse'"),
+        (["--now", "yesterday", "once"], "'yesterday' is no ISO 8601 time"),
+        (["--now", "0001-01-01T00:00+14:00", "once"], "not between the years"),
+        (["preview", "x", "--days", "many"], "'many' is no number of days from 1 to 365"),
+        (["preview", "x", "--days", "0"], "'0' is no number of days from 1 to 365"),
+        (["deliveries", "list", "--limit", "9" * 30], "is no number of rows"),
+        (["preview", "x", "--format", "pdf"], "invalid choice: 'pdf'"),
+        (["subscribers", "add", "a@example.org"], "required: PROFILE"),
+    ],
+)
+def test_usage_mistakes_exit_2_with_a_word_on_each(desk, arguments, says):
+    said = desk(*arguments)
+    assert said.code == 2
+    assert says in said.words
+    assert said.out == ""
+
+
+# ── init ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_init_writes_a_commented_configuration_that_loads(desk):
+    said = desk("init", "--email", "you@example.org", "--categories", "cs.CL,cs.LG",
+        "--keywords", "mixture of experts,expert routing^2")  # fmt: skip
+    assert (said.code, said.err) == (0, "")
+    config = load_config(desk.folder / "config.toml")
+    profile = config.profiles["my-papers"]
+    assert profile.to == ("you@example.org",)
+    assert profile.categories == config.sources[0].categories == ("cs.CL", "cs.LG")
+    assert profile.keywords == ("mixture of experts", "expert routing^2")
+    assert [source.kind for source in config.sources] == ["arxiv", "huggingface"]
+    assert config.fetch.allow_private == (), "only a mirror on this machine needs that"
+
+
+def test_init_with_a_mirror_elsewhere_opens_no_private_network(desk):
+    desk("init", "--email", "you@example.org", "--mirror", "https://mirror.example.org/arxiv")
+    config = load_config(desk.folder / "config.toml")
+    assert {source.url for source in config.sources} == {"https://mirror.example.org/arxiv"}
+    assert config.fetch.allow_private == ()
+
+
+def test_init_takes_another_path_and_says_how_to_use_it(desk):
+    said = desk("init", "deep/er/papers.toml", "--email", "you@example.org")
+    assert said.code == 0
+    assert "`paperround --config deep/er/papers.toml once`" in said.words
+    assert load_config(desk.folder / "deep" / "er" / "papers.toml").profiles
+
+
+def test_init_never_overwrites(desk):
+    path = desk.write("# mine")
+    said = desk("init", "--email", "you@example.org")
+    assert said.code == 2
+    assert "config.toml exists already and was not changed" in said.words
+    assert path.read_text() == "# mine"
+
+
+def test_init_copies_our_templates_to_be_edited(desk):
+    assert desk("init", "--email", "you@example.org", "--templates").code == 0
+    copied = desk.folder / "templates"
+    names = {p.relative_to(copied) for p in copied.rglob("*") if p.is_file()}
+    shipped = shipped_templates()
+    assert names == {p.relative_to(shipped) for p in shipped.rglob("*") if p.is_file()}
+
+
+def test_init_writes_nothing_where_templates_are_in_the_way(desk):
+    (desk.folder / "templates").mkdir()
+    said = desk("init", "--email", "you@example.org", "--templates")
+    assert said.code == 2
+    assert "templates exists already" in said.words
+    assert not (desk.folder / "config.toml").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ([], "`paperround init --email you@example.org`"),
+        (["--email", "you.example.org"], "you.example.org"),
+        (["--email", ""], "address"),
+        (["--email", "you@example.org", "--categories", "cs CL"], "'cs CL' is no arXiv category"),
+        (["--email", "you@example.org", "--categories", ","], "at least one arXiv category"),
+        (["--email", "you@example.org", "--mirror", "127.0.0.1:80"], "url"),
+        (["--email", "you@example.org", "--keywords", "experts^lots"], "keywords"),
+    ],
+)
+def test_init_refuses_what_would_not_work_and_writes_nothing(desk, arguments, says, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
+    said = desk("init", *arguments)
+    assert said.code == 2
+    assert says in said.words
+    assert list(desk.folder.iterdir()) == []
+
+
+class _Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_init_asks_on_a_terminal(desk, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", _Terminal("you@example.org\n\nfolding, binders\n"))
+    said = desk("init")
+    assert said.code == 0
+    assert "Your mail address: " in said.out
+    profile = load_config(desk.folder / "config.toml").profiles["my-papers"]
+    assert profile.categories == ("cs.CL", "cs.LG"), "an empty answer takes what was offered"
+    assert profile.keywords == ("folding", "binders")
+
+
+def test_init_takes_the_end_of_input_for_a_no(desk, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", _Terminal("you@example.org\n"))
+    said = desk("init")
+    assert said.code == 2
+    assert "nothing was written" in said.words
+    assert list(desk.folder.iterdir()) == []
+
+
+# ── Which configuration ───────────────────────────────────────────────────────────────────────────
+
+
+def test_a_missing_configuration_says_how_to_begin(desk):
+    said = desk("once")
+    assert said.code == 2
+    assert "config.toml" in said.words
+    assert "paperround init" in said.words
+    assert list(desk.folder.iterdir()) == []
+
+
+def test_the_environment_names_a_configuration_and_the_option_wins(desk, monkeypatch):
+    for name in ("one", "two"):
+        desk("init", f"{name}.toml", "--email", f"{name}@example.org")
+    monkeypatch.setenv("PAPERROUND_CONFIG", str(desk.folder / "one.toml"))
+    assert desk("subscribers", "list", "--json").document[0]["address"] == "one@example.org"
+    told = desk("--config", "two.toml", "subscribers", "list", "--json").document
+    assert {subscriber["address"] for subscriber in told} >= {"two@example.org"}
+
+
+def test_the_state_folder_lies_beside_the_configuration(desk, monkeypatch):
+    desk("init", "bot/config.toml", "--email", "you@example.org")
+    (desk.folder / "elsewhere").mkdir()
+    monkeypatch.chdir(desk.folder / "elsewhere")
+    assert desk("--config", "../bot/config.toml", "status").code == 0
+    assert (desk.folder / "bot" / "state" / "paperround.db").exists()
+    assert list((desk.folder / "elsewhere").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("[bot]\ntitel = 'x'\n", "titel"),
+        ("[profiles.feeds]\n", "feeds"),
+        ("[profiles.A]\n", "A"),
+        ("not toml at all", "config.toml"),
+        (
+            "[profiles.a]\nto = ['nobody']\n[profiles.a]\n",
+            "config.toml",
+        ),
+        ("[profiles.a]\nto = ['nobody']\n", "nobody"),
+        ("[[sources]]\nname='s'\nkind='feed'\nurl='http://e.org'\n" * 2, "two sources"),
+    ],
+)
+@pytest.mark.parametrize("command", ["once", "status", "check"])
+def test_nothing_starts_on_a_wrong_configuration(desk, text, says, command):
+    desk.write(text)
+    said = desk(command)
+    assert said.code == 2
+    assert says in said.words
+    assert not desk.state.exists()
+
+
+def test_a_folder_is_no_configuration(desk):
+    (desk.folder / "config.toml").mkdir()
+    said = desk("once")
+    assert said.code == 2
+    assert "config.toml" in said.err
