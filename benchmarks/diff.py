@@ -44,7 +44,9 @@ def _paper(number: int) -> Paper:
     draw = random.Random(number)  # noqa: S311 - generated text, the same every time
     paper = Paper(
         title=" ".join(draw.choices(_WORDS, k=10)),
-        identifiers=frozenset({Identifier(Scheme.ARXIV, f"{1000 + number // 90000}.{number % 90000:05d}")}),
+        identifiers=frozenset(
+            {Identifier(Scheme.ARXIV, f"{1000 + number // 90000}.{number % 90000:05d}")}
+        ),
         authors=tuple(" ".join(draw.choices(_WORDS, k=2)) for _ in range(5)),
         abstract=" ".join(draw.choices(_WORDS, k=150)),
         categories=("cs.LG", "cs.CL"),
@@ -55,7 +57,9 @@ def _paper(number: int) -> Paper:
 
 
 def _absorb(store: Store, first: int, count: int) -> None:
-    store.absorb("bench", _sightings(first, count), SourceState("bench"), _NOW, introduces=set(Event))
+    store.absorb(
+        "bench", _sightings(first, count), SourceState("bench"), _NOW, introduces=set(Event)
+    )
 
 
 def _known(store: Store, path: Path, rounds: int, stored: int) -> dict[str, object]:
@@ -65,9 +69,7 @@ def _known(store: Store, path: Path, rounds: int, stored: int) -> dict[str, obje
 
     def ours() -> float:
         state = SourceState("bench")
-        return wall_of(
-            lambda: store.absorb("bench", sightings, state, _NOW, introduces=set(Event))
-        )
+        return wall_of(lambda: store.absorb("bench", sightings, state, _NOW, introduces=set(Event)))
 
     def floor() -> float:
         db = sqlite3.connect(path)
@@ -85,9 +87,7 @@ def _new(store: Store, path: Path, rounds: int, stored: int) -> dict[str, object
     def ours() -> float:
         first, at[0] = at[0], at[0] + _BATCH
         sightings, state = _sightings(first, _BATCH), SourceState("bench")
-        return wall_of(
-            lambda: store.absorb("bench", sightings, state, _NOW, introduces=set(Event))
-        )
+        return wall_of(lambda: store.absorb("bench", sightings, state, _NOW, introduces=set(Event)))
 
     def floor() -> float:
         first, at[0] = at[0], at[0] + _BATCH
