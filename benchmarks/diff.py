@@ -103,7 +103,7 @@ def _new(store: Store, path: Path, rounds: int, stored: int) -> dict[str, object
 
 
 def _insert(db: sqlite3.Connection, papers: list[Paper]) -> None:
-    """The least: the paper, its identifier and where it was seen, in one transaction."""
+    """Do the least: the paper, its identifier and where it was seen, in one transaction."""
     db.execute("BEGIN IMMEDIATE")
     keys = [f"arxiv:{next(iter(paper.identifiers)).value}" for paper in papers]
     newest = db.execute("SELECT max(id) FROM paper").fetchone()[0]

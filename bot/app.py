@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Collection, Iterator
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import (
     AbstractAsyncContextManager,
@@ -15,11 +15,13 @@ from contextlib import (
 from dataclasses import dataclass
 from email.utils import parseaddr
 from functools import cache, partial
+from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 from urllib.parse import urlsplit
 
 from bot.config import Config
-from bot.files import deliver_to_maildir, private_folder, workflow_lock, write_file
+from bot.errors import UsageError
+from bot.files import deliver_to_maildir, private_folder, withdraw, workflow_lock, write_file
 from bot.models import Document, Failure, NotModified, Request
 from bot.ports import Clock, Fetcher, Mailer, MailSession, Renderer, Worker, Workers
 from bot.store import Founding, Store
@@ -50,8 +52,8 @@ class App:
     @asynccontextmanager
     async def fetcher(self) -> AsyncIterator[Fetcher]:
         """Give a fetcher whose HTTP client opens, and is loaded, at the first fetch: none, if none."""
-        async with AsyncExitStack() as stack:
-            yield _FetcherOnDemand(self.config, stack)
+        async with fetching(self.config) as fetcher:
+            yield fetcher
 
     def mailer(self) -> Mailer:
         """Return the configured transport. Raises ConfigError where its secret is missing."""
@@ -120,8 +122,14 @@ class App:
 
         async with self._locked("compose"):
             await self.mirror()
+            config = await self._standing()
+            if resting := sorted(set(force) - config.profiles.keys()):
+                raise UsageError(
+                    f"the profile {resting[0]!r} was retired: no edition of it is made. "
+                    f"`paperround profiles retire {resting[0]} --undo` takes that back."
+                )
             return await compose(
-                self.config.profiles, self.config.sources, self.store, self.workers, self.clock(),
+                config.profiles, config.sources, self.store, self.workers, self.clock(),
                 self.config.bot.timezone, force=force,
             )  # fmt: skip
 
@@ -133,9 +141,10 @@ class App:
         from bot.workflows.publish import publish
 
         async with self._locked("publish"):
+            config = await self._standing()
             return await publish(
-                self.config, self.founding.authority, self.store, self.workers, self.renderer(),
-                write_file, self.config.state / "public", afresh=afresh,
+                config, self.founding.authority, self.store, self.workers, self.renderer(),
+                write_file, config.state / "public", afresh=afresh, withdraw=withdraw,
             )  # fmt: skip
 
     async def deliver(self) -> DeliverReport:
@@ -148,8 +157,21 @@ class App:
             post = Post(self.config, self.founding.secret, self.renderer(), self.mailer())
             return await deliver(post, self.store, self.workers, self.clock())
 
+    async def _standing(self) -> Config:
+        """Return the configuration less the profiles that were retired by hand."""
+        retired = await self.workers.store(self.store.retired_by_hand)
+        profiles = {n: p for n, p in self.config.profiles.items() if n not in retired}
+        return self.config.model_copy(update={"profiles": profiles})
+
     def _locked(self, workflow: str) -> AbstractAsyncContextManager[None]:
         return workflow_lock(self.config.state, workflow)
+
+
+@asynccontextmanager
+async def fetching(config: Config) -> AsyncIterator[Fetcher]:
+    """Give a fetcher by a configuration alone, for what needs no state folder."""
+    async with AsyncExitStack() as stack:
+        yield _FetcherOnDemand(config, stack)
 
 
 class _FetcherOnDemand:
@@ -195,7 +217,20 @@ def open_app(config: Config, clock: Clock, secret: bytes | None = None) -> Itera
     private_folder(config.state)
     with Store(config.state / "paperround.db") as store, _workers() as workers:
         founding = store.found(_authority(config, clock), secret)
+        store.keep_files(config.good_files, config.wrong_files)
         yield App(config, clock, store, workers, founding, [])
+
+
+def kept_files(state: Path) -> Mapping[str, str] | None:
+    """Return the last good texts of the configuration's other files, None where nothing ever ran.
+
+    Raises StateError.
+    """
+    database = state / "paperround.db"
+    if not database.is_file():
+        return None
+    with Store(database) as store:
+        return store.kept_files()
 
 
 def _authority(config: Config, clock: Clock) -> str:

@@ -59,7 +59,11 @@ def health(previous: Edition | None, notes: Sequence[SourceNote]) -> tuple[Sourc
         if note.weather is Weather.FAILED
     }
     return tuple(
-        replace(note, weather=Weather.RECOVERED, detail="")
+        replace(
+            note,
+            weather=Weather.RECOVERED,
+            detail=note.detail if note.weather is Weather.INCOMPLETE else "",
+        )
         if note.source in failed and note.weather is not Weather.FAILED
         else note
         for note in notes

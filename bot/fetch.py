@@ -28,7 +28,7 @@ from yarl import URL
 
 from bot import __version__, text
 from bot.models import Document, Failure, NotModified, Request
-from bot.sources.polling import http_date
+from bot.sources.freshness import http_date
 
 Answer: TypeAlias = Document | NotModified | Failure
 

@@ -45,6 +45,26 @@ def write_file(path: Path, content: bytes) -> bool:
     return True
 
 
+def append_to_file(path: Path, content: bytes) -> None:
+    """Add to the end of a person's own file, which keeps its owner, its mode and all it holds.
+
+    What could be written in part only is taken back. Raises DiskFullError or StateError.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("ab") as file:
+            end = file.tell()
+            try:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            except OSError:
+                os.ftruncate(file.fileno(), end)
+                raise
+    except OSError as error:
+        raise explained(error, path) from error
+
+
 def deliver_to_maildir(folder: Path, name: str, content: bytes) -> bool:
     """Put a message into a Maildir under a name that tells it apart; return whether it was new.
 

@@ -297,6 +297,52 @@ def _content(paper: Paper) -> Paper:
     return replace(paper, votes=None, comments=None)
 
 
+# ── What a source's own ids tell ──────────────────────────────────────────────────────────────────
+
+
+def same_title(one: str, other: str) -> bool:
+    """Tell whether two titles are one, or one is the other corrected: half of their words agree."""
+    words, others = _words(one), _words(other)
+    if not words or not others:
+        return one.strip() == other.strip()
+    return 2 * len(words & others) >= len(words | others)
+
+
+def _words(title: str) -> frozenset[str]:
+    folded = unicodedata.normalize("NFKD", title).casefold()
+    bare = "".join(char for char in folded if not unicodedata.combining(char))
+    return frozenset(re.findall(r"\w+", bare))
+
+
+def under_guid(record: Paper, stored: Paper) -> Paper:
+    """Return a record whose guid stood for `stored`, with that paper's key where it is that paper.
+
+    An entry that lost its link or was given another DOI is still that paper. But some feeds number
+    their entries by place: where the title is another too, the guid has moved on, and says nothing.
+    """
+    if stored.key is None or not same_title(record.title, stored.title):
+        return record
+    return replace(record, identifiers=record.identifiers | {stored.key})
+
+
+def relinked(
+    records: Sequence[Paper], shown: Mapping[Identifier, Identifier]
+) -> Mapping[int, Identifier]:
+    """Return which records, by index, a source showed before, with that paper's key.
+
+    `records` came under guids we don't know. `shown` has the keys of the papers that the source
+    showed, by each of their identifiers and by the key of title and first author. A title that
+    several records share tells nothing.
+    """
+    titles = [title_key(record.title, next(iter(record.authors), "")) for record in records]
+    found: dict[int, Identifier] = {}
+    for index, (record, title) in enumerate(zip(records, titles, strict=True)):
+        names = sorted(record.identifiers) + ([title] if titles.count(title) == 1 else [])
+        if key := next((shown[name] for name in names if name in shown), None):
+            found[index] = key
+    return found
+
+
 def known_by(papers: Iterable[Paper]) -> Mapping[Identifier, Paper]:
     """Return the papers by each of their identifiers."""
     return {identifier: paper for paper in papers for identifier in paper.identifiers}

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -103,12 +104,17 @@ class SmtpMailer:
 
     def _explain(self, error: Exception) -> str:
         where = f"The mail server {self._host}:{self._port}"
-        if isinstance(error, aiosmtplib.SMTPAuthenticationError):
+        cause = error.__cause__ or error
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            problem = f"shows a certificate that is not trusted ({_said(cause.verify_message)})"
+        elif isinstance(error, aiosmtplib.SMTPAuthenticationError):
             problem = f"refused the login ({error.code} {_said(error.message)})"
         elif isinstance(error, aiosmtplib.SMTPResponseException):
             problem = f"answered {error.code} {_said(error.message)}"
         elif isinstance(error, TimeoutError):
             problem = f"did not answer within {_CONNECT_SECONDS:.0f} s"
+        elif "SMTP AUTH" in str(error):
+            problem = 'offers no login here; [mail] username = "" goes without one'
         elif "starttls" in str(error).lower():
             problem = 'offers no STARTTLS; [mail] tls = "tls" or "none" are the other ways'
         else:

@@ -39,6 +39,7 @@ class Event(StrEnum):
     REPLACE = "replace"
     REPLACE_CROSS = "replace-cross"
     SEEN = "seen"
+    SUBMIT = "submit"  # a curator put it forward by hand
 
 
 class Rel(StrEnum):
@@ -188,7 +189,9 @@ class SourceState:
     """What is remembered of a source between polls (one row of the store).
 
     `batch` is a digest of the identities in the last non-empty document: the same batch under a
-    fresh build date is *stale*. `last_new` is when it last brought a paper we did not have.
+    fresh build date is *stale*. `last_new` is when it last brought a paper we did not have; `built`
+    is the last document's own build date. `owed_from`, `owed_until`: a stretch of its past that is
+    yet to be read, `owed_start` entries of which were; `owed_error` says what kept us from it.
     """
 
     name: str
@@ -207,6 +210,11 @@ class SourceState:
     gone: bool = False
     quiet: str = ""
     error: str = ""
+    built: datetime | None = None
+    owed_from: datetime | None = None
+    owed_until: datetime | None = None
+    owed_start: int = 0
+    owed_error: str = ""
 
 
 class Weather(StrEnum):
@@ -217,6 +225,7 @@ class Weather(StrEnum):
     HOLIDAY = "holiday"  # it answered, and nothing was due
     STALE = "stale"  # it answered with yesterday's batch under today's date
     FAILED = "failed"  # it did not answer through an expected announcement
+    INCOMPLETE = "incomplete"  # it answered, but days that were missed could not be made up for
     RECOVERED = "recovered"  # it answers again
 
 
@@ -322,11 +331,20 @@ class Origin(StrEnum):
     SELF = "self"  # double opt-in
 
 
+class Cadence(StrEnum):
+    """How often a subscriber hears of a profile."""
+
+    DAILY = "daily"  # on each of the profile's days
+    WEEKDAYS = "weekdays"  # on those of them from Monday to Friday
+    WEEKLY = "weekly"  # once an ISO week, on the first of them
+
+
 @dataclass(frozen=True, slots=True)
 class Subscription:
     """An address × a profile. `cursor` is the number of the last edition it was served.
 
-    `at` and `limit` are the subscriber's own, "" and 0 where the profile's hold.
+    `at` and `limit` are the subscriber's own, "" and 0 where the profile's hold; so is `zone`, ""
+    where the bot's holds. A paused one with a `paused_until` goes on by itself on that date.
     """
 
     id: int
@@ -336,10 +354,29 @@ class Subscription:
     status: SubscriptionStatus
     origin: Origin
     cursor: int
-    cadence: str = "daily"
+    cadence: Cadence = Cadence.DAILY
     at: str = ""
     zone: str = ""
     limit: int = 0
+    paused_until: date | None = None
+
+
+class Opinion(StrEnum):
+    """What somebody thinks of a paper: more like this, or less."""
+
+    LIKE = "like"
+    DISLIKE = "dislike"
+
+
+@dataclass(frozen=True, slots=True)
+class Feedback:
+    """Somebody's opinion of a paper, for a profile. `subscriber` is 0 for the owner."""
+
+    profile: str
+    paper: Paper
+    opinion: Opinion
+    at: datetime
+    subscriber: int = 0
 
 
 class DeliveryStatus(StrEnum):
@@ -443,3 +480,26 @@ class Envelope:
     recipient: str
     message_id: str
     content: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptRecord:
+    """One attempt as the ledger has it: which it was, when, and how it ended."""
+
+    number: int
+    at: datetime
+    attempt: Attempt
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantined:
+    """An inbound mail that could not be read. `problem` is a sentence, `raw` the mail as it came.
+
+    One that is `waiting` is read again by the next inbound door that runs.
+    """
+
+    key: str
+    at: datetime
+    problem: str
+    raw: bytes = field(repr=False)
+    waiting: bool = False

@@ -23,6 +23,7 @@ from bot.models import (
     Envelope,
     Event,
     Failure,
+    Feedback,
     Identifier,
     NotModified,
     Paper,
@@ -105,11 +106,16 @@ class FileWriter(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Absorbed:
-    """What one document changed: papers that are new, updated by it, and joined from several."""
+    """What one document changed: papers that are new, updated by it, and joined from several.
+
+    `relinked` are known papers that it showed under new guids, where that is most of the document:
+    then nothing in it counted as new.
+    """
 
     new: int = 0
     updated: int = 0
     joined: int = 0
+    relinked: int = 0
 
 
 class CollectStore(Protocol):
@@ -128,11 +134,14 @@ class CollectStore(Protocol):
         *,
         introduces: Collection[Event],
         seen_before: datetime | None = None,
+        keep_guids: bool = False,
     ) -> Absorbed:
         """Commit a document in one transaction: papers, sightings and the source's new state.
 
         A paper we don't have is taken only where its event is in `introduces`. Papers dated before
         `seen_before` (None: no limit), or undated then, are stored as seen: never candidates.
+        `keep_guids` remembers which paper an entry's guid stood for, for sources whose guids outlive
+        their entries' addresses.
         """
         ...
 
@@ -141,8 +150,8 @@ class CollectStore(Protocol):
         ...
 
 
-class ComposeStore(Protocol):
-    """What `compose` reads and writes."""
+class RankingStore(Protocol):
+    """What ranking reads: the store, or the store as it stood at a moment (`Store.as_of`)."""
 
     def source_states(self) -> Mapping[str, SourceState]:
         """Return what is remembered of every source, by name."""
@@ -150,10 +159,6 @@ class ComposeStore(Protocol):
 
     def last_edition(self, profile: str) -> Edition | None:
         """Return the profile's latest edition, without its picks."""
-        ...
-
-    def last_period(self, profile: str) -> date | None:
-        """Return the date of the profile's latest edition that was made by its hour, not by hand."""
         ...
 
     def newest_paper(self) -> int:
@@ -186,12 +191,60 @@ class ComposeStore(Protocol):
         """Return the newest papers, for the ranker's background."""
         ...
 
+    def feedback_of(self, profile: str) -> list[Feedback]:
+        """Return the owner's and the readers' opinions for a profile, the latest first."""
+        ...
+
+    def submitted(self, profile: str) -> list[Paper]:
+        """Return what curators put forward for a profile and no edition of it has picked."""
+        ...
+
+
+class ComposeStore(RankingStore, Protocol):
+    """What `compose` reads and writes."""
+
+    def last_period(self, profile: str) -> date | None:
+        """Return the date of the profile's latest edition that was made by its hour, not by hand."""
+        ...
+
     def save_edition(self, edition: Edition) -> Edition:
         """Commit an edition and its picks in one transaction; return it with its id."""
         ...
 
 
-class PublishStore(Protocol):
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A source showed a paper on a day; votes and comments as told that day, None where never."""
+
+    source: str
+    event: Event
+    day: date
+    votes: int | None = None
+    comments: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PaperHistory:
+    """What the store remembers of a paper beside the paper: `seen` stands oldest first.
+
+    `former_keys` are the keys of papers that turned out to be this one; `changed_at` is when what a
+    source says of it last changed, votes left aside.
+    """
+
+    seen: tuple[Seen, ...] = ()
+    former_keys: tuple[Identifier, ...] = ()
+    changed_at: datetime | None = None
+
+
+class VotedStore(Protocol):
+    """What trending reads."""
+
+    def voted(self, since: date, until: date) -> list[Paper]:
+        """Return the papers that a source showed with votes between two dates, both included."""
+        ...
+
+
+class PublishStore(VotedStore, Protocol):
     """What `publish` reads."""
 
     def editions(self, profile: str, limit: int = -1) -> list[Edition]:
@@ -202,12 +255,16 @@ class PublishStore(Protocol):
         """Return papers by id, aliases followed."""
         ...
 
-    def voted(self, since: date, until: date) -> list[Paper]:
-        """Return the papers that a source showed with votes between two dates, both included."""
-        ...
-
     def votes_counted_at(self) -> datetime | None:
         """Return when a source last told votes, None where none ever did."""
+        ...
+
+    def vote_days(self) -> list[date]:
+        """Return the days on which a source told votes, oldest first."""
+        ...
+
+    def histories(self, ids: Collection[int]) -> dict[int, PaperHistory]:
+        """Return what is remembered beside papers, by id; a joined id has none of its own."""
         ...
 
 
@@ -216,6 +273,22 @@ class DeliverStore(Protocol):
 
     def subscriptions(self) -> list[Subscription]:
         """Return the confirmed subscriptions to active profiles."""
+        ...
+
+    def paused(self) -> list[Subscription]:
+        """Return the paused subscriptions that go on by themselves one day."""
+        ...
+
+    def resume(self, subscribers: Collection[int]) -> int:
+        """End the pauses of these subscribers; return how many subscriptions go on."""
+        ...
+
+    def suppressed(self, keys: Collection[str]) -> Mapping[str, str]:
+        """Return which of these suppression keys are suppressed: key → reason."""
+        ...
+
+    def hold_of_all(self) -> str:
+        """Return why all sending is held, "" where it is not."""
         ...
 
     def last_period(self, profile: str) -> date | None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 from bot.config import BotSettings, Profile
 from bot.models import (
     Edition,
+    Event,
     Identifier,
     InterestKind,
     Link,
@@ -21,7 +23,11 @@ from bot.models import (
     Weather,
 )
 from bot.outputs.cards import Section
+from bot.outputs.charts import periods, placed
 from bot.outputs.email import DigestMaterial
+from bot.outputs.pages import site_pages
+from bot.outputs.site import Archive, Record, Site
+from bot.ports import PaperHistory, Seen
 
 NOON = datetime(2026, 11, 20, 6, 30, tzinfo=UTC)
 TODAY = date(2026, 11, 20)
@@ -218,3 +224,64 @@ def material(*sections: Section, **fields) -> DigestMaterial:
         "sections": sections or (section(EXPERTS, EDITION),),
     }
     return DigestMaterial(**{**given, **fields})
+
+
+# ── The site ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def shown(source: str, *days: tuple[date, int, int]) -> tuple[Seen, ...]:
+    """Return a source's votes and comments, day by day."""
+    return tuple(Seen(source, Event.SEEN, day, votes, told) for day, votes, told in days)
+
+
+def november(day: int) -> date:
+    return date(2026, 11, day)
+
+
+HISTORIES = {
+    ROUTER.id: PaperHistory(
+        seen=(
+            Seen("arxiv-ml", Event.NEW, november(19)),
+            *shown("huggingface", (november(19), 12, 1), (november(20), 45, 12)),
+        ),
+        former_keys=(Identifier(Scheme.URL, "https://mirror.example.com/quiet-routers"),),
+    ),
+    REPLACED.id: PaperHistory(
+        seen=(
+            Seen("arxiv-ml", Event.NEW, date(2026, 10, 29)),
+            Seen("arxiv-ml", Event.REPLACE, november(19)),
+            *shown("huggingface", (date(2026, 10, 30), 6, 0), (november(19), 31, 4)),
+        ),
+    ),
+    FOLDS.id: PaperHistory(
+        seen=(Seen("arxiv-bio", Event.CROSS, november(20)), *shown("huggingface", (TODAY, 9, 0)))
+    ),
+    JOURNAL.id: PaperHistory(seen=(Seen("invented-letters", Event.SEEN, TODAY),)),
+}
+
+
+def site(**fields) -> Site:
+    """Return a site of two profiles, two days of votes in one week, and one three weeks before."""
+    days = {seen.day for each in HISTORIES.values() for seen in each.seen if seen.votes is not None}
+    charts = tuple(
+        replace(chart, papers=placed(chart.period, PAPERS.values(), HISTORIES))
+        for chart in periods(days)
+    )
+    given = {
+        "bot": BOT,
+        "archives": (Archive(EXPERTS, (EARLIER, OCTOBER, EDITION)), Archive(PROTEINS, (OTHER,))),
+        "papers": PAPERS,
+        "trending": (ROUTER, FOLDS),
+        "today": TODAY,
+        "charts": charts,
+        "periods": tuple(chart.period for chart in charts),
+        "records": {
+            id_: Record(paper, HISTORIES.get(id_, PaperHistory())) for id_, paper in PAPERS.items()
+        },
+    }
+    return Site(**{**given, **fields})
+
+
+def pages(of: Site, render) -> dict[str, bytes]:
+    """Return every page of a site, by its path."""
+    return {sheet.path: sheet.make() for sheet in site_pages(of, render)}

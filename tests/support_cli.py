@@ -16,6 +16,7 @@ from email.policy import default
 from pathlib import Path
 
 import pytest
+
 from bot.cli import main
 from bot.models import Delivery, Paper, Role
 from bot.store import Store
@@ -75,13 +76,12 @@ def run(
     cwd: Path, *arguments: str, stdin: str = "", **options: object
 ) -> subprocess.CompletedProcess[str]:
     """Run `paperround` in a process of its own, in that folder."""
-    given = {"env": environment(), "timeout": 60} | options
+    given = {"env": environment(), "timeout": 60, "encoding": "utf-8"} | options
     return subprocess.run(  # type: ignore[call-overload,no-any-return]  # options are its own
         [*PYTHON, *arguments],
         cwd=cwd,
         input=stdin,
         capture_output=True,
-        encoding="utf-8",
         check=False,
         **given,
     )
@@ -125,7 +125,7 @@ class Desk:
         except SystemExit as left:  # argparse
             code = int(left.code or 0)
         out, err = self._capsys.readouterr()
-        assert "Traceback" not in err
+        assert "Traceback" not in err, err
         return Said(code, out, err)
 
 

@@ -86,12 +86,16 @@ class Site:
         self._routes[path] = answer
 
     def put_call(self, path: str, answering: Answering) -> None:
+        """Let a function answer a path; one that ends in `/` stands for all below it."""
         self._routes[path] = answering
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         seen: Mapping[str, str] = request.headers
         self.requests.append((request.path_qs, {k.lower(): v for k, v in seen.items()}))
         found = self._routes.get(request.path)
+        if found is None:
+            below = (path for path in self._routes if path != "/" and path.endswith("/"))
+            found = next((self._routes[p] for p in below if request.path.startswith(p)), None)
         if found is None:
             return web.Response(status=404, text="nothing here")
         return await found(request)

@@ -9,9 +9,8 @@ from __future__ import annotations
 import gzip
 import hashlib
 import threading
-import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import date
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -64,7 +63,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         answer = self.replay.answer(self.path)
         self.replay.requests.append(self.path)
-        time.sleep(answer.wait)
+        self.server.stopping.wait(answer.wait)  # type: ignore[attr-defined]  # a _Server
         etag = f'"{hashlib.sha256(answer.body).hexdigest()[:16]}"'
         unchanged = answer.status == 200 and self.headers["If-None-Match"] == etag
         self.replay.answered.append(304 if unchanged else answer.status)
@@ -76,16 +75,23 @@ class _Handler(BaseHTTPRequestHandler):
             return
         self.send_header("Content-Length", str(len(answer.body)))
         self.end_headers()
-        self.wfile.write(answer.body[: answer.cut])
+        with suppress(ConnectionError):  # who asked may have been stopped meanwhile
+            self.wfile.write(answer.body[: answer.cut])
 
     def log_message(self, *_: object) -> None:
         """Keep quiet."""
 
 
+class _Server(ThreadingHTTPServer):
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.stopping = threading.Event()
+
+
 @contextmanager
 def replaying(documents: Mapping[str, bytes | Answer] | None = None) -> Iterator[Replay]:
     """Serve on a free port of 127.0.0.1."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+    server = _Server()
     replay = Replay(server)
     replay.show(documents or {})
     server.RequestHandlerClass = type("Handler", (_Handler,), {"replay": replay})
@@ -94,6 +100,7 @@ def replaying(documents: Mapping[str, bytes | Answer] | None = None) -> Iterator
     try:
         yield replay
     finally:
+        server.stopping.set()
         server.shutdown()
         server.server_close()
         thread.join()

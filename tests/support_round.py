@@ -68,7 +68,7 @@ def absorb(
     seen_before: datetime | None = None,
 ) -> Absorbed:
     sightings = [each if isinstance(each, Sighting) else shown(each) for each in records]
-    state = SourceState(source, last_ok=now, fingerprint="f")
+    state = SourceState(source, last_ok=now, last_new=now if records else None, fingerprint="f")
     return store.absorb(
         source, sightings, state, now, introduces=INTRODUCING, seen_before=seen_before
     )

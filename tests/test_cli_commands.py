@@ -17,7 +17,6 @@ from support_cli import CONFIG, MORNING, NEXT, Desk, desk_in, mails, run, text_o
 from support_replay import Answer, replaying, sample_day
 
 
-
 @pytest.fixture(scope="module")
 def site():
     with replaying(sample_day(1)) as started:

@@ -7,8 +7,8 @@ import shutil
 import socket
 
 import pytest
-from bot.files import write_file
 
+from bot.files import write_file
 from support_cli import CONFIG, MORNING, NEXT, desk_in, mails, walk_a_morning
 from support_replay import Answer, replaying, sample_day
 
@@ -69,7 +69,9 @@ def test_status_after_a_digest(desk):
 
 def test_status_keeps_a_profile_that_left_the_configuration(desk):
     path = desk.folder / "config.toml"
-    path.write_text(re.sub(r"\[profiles\.proteins\].*?limit = 4\n", "", path.read_text(), flags=re.S))
+    path.write_text(
+        re.sub(r"\[profiles\.proteins\].*?limit = 4\n", "", path.read_text(), flags=re.DOTALL)
+    )
     told = {p["name"]: p for p in desk("status", "--json").document["profiles"]}
     assert (told["proteins"]["state"], told["proteins"]["edition"]) == ("retired", 1)
     assert "proteins retired" in desk("status").words

@@ -7,9 +7,9 @@ import subprocess
 import sys
 
 import pytest
+
 from bot.config import load_config
 from bot.render import shipped_templates
-
 from support_cli import desk_in, environment, run
 from support_replay import replaying, sample_day
 

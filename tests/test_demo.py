@@ -12,14 +12,15 @@ from pathlib import Path
 
 import feedparser
 import pytest
+
 from bot.cli import main
 from bot.config import load_config
 from bot.demo import MORNINGS, Demonstration, demonstrate
 from bot.errors import UsageError
 from bot.models import DeliveryStatus, Role, Weather
 from bot.store import Store
-
 from support_cli import html_of, mails, picked, text_of
+
 
 @dataclass(frozen=True)
 class Made:
@@ -178,7 +179,11 @@ def test_pages_link_only_to_pages_that_are_there(made):
             inside = target.removeprefix(base).partition("#")[0]
             if not inside:
                 continue
-            found = root / inside.lstrip("/") if target.startswith(("/", base)) else page.parent / inside
+            found = (
+                root / inside.lstrip("/")
+                if target.startswith(("/", base))
+                else page.parent / inside
+            )
             assert found.is_file() or (found / "index.html").is_file(), (page, target)
 
 

@@ -23,16 +23,15 @@ from bot.outputs.cards import (
     LEAD_LIMIT,
     authors_line,
     count_text,
-    key_of,
     lead,
     paper_card,
     reason_text,
     reasons_in_words,
     section_cards,
-    title_href,
     title_of,
 )
 from bot.outputs.health import health_lines, latest_notes
+from bot.outputs.links import key_of, title_href
 from bot.outputs.wording import counted, day_near, listed, long_day, short_day
 from hypothesis import given
 from hypothesis import strategies as st

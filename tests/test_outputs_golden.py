@@ -8,11 +8,11 @@ import os
 from pathlib import Path
 
 import pytest
-from bot.outputs.email import digest_message
-from bot.outputs.feeds import profile_rss
-from bot.outputs.pages import Archive, Site, site_pages
-from bot.render import TemplateRenderer
 
+from bot.outputs.email import digest_message
+from bot.outputs.feeds import feeds_opml, profile_feed
+from bot.outputs.syndication import FORMS
+from bot.render import TemplateRenderer
 from outputs_samples import (
     BOT,
     EARLIER,
@@ -21,12 +21,12 @@ from outputs_samples import (
     OTHER,
     PAPERS,
     PROTEINS,
-    ROUTER,
     SENDER,
-    TODAY,
     UNSUBSCRIBE,
     material,
+    pages,
     section,
+    site,
 )
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -70,18 +70,30 @@ def test_the_html_of_a_digest(digest):
     hold_against("digest.html", body(digest, "html"))
 
 
-def test_a_feed():
-    feed = profile_rss(
+@pytest.mark.parametrize("form", FORMS)
+def test_a_feed(form):
+    feed = profile_feed(
         bot=BOT,
         profile=EXPERTS,
         editions=(EDITION, EARLIER),
         papers=PAPERS,
         authority="example.org",
     )
-    hold_against("experts.rss", feed.decode())
+    hold_against(f"experts.{form}", FORMS[form].written(feed).decode())
 
 
-def test_an_edition_page():
-    site = Site(BOT, (Archive(EXPERTS, (EDITION, EARLIER)),), PAPERS, (ROUTER,), TODAY)
-    made = site_pages(site, RENDER)
-    hold_against("edition.html", made["p/experts/2026-11-20/index.html"].decode())
+def test_the_list_of_feeds():
+    hold_against("feeds.opml", feeds_opml(BOT, (EXPERTS, PROTEINS)).decode())
+
+
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [
+        ("edition.html", "p/experts/2026-11-20/index.html"),
+        ("paper.html", "papers/arxiv/2611.90001/index.html"),
+        ("alias.html", "papers/url/https:/mirror.example.com/quiet-routers/index.html"),
+        ("trending.html", "trending/2026-W47/index.html"),
+    ],
+)
+def test_a_page(name, path):
+    hold_against(name, pages(site(), RENDER)[path].decode())

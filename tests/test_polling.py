@@ -4,6 +4,9 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from bot.config import SourceSettings
 from bot.models import (
     Document,
@@ -33,8 +36,6 @@ from bot.sources.polling import (
     same_body,
     weather,
 )
-from hypothesis import given
-from hypothesis import strategies as st
 
 URL = "https://j.example/feed.xml"
 FEED = SourceSettings(name="j", kind="feed", url=URL)

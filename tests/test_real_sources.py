@@ -13,6 +13,7 @@ from pathlib import Path
 
 import feedparser
 import pytest
+
 from bot.config import SourceSettings
 from bot.errors import ParseError
 from bot.models import Document, Event, Paper, Parsed, Rel, Scheme
@@ -43,7 +44,9 @@ def read(source: SourceSettings, path: Path) -> Parsed:
 
 
 def entries_of(body: bytes) -> int:
-    """How many entries feedparser finds that have a title, a link or an id."""
+    """How many entries feedparser finds that have a title, a link or an id, or a JSON Feed has."""
+    if b"https://jsonfeed.org/version/1" in body[:300]:
+        return len(json.loads(body)["items"])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         found = feedparser.parse(

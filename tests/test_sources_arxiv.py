@@ -4,6 +4,7 @@ import itertools
 from datetime import UTC, date, datetime
 
 import pytest
+
 from bot.config import SourceSettings
 from bot.errors import ParseError
 from bot.models import Document, Event, Identifier, Parsed, Rel, Scheme, SourceState, Stamp
@@ -236,6 +237,12 @@ def test_a_date_in_the_future_is_no_later_than_now():
     (sighting,) = read(feed(item()), early).sightings
     assert sighting.at == sighting.paper.published == early
     assert dict(sighting.paper.stamps)["title"].updated == ""
+
+
+def test_an_announcement_that_is_cut_off_says_what_to_do():
+    parsed = read(feed(*(item(id=f"2611.{number:05d}") for number in range(2000))))
+    (warning,) = parsed.warnings
+    assert warning.startswith("rss.arxiv.org gives at most 2000 entries, and new papers may be cut")
 
 
 # ── Authors ───────────────────────────────────────────────────────────────────────────────────────

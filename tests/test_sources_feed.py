@@ -3,6 +3,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
+
 from bot.config import SourceSettings
 from bot.errors import ParseError
 from bot.identity import title_key
@@ -363,7 +364,7 @@ def test_a_valid_feed_without_entries_is_empty():
         (b"", "the source sent an empty document"),
         (b"<html><body>no</body></html>", "the source sent a web page (HTML) instead of a feed"),
         (b"<!-- x -->\n<!DOCTYPE HTML><p>", "the source sent a web page (HTML) instead of a feed"),
-        (b'{"version": "1"}', "the source sent something that is no feed"),
+        (b'{"version": "1"}', "the source sent JSON that is no JSON Feed"),
         (b"\x89PNG\r\n\x1a\n\x00", "the source sent something that is no feed"),
         (rss()[:-20], "the source sent a feed that breaks off before its first entry"),
     ],

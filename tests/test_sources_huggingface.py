@@ -4,6 +4,7 @@ import json
 from datetime import UTC, datetime
 
 import pytest
+
 from bot.config import SourceSettings
 from bot.errors import ParseError
 from bot.models import Document, Event, Identifier, Parsed, Rel, Scheme, SourceState, Stamp

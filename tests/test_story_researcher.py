@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 import pytest
-from bot.models import Role, Scheme
 
+from bot.models import Role, Scheme
 from support_cli import deliveries, html_of, mails, papers, picked, run, text_of
 from support_replay import RECONSTRUCTED, captured_day, replaying, sample_day
 

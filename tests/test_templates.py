@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, fields, is_dataclass, replace
+from datetime import date
 
 import jinja2
 import pytest
-from bot.errors import TemplateError
-from bot.outputs import contexts, pages
-from bot.outputs.email import digest_context
-from bot.render import TemplateRenderer, shipped_templates, wrapped
 from jinja2 import meta, nodes
 
+import outputs_samples as samples
+from bot.errors import TemplateError
+from bot.outputs import contexts
+from bot.outputs.email import digest_context
+from bot.outputs.site import Archive, Site
+from bot.render import TemplateRenderer, shipped_templates, wrapped
 from outputs_samples import (
     BOT,
     EARLIER,
@@ -22,11 +25,9 @@ from outputs_samples import (
     HEALTH,
     LOCAL,
     OTHER,
-    PAPERS,
     PROTEINS,
     ROUTER,
     SENDER,
-    TODAY,
     UNSUBSCRIBE,
     material,
     section,
@@ -55,15 +56,9 @@ def digest():
 @pytest.fixture
 def site():
     same_day = replace(OTHER, number=4, picks=(), health=HEALTH)
-    return pages.Site(
-        bot=BOT,
-        archives=(
-            pages.Archive(EXPERTS, (EDITION, EARLIER)),
-            pages.Archive(PROTEINS, (OTHER, same_day)),
-        ),
-        papers=PAPERS,
+    return samples.site(
+        archives=(Archive(EXPERTS, (EDITION, EARLIER)), Archive(PROTEINS, (OTHER, same_day))),
         trending=(ROUTER, replace(FOLDS, comments=3)),
-        today=TODAY,
     )
 
 
@@ -142,7 +137,7 @@ def test_every_field_of_every_part_is_shown_somewhere(digest, site):
 
     render("email/digest.html", digest)
     render("email/digest.txt", digest)
-    pages.site_pages(site, render)
+    samples.pages(site, render)
     tops = set(contexts.TEMPLATES.values())
     unseen = {
         (part.__name__, field.name)
@@ -234,7 +229,7 @@ def test_text_is_wrapped_at_72_columns_with_its_indent():
     assert max(map(len, wrapped("x" * 5000).splitlines())) == 72
 
 
-def test_every_page_and_mail_of_a_bare_installation_renders(site):
-    empty = replace(site, bot=LOCAL, archives=(), papers={}, trending=())
-    made = pages.site_pages(empty, TemplateRenderer(None, pytest.fail))
+def test_every_page_of_a_bare_installation_renders():
+    empty = Site(LOCAL, (), {}, (), date.min)
+    made = samples.pages(empty, TemplateRenderer(None, pytest.fail))
     assert set(made) == {"style.css", "index.html", "trending/index.html"}

@@ -80,8 +80,11 @@ def _command(name: str) -> Command:
         "demo": "beginning", "init": "beginning", "check": "checking",
         "once": "running", "collect": "running", "compose": "running", "publish": "running",
         "deliver": "running", "serve": "serving", "preview": "looking", "rank": "looking",
-        "explain": "looking", "trending": "looking", "status": "keeping", "sources": "keeping",
-        "subscribers": "keeping", "deliveries": "keeping",
+        "explain": "looking", "trending": "looking", "status": "keeping", "sources": "sourcing",
+        "search": "finding", "similar": "finding", "profiles": "profiling",
+        "subscribers": "subscribing", "suppressions": "subscribing", "deliveries": "posting",
+        "quarantine": "posting", "like": "judging", "dislike": "judging", "submit": "judging",
+        "backtest": "testing",
     }[name]  # fmt: skip
     found: Command = getattr(import_module(f"bot.cli.{home}"), name)
     return found

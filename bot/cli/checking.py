@@ -11,6 +11,7 @@ from email.utils import parseaddr
 
 from bot import sources
 from bot.app import App
+from bot.cli.keeping import gone_in_words, gone_profiles
 from bot.cli.opening import opened
 from bot.cli.terminal import as_json, say
 from bot.config import Profile, SourceSettings, normal_address, not_yet
@@ -75,6 +76,13 @@ def _configuration(app: App) -> Iterator[Finding]:
     yield Finding("state", ok=True, words=f"{config.state} can be written")
     for sentence in not_yet(config):
         yield Finding("configuration", ok=True, words=sentence, warning=True)
+    for sentence in config.warnings:
+        yield Finding("configuration", ok=False, words=sentence)
+    for sentence in config.notes:
+        yield Finding("library", ok=True, words=sentence, warning=True)
+    for name, addresses in gone_profiles(app).items():
+        words = gone_in_words(app, name, addresses)
+        yield Finding(f"profile {name}", ok=True, words=words, warning=bool(addresses))
     if not config.profiles:
         yield Finding(
             "profiles", ok=True, words="there is none yet: nothing is mailed", warning=True

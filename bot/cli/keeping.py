@@ -1,20 +1,15 @@
-"""status, sources, subscribers, deliveries: what is, and who gets it."""
+"""status: what a person asks first."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
 from collections.abc import Sequence
-from datetime import datetime
-from typing import TypedDict
 
-from bot import tokens
 from bot.app import App
-from bot.cli.opening import opened, profile_named
-from bot.cli.terminal import as_json, say, table
-from bot.config import normal_address
-from bot.errors import UsageError
-from bot.models import Delivery, Origin, SourceState, Subscription, SubscriptionStatus
+from bot.cli.opening import opened
+from bot.cli.terminal import as_json, say, table, when
+from bot.models import SourceState, SubscriptionStatus
 
 
 def status(args: argparse.Namespace) -> int:
@@ -26,7 +21,13 @@ def status(args: argparse.Namespace) -> int:
             "sources": _sources(app),
             "profiles": _profiles(app),
             "outbox": app.store.count_deliveries(),
+            "hold": app.store.hold_of_all(),
             "papers": app.store.count_papers(),
+            "configuration": list(app.config.warnings),
+            "retired": [
+                {"name": name, "subscribers": addresses}
+                for name, addresses in gone_profiles(app).items()
+            ],
         }
         if args.json:
             as_json(document)
@@ -49,6 +50,35 @@ def _show_status(app: App, document: dict[str, object]) -> None:
     )
     outbox = app.store.count_deliveries()
     say("outbox   " + (", ".join(f"{n} {name}" for name, n in sorted(outbox.items())) or "empty"))
+    if reason := app.store.hold_of_all():
+        say(f"         all sending is held: {reason}")
+    for sentence in app.config.warnings:
+        say(f"config   {sentence}")
+    for name, addresses in gone_profiles(app).items():
+        say(f"retired  {gone_in_words(app, name, addresses)}")
+
+
+def gone_profiles(app: App) -> dict[str, list[str]]:
+    """Return the profiles that are made no more, each with who is still subscribed to it."""
+    retired = app.store.retired_by_hand()
+    former = {old for profile in app.config.profiles.values() for old in profile.was}
+    gone: dict[str, list[str]] = {
+        name: []
+        for name in sorted(app.store.profile_states())
+        if name in retired or name not in app.config.profiles.keys() | former
+    }
+    for subscription in app.store.all_subscriptions():
+        standing = subscription.status is not SubscriptionStatus.UNSUBSCRIBED
+        if subscription.profile in gone and standing:
+            gone[subscription.profile].append(subscription.address)
+    return gone
+
+
+def gone_in_words(app: App, name: str, addresses: Sequence[str]) -> str:
+    """Return what became of a profile, and who was subscribed."""
+    why = "retired by you" if name in app.config.profiles else "no longer in the configuration"
+    who = f"subscribed: {', '.join(addresses)}" if addresses else "nobody is subscribed"
+    return f"{name} is {why}; its archive stays; {who}"
 
 
 def _profiles(app: App) -> list[dict[str, object]]:
@@ -112,124 +142,7 @@ def _standing(state: SourceState, *, enabled: bool) -> str:
 
 def _show_sources(told: Sequence[dict[str, object]]) -> None:
     rows = [
-        (t["name"], t["kind"], t["state"], _when(t["last_ok"]), _when(t["next_poll"]), t["problem"])
+        (t["name"], t["kind"], t["state"], when(t["last_ok"]), when(t["next_poll"]), t["problem"])
         for t in told
     ]
     table("", ("source", "kind", "state", "last answer", "next poll", ""), rows)
-
-
-def _when(value: object) -> str:
-    return f"{value:%Y-%m-%d %H:%M} UTC" if isinstance(value, datetime) else "never"
-
-
-# ── Subscribers ───────────────────────────────────────────────────────────────────────────────────
-
-
-class _Subscriber(TypedDict):
-    address: str
-    status: str
-    profiles: list[str]
-
-
-def subscribers(args: argparse.Namespace) -> int:
-    """Add, list, remove."""
-    with opened(args) as app:
-        asyncio.run(app.mirror())
-        act = {"add": _add, "list": _list, "remove": _remove}[args.action]
-        return act(app, args)
-
-
-def _address(value: str) -> str:
-    try:
-        return normal_address(value)
-    except ValueError as error:
-        raise UsageError(str(error)) from error
-
-
-def _add(app: App, args: argparse.Namespace) -> int:
-    address = _address(args.address)
-    for name in args.profiles:
-        profile_named(app.config, name)
-    key = tokens.suppression_key(app.founding.secret, address)
-    told = {}
-    for name in args.profiles:
-        status = app.store.subscribe(address, name, Origin.OWNER, app.clock(), suppressed=key)
-        told[name] = status.value
-    if args.json:
-        as_json({"address": address, "profiles": told})
-    else:
-        for name, became in told.items():
-            say(f"{address} · {name}: {became}")
-    refused = SubscriptionStatus.UNSUBSCRIBED.value in told.values()
-    if refused and not args.json:
-        say("This address is suppressed: nothing is sent to it.")
-    return 1 if refused else 0
-
-
-def _list(app: App, args: argparse.Namespace) -> int:
-    told = _by_address(app.store.all_subscriptions())
-    if args.json:
-        as_json(told)
-    else:
-        rows = [(t["address"], t["status"], ", ".join(t["profiles"])) for t in told]
-        table("", ("address", "status", "profiles"), rows)
-    return 0
-
-
-def _by_address(subscriptions: Sequence[Subscription]) -> list[_Subscriber]:
-    """Return one record an address: its best status, and the profiles that stand in it."""
-    order = (
-        SubscriptionStatus.CONFIRMED, SubscriptionStatus.PAUSED, SubscriptionStatus.UNCONFIRMED,
-        SubscriptionStatus.UNSUBSCRIBED,
-    )  # fmt: skip
-    mine: dict[str, list[Subscription]] = {}
-    for subscription in subscriptions:
-        mine.setdefault(subscription.address, []).append(subscription)
-    told: list[_Subscriber] = []
-    for address, theirs in sorted(mine.items()):
-        best = min((s.status for s in theirs), key=order.index)
-        profiles = sorted(s.profile for s in theirs if s.status is best)
-        told.append({"address": address, "status": best.value, "profiles": profiles})
-    return told
-
-
-def _remove(app: App, args: argparse.Namespace) -> int:
-    address = _address(args.address)
-    known = {s.address.casefold() for s in app.store.all_subscriptions()}
-    if address.casefold() not in known:
-        raise UsageError(f"{address} is no subscriber. `paperround subscribers list` shows who is.")
-    ended = app.store.unsubscribe(address, "", Origin.OWNER)
-    if args.json:
-        as_json({"address": address, "ended": ended})
-    else:
-        say(f"{address}: {ended} subscriptions ended")
-    return 0
-
-
-# ── Deliveries ────────────────────────────────────────────────────────────────────────────────────
-
-
-def deliveries(args: argparse.Namespace) -> int:
-    """List the latest deliveries."""
-    with opened(args) as app:
-        found = app.store.deliveries(args.limit, args.status)
-        if args.json:
-            as_json([_told(delivery) for delivery in found])
-        else:
-            rows = [
-                (d.id, d.address, d.status.value, _when(d.due), len(d.picks), d.attempts,
-                 _when(d.sent_at) if d.sent_at else d.said)
-                for d in found
-            ]  # fmt: skip
-            columns = ("id", "address", "status", "due", "papers", "attempts", "sent, or why not")
-            table("", columns, rows, numbers=(0, 4, 5))
-    return 0
-
-
-def _told(delivery: Delivery) -> dict[str, object]:
-    return {
-        "id": delivery.id, "address": delivery.address, "status": delivery.status.value,
-        "due": delivery.due, "papers": len(delivery.picks), "attempts": delivery.attempts,
-        "next_try": delivery.next_try, "sent_at": delivery.sent_at, "said": delivery.said,
-        "message_id": delivery.message_id,
-    }  # fmt: skip

@@ -27,7 +27,7 @@ from bot.outputs.email import DigestMaterial, digest_context, digest_message
 from bot.outputs.feeds import profile_rss
 from bot.schedule import local_date
 from bot.workflows.collect import Outcome
-from bot.workflows.compose import ranked_now, source_notes
+from bot.workflows.compose import ranked_now, ranked_papers, source_notes
 from bot.workflows.publish import trending_papers
 
 log = logging.getLogger("paperround")
@@ -82,11 +82,14 @@ def _something_to_read(args: argparse.Namespace, config: Config) -> Iterator[App
 async def _next_section(
     app: App, profile: Profile, days: int | None
 ) -> tuple[Section, dict[int, Paper]]:
-    now, store, workers = app.clock(), app.store, app.workers
+    now, workers = app.clock(), app.workers
+    store = app.store.as_of(now)  # --now may name any past day: what came later is not seen
     since = now - timedelta(days=days) if days else None
     ranked, replaced = await ranked_now(profile, store, workers, now, since)
     last = await workers.store(store.last_edition, profile.name)
     states = await workers.store(store.source_states)
+    later = (await workers.store(app.store.source_states)).keys() - states.keys()
+    sources = [source for source in app.config.sources if source.name not in later]
     picks = digest.picks(profile, ranked, [] if days else replaced, ranking.probability)
     edition = Edition(
         profile=profile.name,
@@ -95,7 +98,7 @@ async def _next_section(
         through=0,
         made_at=now,
         picks=picks,
-        health=tuple(source_notes(profile, app.config.sources, states, last, now)),
+        health=tuple(source_notes(profile, sources, states, last, now)),
         considered=len(ranked),
     )
     papers = await workers.store(store.papers, {pick.paper for pick in picks})
@@ -277,12 +280,11 @@ def explain(args: argparse.Namespace) -> int:
         )
     with opened(args) as app:
         profile = profile_named(app.config, args.profile)
-        found = app.store.lookup([wanted])
+        past = app.store.as_of(app.clock())
+        found = past.lookup([wanted])
         if not found:
             raise UsageError(f"{wanted} is not stored: no source has shown it yet.")
-        examples = app.store.lookup(ranking.example_identifiers(profile))
-        background = ranking.Background.of(app.store.recent(2000), examples, app.clock())
-        ranked = ranking.rank(found, profile, background)
+        ranked = asyncio.run(ranked_papers(found, profile, past, app.workers, app.clock()))
         if args.json:
             as_json(
                 _told(ranked[0]) if ranked else {"id": str(wanted), "score": None, "reasons": []}
@@ -319,7 +321,9 @@ def trending(args: argparse.Namespace) -> int:
     days = {"day": 1, "week": 7, "month": 30}[args.period]
     with opened(args) as app:
         papers = asyncio.run(
-            trending_papers(app.store, app.workers, app.clock(), timedelta(days=days))
+            trending_papers(
+                app.store.as_of(app.clock()), app.workers, app.clock(), timedelta(days=days)
+            )
         )
         if args.json:
             as_json([

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bot.app import App, open_app
+from bot.app import App, kept_files, open_app
 from bot.config import Config, Profile, load_config, not_yet
 from bot.errors import UsageError
 from bot.ports import Clock
@@ -22,7 +22,7 @@ log = logging.getLogger("paperround")
 def configuration(args: argparse.Namespace) -> Config:
     """Load the configuration the command names. Raises ConfigError."""
     path = args.config or os.environ.get("PAPERROUND_CONFIG") or "config.toml"
-    return load_config(Path(path))
+    return load_config(Path(path), kept_files)
 
 
 def clock(args: argparse.Namespace) -> Clock:
@@ -50,8 +50,8 @@ def tell_warnings(app: App) -> None:
 
 
 def warn_of_not_yet(config: Config) -> None:
-    """Say which keys are set that this version does not act on."""
-    for sentence in not_yet(config):
+    """Say which keys this version does not act on, and which files are wrong."""
+    for sentence in (*config.warnings, *not_yet(config)):
         log.warning("%s", sentence)
 
 

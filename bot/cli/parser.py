@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 from bot import __version__
 
@@ -25,6 +25,24 @@ def _moment(value: str) -> datetime:
     if not 1990 < moment.year < 2200:  # noqa: PLR2004 - arithmetic a year around it must hold
         raise argparse.ArgumentTypeError(f"{value!r} is not between the years 1991 and 2199")
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+
+
+def _day(value: str) -> date:
+    try:
+        day = date.fromisoformat(value)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{value!r} is no date such as 2026-11-20") from error
+    if not 1990 < day.year < 2200:  # noqa: PLR2004 - as for moments
+        raise argparse.ArgumentTypeError(f"{value!r} is not between the years 1991 and 2199")
+    return day
+
+
+def _delivery(value: str) -> int:
+    if value.isdecimal() and len(value) < 19:  # noqa: PLR2004 - SQLite counts to 2**63
+        return int(value)
+    raise argparse.ArgumentTypeError(
+        f"{value!r} is no delivery's number: `paperround deliveries list` shows them"
+    )
 
 
 def _names(value: str) -> list[str]:
@@ -56,6 +74,9 @@ def parser() -> argparse.ArgumentParser:
     _beginning(commands)
     _running(commands)
     _looking(commands)
+    _opinions(commands)
+    _archive(commands)
+    _profiles(commands)
     _keeping(commands)
     return top
 
@@ -116,6 +137,10 @@ def _looking(commands: _Commands[argparse.ArgumentParser]) -> None:
         default="terminal")  # fmt: skip
     preview.add_argument("--to", metavar="ADDRESS", help="send it there as a test, no ledger")
     preview.add_argument("--open", action="store_true", help="open the HTML in a browser")
+    backtest = _add(commands, "backtest", "what a profile would have picked each day")
+    backtest.add_argument("profile", metavar="PROFILE")
+    backtest.add_argument("--days", type=_number(365, "days"), default=14, metavar="N",
+        help="of the last N days (default: 14)")  # fmt: skip
     rank = _add(commands, "rank", "rank papers given as JSON lines")
     rank.add_argument("profile", metavar="PROFILE")
     rank.add_argument("file", nargs="?", metavar="FILE", help="default: standard input")
@@ -127,23 +152,142 @@ def _looking(commands: _Commands[argparse.ArgumentParser]) -> None:
     _add(commands, "status", "show sources, editions, outbox and subscribers")
 
 
-def _keeping(commands: _Commands[argparse.ArgumentParser]) -> None:
+def _opinions(commands: _Commands[argparse.ArgumentParser]) -> None:
+    for name, says in (
+        ("like", "tell that you want more like a paper"),
+        ("dislike", "tell that you want less like a paper"),
+        ("submit", "put a paper forward: a vote of the house, and a place in a profile"),
+    ):
+        command = _add(commands, name, says)
+        command.add_argument("paper", metavar="PAPER", help="arXiv:…, doi:… or an address")
+        command.add_argument("--profile", metavar="PROFILE")
+
+
+def _archive(commands: _Commands[argparse.ArgumentParser]) -> None:
+    search = _add(commands, "search", "find stored papers by their words")
+    search.add_argument("query", nargs="+", metavar="QUERY",
+        help='words, "a phrase", author:…, title:…, cat:cs.LG, since:2026-11-01')  # fmt: skip
+    search.add_argument("--semantic", action="store_true", help="search by meaning")
+    similar = _add(commands, "similar", "show the stored papers nearest to one")
+    similar.add_argument("paper", metavar="PAPER", help="arXiv:…, doi:… or an address")
+    for command in (search, similar):
+        command.add_argument("--limit", type=_number(1_000, "papers"), default=20, metavar="N",
+            help="at most so many (default: 20)")  # fmt: skip
+
+
+def _profiles(commands: _Commands[argparse.ArgumentParser]) -> None:
+    profiles = commands.add_parser("profiles", help="what is looked for")
+    actions = profiles.add_subparsers(dest="action", metavar="ACTION", required=True)
+    _add(actions, "list", "list the profiles, their editions and subscribers")
+    show = _add(actions, "show", "show a profile's interests, written and learnt")
+    show.add_argument("name", metavar="NAME")
+    taken = _add(actions, "import", "print a profile made from papers you have", records=False)
+    taken.add_argument("file", metavar="FILE",
+        help="BibTeX, RIS, a Zotero export (CSL JSON), or a list of ids, one a line")  # fmt: skip
+    taken.add_argument("--name", metavar="NAME", help="of the profile (default: the file's)")
+    _add_append(taken, "the profile")
+    retire = _add(actions, "retire", "end a profile; its archive stays")
+    retire.add_argument("name", metavar="NAME")
+    ending = retire.add_mutually_exclusive_group()
+    ending.add_argument("--move-to", metavar="OTHER", help="move its subscribers to this profile")
+    ending.add_argument("--undo", action="store_true", help="take it back")
+
+
+def _add_append(command: argparse.ArgumentParser, what: str) -> None:
+    command.add_argument("--append", metavar="FILE",
+        help=f"write {what} at the end of this file instead; nothing in it is changed")  # fmt: skip
+
+
+def _sources(commands: _Commands[argparse.ArgumentParser]) -> None:
     sources = commands.add_parser("sources", help="the configured sources")
-    of_sources = sources.add_subparsers(dest="action", metavar="ACTION", required=True)
-    _add(of_sources, "list", "list the sources and how they stand")
-    subscribers = commands.add_parser("subscribers", help="who gets the digests")
-    of_subscribers = subscribers.add_subparsers(dest="action", metavar="ACTION", required=True)
-    add = _add(of_subscribers, "add", "subscribe an address, confirmed at once by you")
+    actions = sources.add_subparsers(dest="action", metavar="ACTION", required=True)
+    _add(actions, "list", "list the sources and how they stand")
+    discover = _add(actions, "discover", "find a web page's feeds, print them as TOML")
+    discover.add_argument("url", metavar="URL")
+    taken = _add(actions, "import", "print an OPML file's feeds as TOML", records=False)
+    taken.add_argument("file", metavar="FILE.opml")
+    _add_append(taken, "the sources")
+    _add(actions, "export", "print the configured sources as OPML", records=False)
+
+
+def _keeping(commands: _Commands[argparse.ArgumentParser]) -> None:
+    _sources(commands)
+    _subscribers(commands)
+    _deliveries(commands)
+    suppressions = _group(commands, "suppressions", "addresses that are never written to")
+    _add(suppressions, "list", "list the suppressed addresses, as far as they are known, and why")
+    suppress = _add(suppressions, "add", "write to an address no more, whoever subscribes it")
+    suppress.add_argument("address", metavar="ADDRESS")
+    suppress.add_argument("--reason", default="by the owner", metavar="WORDS")
+    _add(suppressions, "remove", "write to it again").add_argument("address", metavar="ADDRESS")
+    quarantine = _group(commands, "quarantine", "inbound mail that could not be read")
+    _add(quarantine, "list", "list it, the latest first")
+    _add(quarantine, "show", "show one such mail").add_argument("key", metavar="KEY")
+    _add(quarantine, "retry", "let it be read again").add_argument("key", metavar="KEY")
+
+
+def _group(
+    commands: _Commands[argparse.ArgumentParser], name: str, says: str
+) -> _Commands[argparse.ArgumentParser]:
+    group: _Commands[argparse.ArgumentParser] = commands.add_parser(name, help=says).add_subparsers(
+        dest="action", metavar="ACTION", required=True
+    )
+    return group
+
+
+def _subscribers(commands: _Commands[argparse.ArgumentParser]) -> None:
+    actions = _group(commands, "subscribers", "who gets the digests")
+    add = _add(actions, "add", "subscribe an address, confirmed at once by you")
     add.add_argument("address", metavar="ADDRESS")
     add.add_argument("profiles", nargs="+", metavar="PROFILE")
-    _add(of_subscribers, "list", "list the subscribers, their status and their profiles")
-    remove = _add(of_subscribers, "remove", "unsubscribe an address from everything")
+    add.add_argument("--invite", action="store_true", help="ask the address by mail first")
+    _add(actions, "list", "list the subscribers, their status and their profiles")
+    _add(actions, "show", "show all about one subscriber").add_argument(
+        "address", metavar="ADDRESS"
+    )
+    chosen = _add(actions, "set", "change what an address gets, and when")
+    chosen.add_argument("address", metavar="ADDRESS")
+    chosen.add_argument("--profiles", type=_names, metavar="P,Q", help="these, and no others")
+    chosen.add_argument("--cadence", choices=("daily", "weekdays", "weekly"))
+    chosen.add_argument("--at", metavar="HH:MM", help='or "any", or "profile" for the profile\'s')
+    chosen.add_argument("--zone", metavar="ZONE", help='e.g. Asia/Tokyo, or "bot" for the bot\'s')
+    chosen.add_argument("--limit", metavar="N", help='papers a profile, or "profile" for its own')
+    pause = _add(actions, "pause", "send nothing for a while; then one digest of all since")
+    pause.add_argument("address", metavar="ADDRESS")
+    pause.add_argument("--until", type=_day, metavar="DATE", help="go on by itself on this date")
+    _add(actions, "resume", "go on after a pause").add_argument("address", metavar="ADDRESS")
+    remove = _add(actions, "remove", "unsubscribe an address from everything")
     remove.add_argument("address", metavar="ADDRESS")
-    deliveries = commands.add_parser("deliveries", help="the outbox")
-    of_deliveries = deliveries.add_subparsers(dest="action", metavar="ACTION", required=True)
-    listed = _add(of_deliveries, "list", "list the latest deliveries")
+    remove.add_argument("--forget", action="store_true",
+        help="also erase it and all its history, and never write to it again")  # fmt: skip
+    taken = _add(actions, "import", "subscribe a list of addresses")
+    taken.add_argument("file", metavar="FILE", help="CSV or JSON: address, profiles")
+    consent = taken.add_mutually_exclusive_group(required=True)
+    consent.add_argument("--confirmed", action="store_true", help="they have agreed: you know it")
+    consent.add_argument("--invite", action="store_true", help="ask each by mail first")
+    _add(actions, "export", "print the subscribers as CSV, or as JSON")
+
+
+def _deliveries(commands: _Commands[argparse.ArgumentParser]) -> None:
+    actions = _group(commands, "deliveries", "the outbox")
+    listed = _add(actions, "list", "list the latest deliveries")
     listed.add_argument("--limit", type=_number(1_000_000, "rows"), default=50, metavar="N",
         help="at most so many (default: 50)")  # fmt: skip
     listed.add_argument("--status", default="", choices=(
         "", "pending", "sending", "sent", "retry", "failed", "uncertain", "held", "skipped",
     ), metavar="STATUS")  # fmt: skip
+    for name, says in (
+        ("show", "show a delivery and the attempts to send it"),
+        ("retry", "send a delivery at the next round, whatever kept it"),
+    ):
+        _add(actions, name, says).add_argument("id", type=_delivery, metavar="ID")
+    for name, says in (
+        ("hold", "keep a delivery back, or with --all everything, until it is released"),
+        ("release", "let go what is held"),
+    ):
+        command = _add(actions, name, says)
+        which = command.add_mutually_exclusive_group(required=True)
+        which.add_argument("id", nargs="?", type=_delivery, metavar="ID")
+        which.add_argument("--all", action="store_true")
+    command.add_argument("--skip-before", type=_day, metavar="DATE",
+        help="end those due before this date unsent; their papers are not sent later either")  # fmt: skip

@@ -7,12 +7,14 @@ import asyncio
 import logging
 import signal
 import time
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
-from bot.app import App, open_app
+from bot.app import App, kept_files, open_app
 from bot.cli.opening import configuration, warn_of_not_yet
-from bot.config import load_config
+from bot.config import load_config, read_from
 from bot.errors import ConfigError, PaperroundError, StateLockedError
 from bot.files import workflow_lock
 from bot.ports import Clock
@@ -67,16 +69,19 @@ class _Service:
 
     def __init__(self, app: App) -> None:
         self.app = app
-        self._edited = self._edit_time()
+        self._stood = self._files()
 
-    def _edit_time(self) -> float:
-        path = self.app.config.path
-        files = [path, *path.parent.glob("**/*.toml")] if self.app.config.include else [path]
-        return max((file.stat().st_mtime for file in files if file.exists()), default=0.0)
+    def _files(self) -> dict[Path, tuple[int, int]]:
+        """Return what the configuration is read from now, each file with its time and size."""
+        found: dict[Path, tuple[int, int]] = {}
+        for path in read_from(self.app.config):
+            with suppress(OSError):
+                found[path] = (path.stat().st_mtime_ns, path.stat().st_size)
+        return found
 
     async def round(self) -> None:
         """Do whatever is due; trouble of one part is told, and keeps no other from its work."""
-        self._reload()
+        await self._reload()
         for part in (self._collect, self._compose, self._publish, self._deliver):
             try:
                 await part()
@@ -86,13 +91,13 @@ class _Service:
             log.warning("%s", sentence)
         self.app.warnings.clear()
 
-    def _reload(self) -> None:
-        edited = self._edit_time()
-        if edited == self._edited:
+    async def _reload(self) -> None:
+        stands = self._files()
+        if stands == self._stood:
             return
-        self._edited = edited
+        self._stood = stands
         try:
-            config = load_config(self.app.config.path)
+            config = load_config(self.app.config.path, kept_files)
         except ConfigError as error:
             log.error("the edited configuration is wrong; the last good one holds:\n%s", error)  # noqa: TRY400 - as above
             return
@@ -103,6 +108,9 @@ class _Service:
                 "web": self.app.config.web,
             })  # fmt: skip
         self.app = replace(self.app, config=config)
+        store = self.app.store
+        await self.app.workers.store(store.keep_files, config.good_files, config.wrong_files)
+        warn_of_not_yet(config)
         log.info("the edited configuration holds from now on")
 
     async def _collect(self) -> None:

@@ -64,6 +64,11 @@ def table(
     console.print()
 
 
+def when(value: object) -> str:
+    """Return a moment as people read it, `never` where there is none."""
+    return f"{value:%Y-%m-%d %H:%M} UTC" if isinstance(value, datetime) else "never"
+
+
 def bar(share: float, most: float, width: int = 24) -> str:
     """Return a bar as long as the share is of the most."""
     return "█" * max(1, round(width * abs(share) / most)) if share and most else ""

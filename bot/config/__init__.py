@@ -4,8 +4,9 @@ Nothing here reads the network or the clock. Paths resolve against the file's ow
 file is never rewritten; what is learnt lives in the database beside it.
 """
 
+from bot.config.bibliography import Bibliography, Reference, read_bibliography
 from bot.config.checks import not_yet
-from bot.config.reading import load_config
+from bot.config.reading import load_config, read_from
 from bot.config.tables import (
     BotSettings,
     Config,
@@ -20,12 +21,21 @@ from bot.config.tables import (
     keys_of,
     tables,
 )
-from bot.config.values import LATER_KINDS, RESERVED_NAMES, WEEKDAYS, normal_address, parse_days
+from bot.config.values import (
+    LATER_KINDS,
+    RESERVED_NAMES,
+    WEEKDAYS,
+    normal_address,
+    normal_hour,
+    normal_zone,
+    parse_days,
+)
 
 __all__ = [
     "LATER_KINDS",
     "RESERVED_NAMES",
     "WEEKDAYS",
+    "Bibliography",
     "BotSettings",
     "Config",
     "DkimSettings",
@@ -33,13 +43,18 @@ __all__ = [
     "InboundSettings",
     "MailSettings",
     "Profile",
+    "Reference",
     "SourceSettings",
     "SubscribeSettings",
     "WebSettings",
     "keys_of",
     "load_config",
     "normal_address",
+    "normal_hour",
+    "normal_zone",
     "not_yet",
     "parse_days",
+    "read_bibliography",
+    "read_from",
     "tables",
 ]

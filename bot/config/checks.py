@@ -11,6 +11,8 @@ from bot.config.tables import Config, InboundSettings, Profile, SubscribeSetting
 from bot.config.values import NAME, RESERVED_NAMES
 from bot.errors import Mistake
 
+_ARXIV_CATEGORY = re.compile(r"[A-Za-z][A-Za-z.-]*")
+
 
 def consistency(config: Config, sources: set[str], origins: Origins) -> list[Mistake]:
     """Return the mistakes that no table shows by itself; `sources` are the names as written."""
@@ -35,8 +37,12 @@ def _check_sources(config: Config) -> Iterator[tuple[str, ...]]:
             yield table, "categories", "is missing.", 'E.g. categories = ["cs.CL", "cs.LG"].'
         if source.kind == "feed" and not source.url:
             yield table, "url", "is missing.", 'A feed needs its address: url = "https://…".'
-        if source.categories and source.kind != "arxiv":
+        if source.categories and source.kind in ("huggingface", "feed"):
             yield table, "categories", f"a source of kind {source.kind} has no categories."
+        for place, category in enumerate(source.categories, start=1):
+            if source.kind == "arxiv" and not _ARXIV_CATEGORY.fullmatch(category):
+                problem = f'expected a category such as "cs.LG" or "hep-ex"; got "{category}".'
+                yield table, f"categories item {place}", problem
 
 
 def _check_profiles(config: Config, sources: set[str]) -> Iterator[tuple[str, ...]]:
@@ -79,16 +85,6 @@ def not_yet(config: Config) -> list[str]:
     """Return a sentence for each key that is set and that this version does not act on yet."""
     name = config.path.name
     found = [
-        f"{name}: [profiles.{profile.name}] library: this version reads none yet; use `like`."
-        for profile in config.profiles.values()
-        if profile.library
-    ]
-    found += [
-        f"{name}: [profiles.{profile.name}] learn: this version does not learn from feedback yet."
-        for profile in config.profiles.values()
-        if profile.learn != "none"
-    ]
-    found += [
         f"{name}: [{table}] this version does not act on this table yet."
         for table, settings, default in (
             ("subscribe", config.subscribe, SubscribeSettings()),

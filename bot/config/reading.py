@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from pydantic import ValidationError
 
 from bot.config.checks import consistency
+from bot.config.libraries import with_libraries
 from bot.config.mistakes import (
     SECRETS,
     Origins,
@@ -21,23 +25,82 @@ from bot.config.mistakes import (
 from bot.config.tables import Config
 from bot.errors import ConfigError, Mistake
 
+Kept: TypeAlias = Callable[[Path], Mapping[str, str] | None]
 
-def load_config(path: str | Path) -> Config:
+
+def load_config(path: str | Path, kept: Kept | None = None) -> Config:
     """Read a configuration and all that it includes.
 
-    Raises ConfigError with every mistake at once, each with file, table, key and a suggestion.
+    `kept` gives, for a state folder, the last good texts of included files and libraries (None where
+    nothing ever ran there). With them a wrong included file does not stop the others: its last good
+    text holds, or it is left out, and `Config.warnings` says so. Raises ConfigError with every
+    mistake at once, each with file, table, key and a suggestion.
     """
     path = Path(path).resolve()
-    raw, mistakes = _read(path)
+    text, mistakes = _text_of(path)
+    raw, wrong = _parsed(text, path.name) if text is not None else (None, [])
     if raw is None:
-        raise ConfigError(mistakes)
+        raise ConfigError(mistakes + wrong)
+    files = _files(path, raw)
+    found = _attempt(path, raw, files, {})
+    if found.mistakes and kept is not None and (last := kept(_state_folder(path, raw))) is not None:
+        found = _with_last_good(path, raw, files, found, last)
+    if found.mistakes or found.config is None:
+        raise ConfigError(found.mistakes)
+    return found.config
+
+
+def read_from(config: Config) -> list[Path]:
+    """Return the files a configuration is read from now: itself, what it includes, libraries."""
+    included = _included(config.path, {"include": list(config.include)}, [])
+    libraries = (config.resolve(p.library) for p in config.profiles.values() if p.library)
+    return [config.path, *included, *libraries]
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """An included file: its path, its text (None where it has none), what kept us from reading it."""
+
+    path: Path
+    text: str | None
+    mistakes: tuple[Mistake, ...] = ()
+
+
+@dataclass(slots=True)
+class _Attempt:
+    """What one reading of some texts gave."""
+
+    config: Config | None
+    mistakes: list[Mistake]
+
+
+def _files(path: Path, raw: Mapping[str, Any]) -> dict[str, _File]:
+    """Return the included files by the names that messages call them: short, if that is clear."""
+    found = _included(path, raw, [])
+    names = Counter([path.name, *(file.name for file in found)])
+    files: dict[str, _File] = {}
+    for file in found:
+        name = file.name if names[file.name] == 1 else os.path.relpath(file, path.parent)
+        text, mistakes = _text_of(file)
+        told = (Mistake(name, m.table, m.key, m.problem, m.hint) for m in mistakes)
+        files[name] = _File(file, text, tuple(told))
+    return files
+
+
+def _attempt(
+    path: Path, main: Mapping[str, Any], files: Mapping[str, _File], last: Mapping[str, str]
+) -> _Attempt:
+    """Put the files together; `last` are texts for libraries that cannot be read."""
+    raw: dict[str, Any] = _copied(main)
+    mistakes: list[Mistake] = []
     origins = Origins(path.name)
     if isinstance(raw.get("sources"), list):
         origins.add_sources(path.name, raw["sources"])
-    for extra in _included(path, raw, mistakes):
-        more, wrong = _read(extra)
-        mistakes += wrong
-        mistakes += _graft(raw, more or {}, extra.name, origins)
+    _included(path, raw, mistakes)
+    for name, file in files.items():
+        more, wrong = _parsed(file.text, name) if file.text is not None else (None, [])
+        mistakes += [*file.mistakes, *wrong]
+        mistakes += _graft(raw, more or {}, name, origins)
     config, wrong = _validate(raw, path, origins)
     mistakes += wrong
     if config is not None:
@@ -48,12 +111,62 @@ def load_config(path: str | Path) -> Config:
             # A key that was wrong has been taken out: that it is missing now is our own doing.
             if (mistake.table, mistake.key) not in told
         ]
-    if mistakes or config is None:
-        raise ConfigError(mistakes)
-    return config
+        config, wrong = with_libraries(config, origins, last)
+        mistakes += wrong
+        texts = {name: file.text for name, file in files.items() if file.text is not None}
+        config._good = config._good | texts  # noqa: SLF001 - our own class
+        config._origins = dict(origins.profiles)  # noqa: SLF001 - our own class
+    return _Attempt(config, mistakes)
 
 
-def _read(path: Path) -> tuple[dict[str, Any] | None, list[Mistake]]:
+def _with_last_good(
+    path: Path,
+    main: Mapping[str, Any],
+    files: Mapping[str, _File],
+    first: _Attempt,
+    last: Mapping[str, str],
+) -> _Attempt:
+    """Read again, with the last good text of each file that is wrong, or without it.
+
+    Ends with the first attempt's mistakes where the main file itself is wrong.
+    """
+    now = dict(files)
+    state: dict[str, str] = {}
+    found = _attempt(path, main, now, last)
+    while found.mistakes:
+        wrong = {mistake.file for mistake in found.mistakes} & now.keys()
+        wrong = {name for name in wrong if state.get(name) != _ABSENT}
+        if not wrong:
+            return first
+        for name in wrong:
+            has = name not in state and name in last and last[name] != now[name].text
+            state[name] = _HOLDS if has else _ABSENT
+            now[name] = _File(now[name].path, last[name] if has else None)
+        found = _attempt(path, main, now, last)
+    if found.config is not None:
+        found.config._wrong = frozenset(state)  # noqa: SLF001 - our own class
+        found.config._warnings += tuple(  # noqa: SLF001 - our own class
+            " ".join(
+                [*(str(m) for m in first.mistakes if m.file == name), state[name].format(name)]
+            )
+            for name in sorted(state)
+        )
+        for name in state:
+            found.config._good.pop(name, None)  # noqa: SLF001 - our own class
+    return found
+
+
+_HOLDS = "Until it is mended, the last good version of {} holds."
+_ABSENT = "There is no good version of {}: until it is mended, what it holds is left out."
+
+
+def _state_folder(path: Path, raw: Mapping[str, Any]) -> Path:
+    bot = raw.get("bot")
+    state = bot.get("state", "state") if isinstance(bot, dict) else "state"
+    return (path.parent / Path(state if isinstance(state, str) else "state").expanduser()).resolve()
+
+
+def _text_of(path: Path) -> tuple[str | None, list[Mistake]]:
     name = path.name
     try:
         content = path.read_bytes()
@@ -63,13 +176,17 @@ def _read(path: Path) -> tuple[dict[str, Any] | None, list[Mistake]]:
     except OSError as error:
         return None, [Mistake(str(path), "", "", f"cannot be read ({error.strerror}).")]
     try:
-        text = content.decode("utf-8-sig")
-        return tomllib.loads(text), []
+        return content.decode("utf-8-sig"), []
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         problem = f"line {line} is not UTF-8."
         return None, [Mistake(name, "", "", problem, "Save the file with the encoding UTF-8.")]
-    except tomllib.TOMLDecodeError as error:
+
+
+def _parsed(text: str, name: str) -> tuple[dict[str, Any] | None, list[Mistake]]:
+    try:
+        return tomllib.loads(text), []
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         return None, [Mistake(name, "", "", *_not_toml(str(error), text))]
 
 

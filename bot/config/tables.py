@@ -55,9 +55,9 @@ class SourceSettings(_Table):
     """One `[[sources]]`: where papers come from."""
 
     name: str
-    kind: Literal["arxiv", "huggingface", "feed"]
+    kind: Literal["arxiv", "huggingface", "biorxiv", "medrxiv", "feed"]
     url: HttpAddress = ""
-    categories: tuple[Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z.-]*$")], ...] = ()
+    categories: tuple[Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z .,&()/-]*$")], ...] = ()
     announce: tuple[Literal["new", "cross", "replace", "replace-cross"], ...] = ("new", "cross")
     every: Duration = timedelta(hours=1)
     backfill: Duration = timedelta(days=7)
@@ -91,6 +91,18 @@ class Profile(_Table):
     was: tuple[str, ...] = ()
 
     _name: str = PrivateAttr(default="")
+    _shelf: tuple[str, ...] = PrivateAttr(default=())
+
+    @property
+    def shelf(self) -> tuple[str, ...]:
+        """The papers of its library, written as in `like`; they are liked as those are."""
+        return self._shelf
+
+    def with_shelf(self, shelf: tuple[str, ...]) -> Profile:
+        """Return the same profile with these papers in its library."""
+        copy = self.model_copy()
+        copy._shelf = shelf  # noqa: SLF001 - our own class
+        return copy
 
     @property
     def name(self) -> str:
@@ -190,11 +202,40 @@ class Config(_Table):
     inbound: InboundSettings = InboundSettings()
 
     _path: Path = PrivateAttr(default=Path("config.toml"))
+    _origins: dict[str, str] = PrivateAttr(default_factory=dict)
+    _good: dict[str, str] = PrivateAttr(default_factory=dict)
+    _wrong: frozenset[str] = PrivateAttr(default=frozenset())
+    _warnings: tuple[str, ...] = PrivateAttr(default=())
+    _notes: tuple[str, ...] = PrivateAttr(default=())
 
     @property
     def path(self) -> Path:
         """The file this was read from."""
         return self._path
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What is wrong with included files and libraries, and what holds in their place."""
+        return self._warnings
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What of the libraries does not count: broken entries, and works without an identifier."""
+        return self._notes
+
+    @property
+    def good_files(self) -> dict[str, str]:
+        """The texts of the included files and libraries that are in order, by name."""
+        return self._good
+
+    @property
+    def wrong_files(self) -> frozenset[str]:
+        """The names of the included files that are wrong."""
+        return self._wrong
+
+    def file_of(self, profile: str) -> str:
+        """Return the name of the file that a profile's table stands in."""
+        return self._origins.get(profile, self._path.name)
 
     @property
     def state(self) -> Path:

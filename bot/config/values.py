@@ -16,7 +16,7 @@ RESERVED_NAMES = frozenset(
     {"all", "confirm", "feedback", "feeds", "health", "manage", "metrics", "p", "papers", "private",
      "search", "subscribe", "trending", "unsubscribe"}
 )  # fmt: skip
-LATER_KINDS = frozenset({"biorxiv", "medrxiv", "crossref", "pubmed", "openreview"})
+LATER_KINDS = frozenset({"crossref", "pubmed", "openreview"})
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
@@ -40,7 +40,8 @@ def _duration(value: object) -> object:
     return duration
 
 
-def _hour(value: str) -> str:
+def normal_hour(value: str) -> str:
+    """Return an hour as `07:30`, or `any`. Raises ValueError with a sentence for people."""
     if value == "any":
         return value
     match = re.fullmatch(r"([01]?\d|2[0-3]):([0-5]\d)", value)
@@ -72,7 +73,8 @@ def _days(value: str) -> str:
     return value
 
 
-def _zone(value: str) -> str:
+def normal_zone(value: str) -> str:
+    """Return the name of a time zone that exists. Raises ValueError with a sentence for people."""
     try:
         ZoneInfo(value)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
@@ -158,9 +160,9 @@ def _http_header(value: str) -> str:
 
 
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
-Hour = Annotated[str, AfterValidator(_hour)]
+Hour = Annotated[str, AfterValidator(normal_hour)]
 Days = Annotated[str, AfterValidator(_days)]
-Zone = Annotated[str, AfterValidator(_zone)]
+Zone = Annotated[str, AfterValidator(normal_zone)]
 HttpAddress = Annotated[str, AfterValidator(_http_address)]
 Address = Annotated[str, AfterValidator(_address)]
 Mailbox = Annotated[str, AfterValidator(_mailbox)]

@@ -7,26 +7,21 @@ pages.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date
 from functools import lru_cache
-from urllib.parse import quote, urlsplit
 
 from bot.config import BotSettings, Profile
-from bot.identity import strongest
-from bot.models import (
-    Edition,
-    Identifier,
-    InterestKind,
-    Paper,
-    Pick,
-    Reason,
-    Rel,
-    Role,
-    Scheme,
+from bot.models import Edition, InterestKind, Paper, Pick, Reason, Rel, Role
+from bot.outputs.contexts import PaperContext, ReasonContext, SectionContext
+from bot.outputs.links import (
+    identifier_text,
+    paper_links,
+    publisher_link,
+    title_href,
+    web_address,
 )
-from bot.outputs.contexts import LinkContext, PaperContext, ReasonContext, SectionContext
 from bot.outputs.wording import counted, day_near
 from bot.text import one_line, readable, shorten
 
@@ -38,11 +33,9 @@ _AUTHORS_NAMED = 6  # … beyond, so many
 _REASONS_SHOWN = 5
 _CATEGORIES_SHOWN = 5
 _IMPRINT_LINES = 8
-_HREF_LIMIT = 2000
 # TeX shrinks when it is read; nothing that is shown comes from beyond this many characters.
 _READ_LIMIT = 4000
 
-_FREE_HOSTS = ("arxiv.org", "huggingface.co", "github.com")
 _SENTENCE_END = re.compile(r"[.!?][\"”’)\]]*(?=\s+[\"“‘(\[]?[^\Wa-z_])")
 _ABBREVIATION = re.compile(
     r"(?:\b(?:al|approx|cf|ca|e\.g|eq|eqs|etc|fig|figs|i\.e|no|ref|refs|resp|sec|st|vs|w\.r\.t"
@@ -77,11 +70,17 @@ class Section:
 
 
 def paper_card(
-    paper: Paper, pick: Pick | None = None, *, today: date, link_prefix: str = "", number: int = 0
+    paper: Paper,
+    pick: Pick | None = None,
+    *,
+    today: date,
+    link_prefix: str = "",
+    number: int = 0,
+    page: str = "",
 ) -> PaperContext:
     """Return a paper's card; without a pick it has no reasons.
 
-    `today` decides whether a date needs its year.
+    `today` decides whether a date needs its year; `page` is our own page about it, if any.
     """
     because = pick.reasons if pick else ()
     shows_votes = any(reason.kind is InterestKind.TRENDING for reason in _strongest(because))
@@ -90,23 +89,26 @@ def paper_card(
         number=number,
         title=title_of(paper),
         href=title_href(paper, link_prefix),
+        page=page,
+        publisher=publisher_link(paper, link_prefix),
         authors=authors_line(paper.authors),
-        venue=shorten(_legible(paper.venue), 120),
+        venue=shorten(legible(paper.venue), 120),
         date=day_near(_utc_day(paper), today) if paper.published else "",
         categories=tuple(
-            shorten(_legible(category), 60) for category in paper.categories[:_CATEGORIES_SHOWN]
+            shorten(legible(category), 60) for category in paper.categories[:_CATEGORIES_SHOWN]
         ),
         identifier=identifier_text(paper),
         reasons=reasons_in_words(because),
         lead=lead(paper.abstract),
         votes=counted(paper.votes, "vote") if paper.votes and not shows_votes else "",
         comments=counted(paper.comments, "comment") if paper.comments and not discussion else "",
-        links=_links(paper, discussion, link_prefix),
-        updated=_updated(paper, pick, today),
+        links=paper_links(paper, discussion, link_prefix),
+        updated=updated_text(paper, pick, today) if pick and pick.role is Role.UPDATE else "",
     )
 
 
-def _legible(value: str) -> str:
+def legible(value: str) -> str:
+    """Return text from a source as people read it, on one line, bounded."""
     return _read(value[:_READ_LIMIT])
 
 
@@ -118,20 +120,27 @@ def _read(value: str) -> str:
 
 def title_of(paper: Paper) -> str:
     """Return the title as people read it, on one line, at most 300 characters, never empty."""
-    return shorten(_legible(paper.title), TITLE_LIMIT) or "Untitled"
+    return shorten(legible(paper.title), TITLE_LIMIT) or "Untitled"
+
+
+def author_names(authors: Sequence[str], limit: int) -> tuple[str, ...]:
+    """Return the first names as people read them, and how many follow: `and 2,950 more`."""
+    names = [shorten(legible(name), 120) for name in authors[:limit]]
+    rest = len(authors) - limit
+    return (*filter(None, names), *([f"and {rest:,} more"] if rest > 0 else []))
 
 
 def authors_line(authors: Sequence[str]) -> str:
     """Return `A, B, C`, and beyond eight names `A, B, C, D, E, F … and 2,997 more`."""
     named = authors if len(authors) <= _AUTHORS_WHOLE else authors[:_AUTHORS_NAMED]
-    line = ", ".join(shorten(_legible(name), 80) for name in named)
+    line = ", ".join(shorten(legible(name), 80) for name in named)
     rest = len(authors) - len(named)
     return f"{line} … and {rest:,} more" if rest else line
 
 
 def lead(abstract: str, limit: int = LEAD_LIMIT) -> str:
     """Return the abstract's first sentences: at most `limit` characters, cut where one ends."""
-    text = _legible(abstract)
+    text = legible(abstract)
     if len(text) <= limit:
         return text
     ends = [
@@ -151,9 +160,8 @@ def _utc_day(paper: Paper) -> date:
     return paper.published.astimezone(UTC).date()
 
 
-def _updated(paper: Paper, pick: Pick | None, today: date) -> str:
-    if pick is None or pick.role is not Role.UPDATE:
-        return ""
+def updated_text(paper: Paper, pick: Pick, today: date) -> str:
+    """Return what is said of a replaced paper: `v3 since 21 November`."""
     version = pick.version or paper.version
     name = f"v{version}" if version else "replaced"
     days = [stamp.updated[:10] for _, stamp in paper.stamps if stamp.version == version]
@@ -178,7 +186,7 @@ def reasons_in_words(reasons: Iterable[Reason]) -> tuple[ReasonContext, ...]:
 
 
 def _in_words(reason: Reason) -> ReasonContext:
-    text = shorten(_legible(reason.text), 80)
+    text = shorten(legible(reason.text), 80)
     match reason.kind:
         case InterestKind.KEYWORD | InterestKind.ABOUT:
             return ReasonContext("", text, "", emphasis=True)
@@ -195,87 +203,6 @@ def _in_words(reason: Reason) -> ReasonContext:
 def reason_text(reasons: Iterable[ReasonContext]) -> str:
     """Return the reasons as plain words: `expert routing, like your “A paper”, 45 votes`."""
     return ", ".join(f"{reason.before}{reason.term}{reason.after}" for reason in reasons)
-
-
-# ── Links ─────────────────────────────────────────────────────────────────────────────────────────
-
-
-def title_href(paper: Paper, link_prefix: str = "") -> str:
-    """Return where the title leads: the abstract's page, "" where no address is known."""
-    known = web_address(paper.link(Rel.ABSTRACT))
-    if not known:
-        homes = (_home(identifier) for identifier in _by_trust(paper.identifiers))
-        known = next((home for home in homes if home), "")
-    return _through(link_prefix, known)
-
-
-def identifier_text(paper: Paper) -> str:
-    """Return `arXiv:2401.06066` or `doi:…`, "" where a paper has only an address."""
-    for identifier in _by_trust(paper.identifiers):
-        if identifier.scheme not in (Scheme.URL, Scheme.TITLE):
-            return shorten(one_line(str(identifier)), 100)
-    return ""
-
-
-def key_of(paper: Paper) -> Identifier:
-    """Return the identifier that a paper's guid and address are made of."""
-    return paper.key or strongest(paper.identifiers)
-
-
-def _by_trust(identifiers: frozenset[Identifier]) -> list[Identifier]:
-    if not identifiers:
-        return []
-    first = strongest(identifiers)
-    return [first, *sorted(identifiers - {first})]
-
-
-def _home(identifier: Identifier) -> str:
-    value = quote(identifier.value, safe="/:;()@!$'*+,=-._~")
-    match identifier.scheme:
-        case Scheme.ARXIV:
-            return f"https://arxiv.org/abs/{value}"
-        case Scheme.DOI:
-            return f"https://doi.org/{value}"
-        case Scheme.PMID:
-            return f"https://pubmed.ncbi.nlm.nih.gov/{value}/"
-        case Scheme.OPENREVIEW:
-            return f"https://openreview.net/forum?id={value}"
-        case Scheme.URL:
-            return web_address(identifier.value)
-        case _:
-            return ""
-
-
-def web_address(href: str) -> str:
-    """Return an address that may be linked to, "" for others (`javascript:`, overlong ones)."""
-    try:
-        parts = urlsplit(href)
-    except ValueError:
-        return ""
-    if parts.scheme.lower() not in ("http", "https") or not parts.hostname:
-        return ""
-    safe = quote(href, safe="%/:;?#[]@!$&'()*+,=-._~")
-    return safe if len(safe) <= _HREF_LIMIT else ""
-
-
-def _through(prefix: str, href: str) -> str:
-    """Lead a publisher's address through the library's proxy; what is free needs none."""
-    host = urlsplit(href).hostname or ""
-    if not prefix or not href or any(host == h or host.endswith(f".{h}") for h in _FREE_HOSTS):
-        return href
-    # EZproxy takes the address as it is after `url=` and percent-encoded after `qurl=`.
-    return f"{prefix}{quote(href, safe='') if prefix.endswith('qurl=') else href}"
-
-
-def _links(paper: Paper, discussion: str, prefix: str) -> tuple[LinkContext, ...]:
-    said = counted(paper.comments, "comment") if paper.comments else "Discussion"
-    links = (
-        LinkContext("PDF", _through(prefix, web_address(paper.link(Rel.PDF)))),
-        LinkContext("Code", web_address(paper.link(Rel.CODE))),
-        LinkContext("Project", web_address(paper.link(Rel.PROJECT))),
-        LinkContext(said, discussion),
-    )
-    return tuple(link for link in links if link.href)
 
 
 # ── The house ─────────────────────────────────────────────────────────────────────────────────────
@@ -307,8 +234,12 @@ def section_cards(
     link_prefix: str = "",
     href: str = "",
     title: str | None = None,
+    page_of: Callable[[Paper], str] = lambda _: "",
 ) -> SectionContext:
-    """Return a section with a card for every new paper and a line for every replaced one."""
+    """Return a section with a card for every new paper and a line for every replaced one.
+
+    `page_of` tells where our own page about a paper is, "" for none.
+    """
     fresh = section.with_role(Role.NEW)
     replaced = section.with_role(Role.UPDATE)
     return SectionContext(
@@ -316,12 +247,19 @@ def section_cards(
         count=_section_count(len(fresh), len(replaced), section),
         href=href,
         papers=tuple(
-            paper_card(paper, pick, today=today, link_prefix=link_prefix, number=number)
+            paper_card(
+                paper,
+                pick,
+                today=today,
+                link_prefix=link_prefix,
+                number=number,
+                page=page_of(paper),
+            )
             for number, (pick, paper) in enumerate(fresh, start=1)
         ),
         briefs=(),
         updates=tuple(
-            paper_card(paper, pick, today=today, link_prefix=link_prefix)
+            paper_card(paper, pick, today=today, link_prefix=link_prefix, page=page_of(paper))
             for pick, paper in replaced
         ),
         quiet="" if section.picks else quiet_text(section.considered),

@@ -37,7 +37,8 @@ class ReasonContext:
 class PaperContext:
     """A paper's card.
 
-    `href` leads to the abstract ("" where no address is known), `lead` is the first sentences of
+    `href` leads to the publisher's page ("" where no address is known), `publisher` is the same
+    under its host's name, `page` is our own page about it ("" for none), `lead` is the first sentences of
     the abstract, `votes` and `comments` are in words ("45 votes"), `updated` is said of a replaced
     paper ("v3 since 21 November").
     """
@@ -45,6 +46,8 @@ class PaperContext:
     number: int
     title: str
     href: str
+    page: str
+    publisher: LinkContext
     authors: str
     venue: str
     date: str
@@ -117,10 +120,27 @@ class DigestContext:
 
 
 @dataclass(frozen=True, slots=True)
+class FormContext:
+    """One format of a feed: its name ("RSS"), its media type and where it is."""
+
+    text: str
+    type: str
+    href: str
+
+
+@dataclass(frozen=True, slots=True)
+class FeedContext:
+    """A feed in every format it is published in."""
+
+    title: str
+    forms: tuple[FormContext, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class FrameContext:
     """What every page has around it. All addresses are relative, so that a page works anywhere.
 
-    `title` is the window's, `heading` the page's, `site` the whole site's.
+    `title` is the window's, `heading` the page's, `site` the whole site's; `opml` lists all feeds.
     """
 
     language: str
@@ -131,7 +151,8 @@ class FrameContext:
     home: str
     style: str
     menu: tuple[LinkContext, ...]
-    feeds: tuple[LinkContext, ...]
+    feeds: tuple[FeedContext, ...]
+    opml: str
     imprint: tuple[str, ...]
 
 
@@ -150,10 +171,14 @@ class ProfileTeaser:
 
 @dataclass(frozen=True, slots=True)
 class TodayPage:
-    """`web/today.html`: every public profile's latest, and what is trending."""
+    """`web/today.html`: every public profile's latest, and what is trending.
+
+    `date` is "" and `welcome` says why where nothing was told yet.
+    """
 
     frame: FrameContext
     date: str
+    welcome: tuple[str, ...]
     profiles: tuple[ProfileTeaser, ...]
     trending: tuple[PaperContext, ...]
     trending_href: str
@@ -183,7 +208,7 @@ class ProfilePage:
 
     frame: FrameContext
     about: str
-    feed: str
+    feed: FeedContext
     months: tuple[MonthContext, ...]
 
 
@@ -207,13 +232,92 @@ class EditionPage:
 
 
 @dataclass(frozen=True, slots=True)
+class ShelfContext:
+    """Links that belong together, under a name: the days of a week."""
+
+    title: str
+    links: tuple[LinkContext, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class TrendingPage:
-    """`web/trending.html`: papers by the community's votes."""
+    """`web/trending.html`: papers by the community's votes, now or in a day, a week or a month.
+
+    `date` names the period, "" now; `around` leads to the longer ones it is in, `inside` to the
+    shorter ones in it; `quiet` is what to say where no paper is; `earlier` and `later` have an
+    empty href at the ends.
+    """
 
     frame: FrameContext
+    date: str
     summary: str
+    around: tuple[LinkContext, ...]
+    feed: FeedContext
     papers: tuple[PaperContext, ...]
-    feed: str
+    quiet: str
+    inside: tuple[ShelfContext, ...]
+    earlier: LinkContext
+    later: LinkContext
+
+
+@dataclass(frozen=True, slots=True)
+class PickedContext:
+    """An edition that picked a paper: which, and why."""
+
+    profile: str
+    edition: LinkContext
+    reasons: tuple[ReasonContext, ...]
+    updated: str
+
+
+@dataclass(frozen=True, slots=True)
+class SeenContext:
+    """Where a paper was seen: the source, what it said, and when ("19 to 21 November 2026")."""
+
+    source: str
+    event: str
+    when: str
+
+
+@dataclass(frozen=True, slots=True)
+class VotesContext:
+    """A day's votes and comments in figures, and how many votes came since the day before it."""
+
+    day: str
+    votes: str
+    gained: str
+    comments: str
+
+
+@dataclass(frozen=True, slots=True)
+class PaperPage:
+    """`web/record.html`: all that is known of one paper.
+
+    `authors` are the first of them, `others` the rest and `others_count` those in words; `abstract`
+    is its paragraphs, `facts` what names and dates it; a link without an href is plain words.
+    """
+
+    frame: FrameContext
+    authors: str
+    others: str
+    others_count: str
+    venue: str
+    date: str
+    links: tuple[LinkContext, ...]
+    abstract: tuple[str, ...]
+    picked: tuple[PickedContext, ...]
+    votes: tuple[VotesContext, ...]
+    seen: tuple[SeenContext, ...]
+    facts: tuple[ShelfContext, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AliasPage:
+    """`web/alias.html`: a paper that has its page elsewhere; `canonical` is that page's folder."""
+
+    frame: FrameContext
+    href: str
+    canonical: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,6 +346,8 @@ TEMPLATES: Mapping[str, type] = MappingProxyType(
         "web/profile.html": ProfilePage,
         "web/edition.html": EditionPage,
         "web/trending.html": TrendingPage,
+        "web/record.html": PaperPage,
+        "web/alias.html": AliasPage,
         "web/unsubscribe.html": UnsubscribePage,
         "web/style.css": StyleSheet,
     }

@@ -1,30 +1,91 @@
-"""RSS 2.0, byte-stable: the same papers make the same bytes, and a guid never changes."""
+"""What a feed says: of a profile its last editions, and what is trending.
+
+Byte-stable: the same papers make the same feed, a guid never changes, and only a new version moves
+the date of an entry.
+"""
 
 from __future__ import annotations
 
 import html
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, date, datetime
-from email.utils import format_datetime
+from datetime import UTC, date, datetime, timedelta
 from urllib.parse import quote
 
 from bot.config import BotSettings, Profile
-from bot.models import Edition, Identifier, Paper, Rel, Role
-from bot.outputs.cards import (
-    heading_of,
-    house_title,
-    key_of,
-    paper_card,
-    reason_text,
-    web_address,
-)
+from bot.models import Edition, Identifier, Paper, Pick, Rel, Role, Scheme
+from bot.outputs.cards import author_names, heading_of, house_title, paper_card, reason_text
 from bot.outputs.contexts import PaperContext
+from bot.outputs.links import by_trust, key_of, web_address
+from bot.outputs.syndication import Feed, FeedEntry, as_opml, as_rss
 from bot.text import inert, one_line, readable, shorten
 
 EDITIONS_SHOWN = 14
+TRENDING = "trending"
 _ABSTRACT_LIMIT = 6000
-_NAMESPACES = 'xmlns:atom="http://www.w3.org/2005/Atom" xmlns:dc="http://purl.org/dc/elements/1.1/"'
+_AUTHORS_NAMED = 30
+_IDENTIFIERS_NAMED = 8
+_NAMED_SCHEMES = frozenset({Scheme.ARXIV, Scheme.DOI, Scheme.PMID, Scheme.OPENREVIEW})
+_TAG_SAFE = "/:;()@!$'*+,=-._~"
+_FOUNDED = 2026  # RFC 4151 wants a year; this is the one of an authority that names none
+# By so many seconds at most an entry's date is moved, so that no two are the same.
+_SPREAD = 600
+
+
+def profile_feed(
+    *,
+    bot: BotSettings,
+    profile: Profile,
+    editions: Iterable[Edition],
+    papers: Mapping[int, Paper],
+    authority: str,
+    changed: Mapping[int, datetime] | None = None,
+) -> Feed:
+    """Return a profile's feed: its last 14 editions, newest first, each in its own order.
+
+    `papers` holds every picked paper by its id, `changed` when one last changed. A paper stands in
+    it once, where it was last picked. `authority` is the guids' tag authority (`example.org` or
+    `example.org,2026`).
+    """
+    newest = sorted(editions, key=lambda edition: -edition.number)[:EDITIONS_SHOWN]
+    heading = heading_of(profile)
+    return _feed(
+        bot,
+        title=f"{heading} · {house_title(bot)}" if heading else house_title(bot),
+        description=shorten(one_line(profile.about), 500) or f"New research papers: {heading}",
+        name=profile.name,
+        home=f"/p/{profile.name}/",
+        id=_tag(authority, f"profile/{profile.name}"),
+        authority=authority,
+        built=newest[0].made_at if newest else None,
+        entries=_profile_entries(bot, newest, papers, authority, changed or {}),
+    )
+
+
+def trending_feed(
+    *,
+    bot: BotSettings,
+    papers: Sequence[Paper],
+    authority: str,
+    made_at: datetime | None,
+    changed: Mapping[int, datetime] | None = None,
+) -> Feed:
+    """Return the feed of what is trending, in the order given.
+
+    `made_at` is when the votes were last counted: not the clock, or the bytes would never rest.
+    `changed` tells when a paper last changed, by its id.
+    """
+    return _feed(
+        bot,
+        title=f"Trending · {house_title(bot)}",
+        description="Research papers by the votes of readers",
+        name=TRENDING,
+        home="/trending/",
+        id=_tag(authority, TRENDING),
+        authority=authority,
+        built=made_at,
+        entries=_trending_entries(bot, papers, authority, made_at, changed or {}),
+    )
 
 
 def profile_rss(
@@ -35,43 +96,20 @@ def profile_rss(
     papers: Mapping[int, Paper],
     authority: str,
 ) -> bytes:
-    """Return a profile's feed: its last 14 editions, newest first, each in its own order.
-
-    `papers` holds every picked paper by its id. A paper stands in it once, where it was last
-    picked. `authority` is the guids' tag authority (`example.org` or `example.org,2026`).
-    """
-    newest = sorted(editions, key=lambda edition: -edition.number)[:EDITIONS_SHOWN]
-    heading = heading_of(profile)
-    about = shorten(one_line(profile.about), 500) or f"New research papers: {heading}"
-    return _feed(
-        bot=bot,
-        title=f"{heading} · {house_title(bot)}" if heading else house_title(bot),
-        description=about,
-        path=f"/feeds/{profile.name}.rss",
-        home=f"/p/{profile.name}/",
-        tag=_tag(authority, f"profile/{profile.name}"),
-        built=newest[0].made_at if newest else None,
-        entries=_profile_entries(bot, newest, papers, authority),
-    )
+    """Return a profile's feed as RSS 2.0; see `profile_feed`."""
+    return as_rss(profile_feed(
+        bot=bot, profile=profile, editions=editions, papers=papers, authority=authority,
+    ))  # fmt: skip
 
 
-def trending_rss(
-    *, bot: BotSettings, papers: Sequence[Paper], authority: str, made_at: datetime | None
-) -> bytes:
-    """Return the feed of what is trending, in the order given.
-
-    `made_at` is when the votes were last counted: not the clock, or the bytes would never rest.
-    """
-    return _feed(
-        bot=bot,
-        title=f"Trending · {house_title(bot)}",
-        description="Research papers by the votes of readers",
-        path="/feeds/trending.rss",
-        home="/trending/",
-        tag=_tag(authority, "trending"),
-        built=made_at,
-        entries=_trending_entries(bot, papers, authority),
-    )
+def feeds_opml(bot: BotSettings, profiles: Iterable[Profile]) -> bytes:
+    """Return the list of all public feeds as OPML 2.0; trending stands last."""
+    listed = [
+        (heading_of(profile), f"/feeds/{profile.name}", f"/p/{profile.name}/")
+        for profile in profiles
+    ]
+    listed.append(("Trending", "/feeds/trending", "/trending/"))
+    return as_opml(house_title(bot), bot.base_url, listed)
 
 
 def paper_guid(authority: str, key: Identifier) -> str:
@@ -79,29 +117,62 @@ def paper_guid(authority: str, key: Identifier) -> str:
     return _tag(authority, f"paper/{key.scheme.value}/{quote(key.value, safe=_TAG_SAFE)}")
 
 
-_TAG_SAFE = "/:;()@!$'*+,=-._~"
-
-
-def _guid(authority: str, paper: Paper) -> str:
-    return paper_guid(authority, key_of(paper))
-
-
 def _tag(authority: str, specific: str) -> str:
     # RFC 4151 §2.1: an authority is only one together with a date at which it was somebody's.
-    entity = authority if "," in authority else f"{authority},2026"
+    entity = authority if "," in authority else f"{authority},{_FOUNDED}"
     return f"tag:{entity}:{specific}"
+
+
+def _founded(authority: str) -> datetime:
+    """Return a date for what has none: the beginning of the year in our name."""
+    year = authority.partition(",")[2][:4]
+    return datetime(int(year) if year.isdecimal() and int(year) else _FOUNDED, 1, 1, tzinfo=UTC)
+
+
+def _feed(
+    bot: BotSettings,
+    *,
+    title: str,
+    description: str,
+    name: str,
+    home: str,
+    id: str,  # noqa: A002 - Atom's word for it
+    authority: str,
+    built: datetime | None,
+    entries: Iterable[FeedEntry],
+) -> Feed:
+    shown = tuple(entries)
+    dates = [entry.updated for entry in shown] + ([built] if built else [])
+    return Feed(
+        title=title,
+        description=description,
+        language=one_line(bot.language),
+        house=house_title(bot),
+        id=id,
+        base=bot.base_url,
+        path=f"/feeds/{name}",
+        home=home,
+        built=built,
+        updated=max(dates, default=_founded(authority)),
+        entries=shown,
+    )
 
 
 # ── Entries ───────────────────────────────────────────────────────────────────────────────────────
 
 
 def _profile_entries(
-    bot: BotSettings, newest: Sequence[Edition], papers: Mapping[int, Paper], authority: str
-) -> Iterator[str]:
+    bot: BotSettings,
+    newest: Sequence[Edition],
+    papers: Mapping[int, Paper],
+    authority: str,
+    changed: Mapping[int, datetime],
+) -> Iterator[FeedEntry]:
     # Newest first: of a paper picked twice, the oldest edition says when it came and why.
-    came = {pick.paper: edition.made_at for edition in newest for pick in edition.picks}
+    came = {pick.paper: _placed(edition, pick) for edition in newest for pick in edition.picks}
     why = {p.paper: p.reasons for edition in newest for p in edition.picks if p.reasons}
     shown: set[int] = set()
+    taken: set[datetime] = set()
     for edition in newest:
         for pick in sorted(edition.picks, key=lambda pick: pick.position):
             paper = papers.get(pick.paper)
@@ -115,38 +186,89 @@ def _profile_entries(
                 today=edition.period,
                 link_prefix=bot.link_prefix,
             )
-            replaced = edition.made_at if pick.role is Role.UPDATE else None
-            yield _entry(paper, card, _guid(authority, paper), came[pick.paper], replaced)
+            placed = _placed(edition, pick)
+            newer = _newer_version(paper, pick, placed, changed.get(paper.id))
+            revised = newer is not None or pick.role is Role.UPDATE
+            updated = _untaken(newer or placed, taken)
+            yield _entry(paper, card, authority, came[pick.paper], updated, revised=revised)
 
 
-def _trending_entries(bot: BotSettings, papers: Iterable[Paper], authority: str) -> Iterator[str]:
-    for paper in papers:
+def _placed(edition: Edition, pick: Pick) -> datetime:
+    """Return when a pick came: the better its place, the later, as readers sort by date."""
+    return edition.made_at - timedelta(seconds=max(0, pick.position - 1) % _SPREAD)
+
+
+def _newer_version(
+    paper: Paper, pick: Pick, placed: datetime, changed_at: datetime | None
+) -> datetime | None:
+    """Return when a version came that no edition has told of yet, None where there is none."""
+    if changed_at is None or not 0 < pick.version < paper.version:
+        return None
+    return max(placed, changed_at + timedelta(seconds=paper.id % 60))
+
+
+def _trending_entries(
+    bot: BotSettings,
+    papers: Iterable[Paper],
+    authority: str,
+    made_at: datetime | None,
+    changed: Mapping[int, datetime],
+) -> Iterator[FeedEntry]:
+    shown = list(papers)
+    dates: dict[int, tuple[datetime, bool]] = {}
+    taken: set[datetime] = set()
+    # By id, not by place: places change daily, and no date should because of it.
+    for index, paper in sorted(enumerate(shown), key=lambda each: each[1].id):
+        changed_at = changed.get(paper.id)
+        revised = paper.version > 1 and changed_at is not None
+        since = changed_at if revised else None
+        base = since or paper.first_seen or paper.published or made_at or _founded(authority)
+        moved = timedelta(seconds=paper.id % _SPREAD)
+        dates[index] = (_untaken(base + moved if revised else base - moved, taken), revised)
+    for index, paper in enumerate(shown):
         # The day decides only whether a date is shown with its year, and a feed shows none.
         card = paper_card(paper, today=date.min, link_prefix=bot.link_prefix)
-        yield _entry(paper, card, _guid(authority, paper), paper.published, None)
+        updated, revised = dates[index]
+        yield _entry(paper, card, authority, paper.published, updated, revised=revised)
+
+
+def _untaken(moment: datetime, taken: set[datetime]) -> datetime:
+    """Return the first moment down from this one that no other entry has."""
+    moment = moment.astimezone(UTC).replace(microsecond=0)
+    while moment in taken:
+        moment -= timedelta(seconds=1)
+    taken.add(moment)
+    return moment
 
 
 def _entry(
-    paper: Paper, card: PaperContext, guid: str, came: datetime | None, replaced: datetime | None
-) -> str:
-    return _lines(
-        "<item>",
-        _element("title", card.title),
-        _element("link", card.href),
-        _element("guid", guid, ' isPermaLink="false"'),
-        # Not <author>: that one must be a mail address.
-        _element("dc:creator", card.authors),
-        *(_element("category", category) for category in card.categories),
-        _element("pubDate", _rfc822(came)),
-        _element("atom:updated", replaced.astimezone(UTC).isoformat() if replaced else ""),
-        _element("comments", web_address(paper.link(Rel.DISCUSSION))),
-        _element("description", _description(paper, card)),
-        "</item>",
+    paper: Paper,
+    card: PaperContext,
+    authority: str,
+    published: datetime | None,
+    updated: datetime,
+    *,
+    revised: bool,
+) -> FeedEntry:
+    named = [i for i in by_trust(paper.identifiers) if i.scheme in _NAMED_SCHEMES]
+    return FeedEntry(
+        id=paper_guid(authority, key_of(paper)),
+        title=card.title,
+        href=card.href,
+        authors=author_names(paper.authors, _AUTHORS_NAMED),
+        byline=card.authors,
+        categories=card.categories,
+        identifiers=tuple(one_line(str(i)) for i in named[:_IDENTIFIERS_NAMED]),
+        published=published,
+        updated=updated,
+        revised=revised,
+        discussion=web_address(paper.link(Rel.DISCUSSION)),
+        content=_content(paper, card),
     )
 
 
-def _description(paper: Paper, card: PaperContext) -> str:
-    """Return the reasons and the abstract as HTML; RSS wants it escaped once more."""
+def _content(paper: Paper, card: PaperContext) -> str:
+    """Return the reasons, the abstract and the links as HTML."""
     abstract = inert(readable(inert(paper.abstract[:_ABSTRACT_LIMIT])))
     facts = " · ".join(
         fact for fact in (card.updated, card.venue, card.votes, card.identifier) if fact
@@ -160,55 +282,3 @@ def _description(paper: Paper, card: PaperContext) -> str:
         f"{html.escape(facts)}{links}",
     ]
     return "".join(f"<p>{paragraph}</p>" for paragraph in paragraphs if paragraph)
-
-
-# ── XML ───────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _feed(
-    *,
-    bot: BotSettings,
-    title: str,
-    description: str,
-    path: str,
-    home: str,
-    tag: str,
-    built: datetime | None,
-    entries: Iterable[str],
-) -> bytes:
-    self_link = ""
-    if bot.base_url:
-        href = html.escape(f"{bot.base_url}{path}")
-        self_link = f'<atom:link rel="self" type="application/rss+xml" href="{href}"/>'
-    document = _lines(
-        '<?xml version="1.0" encoding="utf-8"?>',
-        f'<rss version="2.0" {_NAMESPACES}>',
-        "<channel>",
-        _element("title", title),
-        # RSS demands a link; without a public address only a name is true everywhere.
-        _element("link", f"{bot.base_url}{home}" if bot.base_url else tag),
-        self_link,
-        _element("description", description),
-        _element("language", one_line(bot.language)),
-        _element("lastBuildDate", _rfc822(built)),
-        _element("generator", "paperround"),
-        *entries,
-        "</channel>",
-        "</rss>",
-    )
-    return f"{document}\n".encode()
-
-
-def _lines(*lines: str) -> str:
-    return "\n".join(line for line in lines if line)
-
-
-def _element(name: str, text: str, attributes: str = "") -> str:
-    """Return the element, nothing where it would be empty."""
-    if not text:
-        return ""
-    return f"<{name}{attributes}>{html.escape(inert(text), quote=False)}</{name}>"
-
-
-def _rfc822(moment: datetime | None) -> str:
-    return format_datetime(moment.astimezone(UTC)) if moment else ""

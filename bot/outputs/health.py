@@ -13,7 +13,8 @@ from bot.text import one_line, shorten
 _LINES_SHOWN = 6
 _NAMES_SHOWN = 6
 _SEVERITY = (
-    Weather.FAILED, Weather.STALE, Weather.RECOVERED, Weather.HOLIDAY, Weather.QUIET, Weather.FINE,
+    Weather.FAILED, Weather.STALE, Weather.INCOMPLETE, Weather.RECOVERED, Weather.HOLIDAY,
+    Weather.QUIET, Weather.FINE,
 )  # fmt: skip
 _ALARMS = frozenset({Weather.FAILED, Weather.STALE})
 
@@ -42,12 +43,19 @@ def health_lines(notes: Iterable[SourceNote], today: date) -> tuple[HealthLine, 
     known = sorted(notes, key=lambda note: (_severity(note), note.source))
     if not known:
         return ()
-    alarms = [note for note in known if note.weather in _ALARMS]
+    alarms = [note for note in known if note.weather in _ALARMS or _incomplete(note)]
     lines = [HealthLine(_sentence(note, today), alarm=True) for note in alarms[:_LINES_SHOWN]]
     if len(alarms) > _LINES_SHOWN:
         rest = counted(len(alarms) - _LINES_SHOWN, "more source")
         lines.append(HealthLine(f"{rest} did not bring what was expected.", alarm=True))
     return (*lines, HealthLine(_answered(known), alarm=False))
+
+
+def _incomplete(note: SourceNote) -> bool:
+    """Whether days are missing, be it that the source has just recovered."""
+    return note.weather is Weather.INCOMPLETE or (
+        note.weather is Weather.RECOVERED and bool(note.detail)
+    )
 
 
 def _sentence(note: SourceNote, today: date) -> str:
@@ -57,6 +65,8 @@ def _sentence(note: SourceNote, today: date) -> str:
     since = f" since {day_near(note.since.date(), today)}" if note.since else ""
     if note.weather is Weather.FAILED:
         return f"{name} has not answered{since}{because}. Its papers will follow when it does."
+    if _incomplete(note):
+        return f"{name} may be incomplete{because}. What can be fetched later will follow."
     return f"{name} still shows its last batch under today’s date{because}. Papers may be late."
 
 

@@ -6,21 +6,18 @@ browser needs when no server is there to add it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import date, datetime
+from functools import cache, partial
 from itertools import groupby
 
 from bot.config import BotSettings, Profile
-from bot.models import Edition, Paper, Pick, Role
+from bot.models import Edition, Paper, Role
 from bot.outputs.cards import (
-    Section,
     count_text,
     heading_of,
     house_title,
-    imprint_lines,
     lead,
-    paper_card,
     quiet_text,
     section_cards,
     title_of,
@@ -28,121 +25,160 @@ from bot.outputs.cards import (
 from bot.outputs.contexts import (
     EditionLine,
     EditionPage,
-    FrameContext,
     LinkContext,
     MonthContext,
-    PaperContext,
     ProfilePage,
     ProfileTeaser,
     StyleSheet,
     TodayPage,
-    TrendingPage,
     UnsubscribePage,
 )
+from bot.outputs.feeds import (
+    EDITIONS_SHOWN,
+    TRENDING,
+    feeds_opml,
+    profile_feed,
+    trending_feed,
+)
 from bot.outputs.health import health_lines, latest_notes
+from bot.outputs.paper_pages import paper_sheets
+from bot.outputs.site import (
+    Archive,
+    Record,
+    Sheet,
+    Site,
+    card_on,
+    feed_context,
+    frame_of,
+    no_link,
+    section_of,
+)
+from bot.outputs.syndication import FORMS, Feed, Form
+from bot.outputs.trending_pages import trending_sheets
 from bot.outputs.wording import counted, listed, long_day, month, short_day
 from bot.ports import Renderer
 from bot.text import shorten
+
+__all__ = ["Archive", "Record", "Sheet", "Site", "site_feeds", "site_pages", "unsubscribe_page"]
 
 _TEASED = 3
 _TRENDING_TEASED = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Archive:
-    """A profile and its editions with their picks, in any order."""
-
-    profile: Profile
-    editions: tuple[Edition, ...] = ()
-
-    def days(self) -> list[tuple[date, tuple[Edition, ...]]]:
-        """Return (day, its editions in the order they were made), newest day first.
-
-        Only an edition forced by hand can share its day with another.
-        """
-        ordered = sorted(self.editions, key=lambda edition: (edition.period, edition.number))
-        days = [(day, tuple(of)) for day, of in groupby(ordered, lambda edition: edition.period)]
-        return days[::-1]
+# ── Everything ────────────────────────────────────────────────────────────────────────────────────
 
 
-@dataclass(frozen=True, slots=True)
-class Site:
-    """What the whole site is made of.
+def site_pages(site: Site, render: Renderer) -> Iterator[Sheet]:
+    """Yield every page and the style they share.
 
-    `papers` holds every picked paper by its id; `trending` stands in the order it is shown in;
-    `today` is the date of the newest thing that is told.
+    Profiles that are not public appear nowhere. Making a sheet raises TemplateError where our
+    template breaks.
     """
-
-    bot: BotSettings
-    archives: tuple[Archive, ...]
-    papers: Mapping[int, Paper]
-    trending: tuple[Paper, ...]
-    today: date
-
-    @property
-    def public(self) -> tuple[Archive, ...]:
-        """The archives that anybody may see."""
-        return tuple(archive for archive in self.archives if archive.profile.public)
-
-
-def site_pages(site: Site, render: Renderer) -> dict[str, bytes]:
-    """Return every page, by its path relative to the public folder.
-
-    Profiles that are not public appear nowhere. Raises TemplateError where our template breaks.
-    """
-    pages = {
-        "style.css": render("web/style.css", StyleSheet()),
-        "index.html": render("web/today.html", _today(site)),
-        "trending/index.html": render("web/trending.html", _trending(site)),
-    }
-    for archive in site.public:
-        folder = f"p/{archive.profile.name}"
-        pages[f"{folder}/index.html"] = render("web/profile.html", _profile(site, archive))
-        for day, context in _editions(site, archive):
-            pages[f"{folder}/{day.isoformat()}/index.html"] = render("web/edition.html", context)
-    return {path: text.encode() for path, text in pages.items()}
-
-
-# ── Frame ─────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _frame(
-    site: Site,
-    root: str,
-    heading: str,
-    description: str,
-    *,
-    day: date | None = None,
-    feeds: Sequence[Profile] | None = None,
-) -> FrameContext:
-    """Return the frame of a page that `root` ("", "../" …) leads home from.
-
-    `day` tells pages of the same heading apart. `feeds` are the profiles whose feeds it announces;
-    None announces them all, and trending.
-    """
-    profiles = [archive.profile for archive in site.public] if feeds is None else feeds
-    links = [
-        LinkContext(heading_of(profile), f"{root}feeds/{profile.name}.rss") for profile in profiles
-    ]
-    if feeds is None:
-        links.append(LinkContext("Trending", f"{root}feeds/trending.rss"))
-    named = f"{heading}, {long_day(day)}" if day else heading
-    house = house_title(site.bot)
-    return FrameContext(
-        language=site.bot.language,
-        title=named if named == house else f"{named} · {house}",
-        site=house,
-        heading=heading,
-        description=shorten(description, 200),
-        home=f"{root}index.html",
-        style=f"{root}style.css",
-        menu=(
-            LinkContext("Today", f"{root}index.html"),
-            LinkContext("Trending", f"{root}trending/index.html"),
-        ),
-        feeds=tuple(links),
-        imprint=imprint_lines(site.bot),
+    yield Sheet("style.css", (), lambda: render("web/style.css", StyleSheet()).encode())
+    latest = [(archive.profile, archive.days()[:1]) for archive in site.public]
+    teased = [p for _, days in latest for _, editions in days for p in _papers_of(site, editions)]
+    yield Sheet(
+        "index.html",
+        (site.today, latest, teased, site.trending[:_TRENDING_TEASED]),
+        lambda: render("web/today.html", _today(site)).encode(),
     )
+    for archive in site.public:
+        yield from _archive_sheets(site, archive, render)
+    yield from trending_sheets(site, render)
+    yield from paper_sheets(site, render)
+
+
+def _archive_sheets(site: Site, archive: Archive, render: Renderer) -> Iterator[Sheet]:
+    profile, days = archive.profile, archive.days()
+    folder = f"p/{profile.name}"
+    yield Sheet(
+        f"{folder}/index.html",
+        (profile, days, _papers_of(site, archive.editions)),
+        lambda: render("web/profile.html", _profile(site, archive)).encode(),
+    )
+    for place, (day, editions) in enumerate(days):
+        earlier = days[place + 1][0] if place + 1 < len(days) else None
+        later = days[place - 1][0] if place else None
+        yield Sheet(
+            f"{folder}/{day.isoformat()}/index.html",
+            (heading_of(profile), editions, earlier, later, _papers_of(site, editions)),
+            partial(_make_edition, site, profile, day, editions, earlier, later, render),
+        )
+
+
+def _make_edition(
+    site: Site,
+    profile: Profile,
+    day: date,
+    editions: tuple[Edition, ...],
+    earlier: date | None,
+    later: date | None,
+    render: Renderer,
+) -> bytes:
+    context = _edition(site, profile, day, editions, earlier, later)
+    return render("web/edition.html", context).encode()
+
+
+def _papers_of(site: Site, editions: Sequence[Edition]) -> list[Paper]:
+    return [
+        site.papers[pick.paper]
+        for edition in editions
+        for pick in edition.picks
+        if pick.paper in site.papers
+    ]
+
+
+def site_feeds(
+    site: Site, authority: str, counted_at: datetime | None, changed: Mapping[int, datetime]
+) -> Iterator[Sheet]:
+    """Yield every feed in every format, and the list of them all.
+
+    `counted_at` is when votes were last counted, `changed` when a paper last changed, by its id.
+    """
+    for archive in site.public:
+        yield from _feed_of(site, archive, authority, changed)
+    yield from _in_every_form(
+        TRENDING,
+        (site.trending, counted_at, [changed.get(paper.id) for paper in site.trending]),
+        partial(
+            trending_feed, bot=site.bot, papers=site.trending, authority=authority,
+            made_at=counted_at, changed=changed,
+        ),
+    )  # fmt: skip
+    profiles = [archive.profile for archive in site.public]
+    yield Sheet(
+        "feeds.opml",
+        tuple((profile.name, heading_of(profile)) for profile in profiles),
+        lambda: feeds_opml(site.bot, profiles),
+    )
+
+
+def _feed_of(
+    site: Site, archive: Archive, authority: str, changed: Mapping[int, datetime]
+) -> Iterator[Sheet]:
+    profile = archive.profile
+    newest = sorted(archive.editions, key=lambda edition: -edition.number)[:EDITIONS_SHOWN]
+    papers = _papers_of(site, newest)
+    yield from _in_every_form(
+        profile.name,
+        (profile, newest, papers, [changed.get(paper.id) for paper in papers]),
+        partial(
+            profile_feed, bot=site.bot, profile=profile, editions=newest, papers=site.papers,
+            authority=authority, changed=changed,
+        ),
+    )  # fmt: skip
+
+
+def _in_every_form(
+    name: str, told: tuple[object, ...], feed: Callable[[], Feed]
+) -> Iterator[Sheet]:
+    once = cache(feed)
+    for end, form in FORMS.items():
+        yield Sheet(f"feeds/{name}.{end}", told, partial(_written, form, once))
+
+
+def _written(form: Form, feed: Callable[[], Feed]) -> bytes:
+    return form.written(feed())
 
 
 # ── The way out ───────────────────────────────────────────────────────────────────────────────────
@@ -156,7 +192,8 @@ def unsubscribe_page(
     The address is masked: a digest may have been forwarded.
     """
     site = Site(bot, (), {}, (), date.min)
-    frame = _frame(site, "../", "Unsubscribed" if done else "Unsubscribe", "", feeds=())
+    heading = "Unsubscribed" if done else "Unsubscribe"
+    frame = frame_of(site, "../", heading, "", feeds=())
     local, _, domain = address.partition("@")
     context = UnsubscribePage(
         frame=frame,
@@ -171,13 +208,27 @@ def unsubscribe_page(
 
 
 def _today(site: Site) -> TodayPage:
-    names = listed([heading_of(archive.profile) for archive in site.public][:8])
+    headings = [heading_of(archive.profile) for archive in site.public]
+    about = f"New research papers: {listed(headings[:8])}." if headings else "New research papers."
     return TodayPage(
-        frame=_frame(site, "", house_title(site.bot), f"New research papers: {names}."),
-        date=long_day(site.today),
+        frame=frame_of(site, "", house_title(site.bot), about),
+        date=long_day(site.today) if site.today > date.min else "",
+        welcome=_welcome(site),
         profiles=tuple(_teaser(site, archive) for archive in site.public),
-        trending=tuple(_card(site, paper) for paper in site.trending[:_TRENDING_TEASED]),
+        trending=tuple(card_on(site, "", paper) for paper in site.trending[:_TRENDING_TEASED]),
         trending_href="trending/index.html",
+    )
+
+
+def _welcome(site: Site) -> tuple[str, ...]:
+    """Return what to say to the first visitors, who come before the first papers."""
+    if site.today > date.min:
+        return ()
+    if not site.public:
+        return ("Nothing is here yet. Papers appear as soon as a profile is public.",)
+    return (
+        "Good morning. New research papers will stand here, each with the reason why it was picked.",
+        "They come with the first edition. The feeds can be followed already.",
     )
 
 
@@ -185,7 +236,7 @@ def _teaser(site: Site, archive: Archive) -> ProfileTeaser:
     folder = f"p/{archive.profile.name}"
     days = archive.days()
     day, editions = days[0] if days else (site.today, ())
-    section = _section(site, archive.profile, editions)
+    section = section_of(site, archive.profile, editions)
     fresh = section.with_role(Role.NEW)
     to = LinkContext(short_day(day), f"{folder}/{day.isoformat()}/index.html" if editions else "")
     return ProfileTeaser(
@@ -195,16 +246,7 @@ def _teaser(site: Site, archive: Archive) -> ProfileTeaser:
         feed=f"feeds/{archive.profile.name}.rss",
         edition=to,
         count=counted(len(fresh), "new paper"),
-        papers=tuple(_card(site, paper, pick) for pick, paper in fresh[:_TEASED]),
-    )
-
-
-def _trending(site: Site) -> TrendingPage:
-    return TrendingPage(
-        frame=_frame(site, "../", "Trending", "Research papers by the votes of readers."),
-        summary=f"By the votes of readers, {long_day(site.today)}",
-        papers=tuple(_card(site, paper) for paper in site.trending),
-        feed="../feeds/trending.rss",
+        papers=tuple(card_on(site, "", paper, pick) for pick, paper in fresh[:_TEASED]),
     )
 
 
@@ -214,11 +256,11 @@ def _profile(site: Site, archive: Archive) -> ProfilePage:
     heading = heading_of(profile)
     months = groupby(archive.days(), key=lambda entry: month(entry[0]))
     return ProfilePage(
-        frame=_frame(
+        frame=frame_of(
             site, "../../", heading, about or f"All editions of {heading}.", feeds=[profile]
         ),
         about=about,
-        feed=f"../../feeds/{profile.name}.rss",
+        feed=feed_context(heading, profile.name, "../../"),
         months=tuple(
             MonthContext(
                 title, tuple(_edition_line(site, profile, day, editions) for day, editions in days)
@@ -231,7 +273,7 @@ def _profile(site: Site, archive: Archive) -> ProfilePage:
 def _edition_line(
     site: Site, profile: Profile, day: date, editions: tuple[Edition, ...]
 ) -> EditionLine:
-    section = _section(site, profile, editions)
+    section = section_of(site, profile, editions)
     fresh, replaced = section.with_role(Role.NEW), section.with_role(Role.UPDATE)
     return EditionLine(
         date=short_day(day),
@@ -239,14 +281,6 @@ def _edition_line(
         count=count_text(len(fresh), len(replaced), 0) if section.picks else "A quiet day",
         first=shorten(title_of(fresh[0][1]), 120) if fresh else "",
     )
-
-
-def _editions(site: Site, archive: Archive) -> Iterator[tuple[date, EditionPage]]:
-    days = archive.days()
-    for place, (day, editions) in enumerate(days):
-        earlier = days[place + 1][0] if place + 1 < len(days) else None
-        later = days[place - 1][0] if place else None
-        yield day, _edition(site, archive.profile, day, editions, earlier, later)
 
 
 def _edition(
@@ -257,7 +291,7 @@ def _edition(
     earlier: date | None,
     later: date | None,
 ) -> EditionPage:
-    whole = _section(site, profile, editions)
+    whole = section_of(site, profile, editions)
     heading = heading_of(profile)
     fresh, replaced = whole.with_role(Role.NEW), whole.with_role(Role.UPDATE)
     summary = quiet_text(whole.considered)
@@ -265,16 +299,17 @@ def _edition(
         summary = count_text(len(fresh), len(replaced), whole.considered)
     numbers = listed([f"{edition.number:,}" for edition in editions])
     return EditionPage(
-        frame=_frame(site, "../../../", heading, summary, day=day, feeds=[profile]),
+        frame=frame_of(site, "../../../", heading, summary, when=long_day(day), feeds=[profile]),
         date=long_day(day),
         number=f"Edition {numbers}" if len(editions) == 1 else f"Editions {numbers}",
         archive=LinkContext("All editions", "../index.html"),
         summary=summary,
         sections=tuple(
             section_cards(
-                _section(site, profile, (edition,)),
+                section_of(site, profile, (edition,)),
                 today=day,
                 link_prefix=site.bot.link_prefix,
+                page_of=lambda paper: site.page_of(paper, "../../../"),
                 title=f"Edition {edition.number:,}" if len(editions) > 1 else "",
             )
             for edition in editions
@@ -287,19 +322,5 @@ def _edition(
 
 def _turn(day: date | None) -> LinkContext:
     if day is None:
-        return LinkContext("", "")
+        return no_link()
     return LinkContext(short_day(day), f"../{day.isoformat()}/index.html")
-
-
-def _section(site: Site, profile: Profile, editions: tuple[Edition, ...]) -> Section:
-    picks = tuple(
-        (pick, site.papers[pick.paper])
-        for edition in editions
-        for pick in sorted(edition.picks, key=lambda pick: pick.position)
-        if pick.paper in site.papers
-    )
-    return Section(profile=profile, picks=picks, editions=editions)
-
-
-def _card(site: Site, paper: Paper, pick: Pick | None = None) -> PaperContext:
-    return paper_card(paper, pick, today=site.today, link_prefix=site.bot.link_prefix)

@@ -43,3 +43,20 @@ def listed(names: Sequence[str]) -> str:
     if len(names) < 2:  # noqa: PLR2004 - a list begins at two
         return "".join(names)
     return f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def full_day(day: date) -> str:
+    """Return `21 November 2026`."""
+    return f"{day.day} {_MONTHS[day.month - 1]} {day.year}"
+
+
+def stretch(first: date, last: date) -> str:
+    """Return `16 to 22 November 2026`, and one day as itself."""
+    if first == last:
+        return full_day(first)
+    begin = str(first.day)
+    if (first.year, first.month) != (last.year, last.month):
+        begin += f" {_MONTHS[first.month - 1]}"
+    if first.year != last.year:
+        begin += f" {first.year}"
+    return f"{begin} to {full_day(last)}"

@@ -6,18 +6,32 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from bot.config import Profile
-from bot.identity import known_by, parse_identifier
+from bot.identity import parse_identifier
 from bot.models import Identifier, Paper, Ranked, Reason
+from bot.ranking.background import Background
 from bot.ranking.interests import Interests
+from bot.ranking.learning import learnt
+from bot.ranking.likeness import nearest, telling_words
+from bot.ranking.suggesting import Suggestion, suggested
 from bot.ranking.trending import trend
-from bot.ranking.words import term_counts
 
-__all__ = ["Background", "example_identifiers", "missing_examples", "probability", "rank", "trend"]
+__all__ = [
+    "Background",
+    "Suggestion",
+    "example_identifiers",
+    "learnt",
+    "missing_examples",
+    "nearest",
+    "probability",
+    "rank",
+    "suggested",
+    "telling_words",
+    "trend",
+]
 
 RANKER = "light-1"  # raised whenever scores change: those of two rankers are never compared
 
@@ -26,40 +40,10 @@ RANKER = "light-1"  # raised whenever scores change: those of two rankers are ne
 _EVEN, _STEEPNESS = 1.0, 2.2
 
 
-@dataclass(frozen=True, slots=True)
-class Background:
-    """What a ranker knows besides the papers at hand.
-
-    `idf` is how telling each term is, from 0 to 1 (`unseen` for one that never occurred);
-    `examples` are the papers that profiles name; `now` is what ages are counted to.
-    """
-
-    idf: Mapping[str, float] = field(default_factory=dict)
-    unseen: float = 1.0
-    examples: Mapping[Identifier, Paper] = field(default_factory=dict)
-    now: datetime | None = None
-
-    @classmethod
-    def of(
-        cls, papers: Iterable[Paper], examples: Iterable[Paper] = (), now: datetime | None = None
-    ) -> Background:
-        """Learn from papers how telling each term is."""
-        found: dict[str, int] = {}
-        papers = list(papers)
-        for paper in papers:
-            for term in term_counts(paper.title, paper.abstract):
-                found[term] = found.get(term, 0) + 1
-        most = math.log(1 + len(papers)) or 1.0
-        return cls(
-            idf={term: math.log((1 + len(papers)) / n) / most for term, n in found.items()},
-            examples=known_by([*papers, *examples]),
-            now=now,
-        )
-
-
 def example_identifiers(profile: Profile) -> set[Identifier]:
     """Return the identifiers of the papers that the profile likes and dislikes."""
-    read = (parse_identifier(written) for written in (*profile.like, *profile.dislike))
+    written = (*profile.like, *profile.shelf, *profile.dislike)
+    read = (parse_identifier(each) for each in written)
     return {identifier for identifier in read if identifier is not None}
 
 

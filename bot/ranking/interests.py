@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from bot.config import Profile
 from bot.identity import parse_identifier
 from bot.models import Identifier, InterestKind, Paper, Reason
-from bot.ranking.words import count_phrase, same_person, term_counts, words
+from bot.ranking.vectors import Vector, cosine, unit_vector
+from bot.ranking.words import count_phrase, same_person, words
 from bot.text import one_line, readable, shorten
 
 # What one full match is worth, in the same coin for all: 1 is a keyword in a title.
@@ -24,10 +25,9 @@ _ABOUT, _LIKE, _AUTHOR, _CATEGORY, _TRENDING = 2.5, 4.0, 1.0, 0.2, 2.0
 _NEAREST = (1.0, 0.5, 0.25)  # the nearest three examples count, the second and third less
 _SHARPNESS = 3.0  # of the kernel: a close example counts far more than several vague ones
 _SHOWN_TERMS = 3
+_FIELDS = frozenset({"title", "author", "abstract", "cat", "category", "paper"})
 _WEIGHT = re.compile(r"\d+(?:\.\d+)?", re.ASCII)
 _LARGEST_WEIGHT = 1e6  # finite: infinities don't add up
-
-Vector = Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,16 +40,18 @@ class Clause:
 
 
 def clause(written: str) -> Clause:
-    """Read `survey`, `title:tutorial`, `author:Noam Shazeer`, `abstract:…` or `cat:cs.LG`."""
+    """Read `survey`, `title:tutorial`, `author:Noam Shazeer`, `abstract:…`, `cat:cs.LG`, `paper:…`."""
     field, colon, rest = written.partition(":")
-    if colon and field.strip().lower() in ("title", "author", "abstract", "cat", "category"):
+    if colon and field.strip().lower() in _FIELDS:
         name = field.strip().lower()
         return Clause("cat" if name == "category" else name, rest.strip(), words(rest))
     return Clause("", written, words(written))
 
 
 def matches(wanted: Clause, paper: Paper) -> bool:
-    """Whether the paper has the clause's phrase, author or category."""
+    """Whether the paper has the clause's phrase, author or category, or is the one it names."""
+    if wanted.field == "paper":
+        return parse_identifier(wanted.text) in paper.identifiers
     if wanted.field == "author":
         return any(same_person(wanted.text, author) for author in paper.authors)
     if wanted.field == "cat":
@@ -102,12 +104,14 @@ class Interests:
         self._always = [clause(written) for written in profile.always]
         self._trending = profile.trending
         self.missing: list[str] = []
-        self._liked = self._examples(profile.like, examples)
+        self._liked = self._examples((*profile.like, *profile.shelf), examples)
         self._disliked = self._examples(profile.dislike, examples)
         self.empty = not (
             self._keywords or self._authors or self._categories or self._about or self._always
-            or profile.like
+            or profile.like or profile.shelf
         )  # fmt: skip
+        # Of a library, most papers are older than anything stored: that is no news.
+        self.missing = [each for each in self.missing if each not in profile.shelf]
 
     def _examples(
         self, written: Sequence[str], examples: Mapping[Identifier, Paper]
@@ -127,12 +131,7 @@ class Interests:
         return [found[name] for name in sorted(found)]
 
     def _vector(self, title: str, abstract: str) -> Vector:
-        raw = {
-            term: count * self._idf.get(term, self._unseen)
-            for term, count in term_counts(title, abstract).items()
-        }
-        length = math.sqrt(math.fsum(weight * weight for weight in raw.values()))
-        return {term: weight / length for term, weight in raw.items()} if length else {}
+        return unit_vector(title, abstract, self._idf, self._unseen)
 
     def admits(self, paper: Paper) -> bool:
         """Whether nothing excludes the paper and it is in one of the categories asked for."""
@@ -199,7 +198,7 @@ class Interests:
         worth: float,
     ) -> Iterator[Reason]:  # fmt: skip
         near = sorted(
-            ((_kernel(_cosine(vector, other)), example.title) for example, other in examples
+            ((_kernel(cosine(vector, other)), example.title) for example, other in examples
              if not example.identifiers & paper.identifiers),
             key=lambda pair: (-pair[0], pair[1]),
         )  # fmt: skip
@@ -207,11 +206,6 @@ class Interests:
             if likeness > 0:
                 shown = shorten(one_line(readable(title)), 80)
                 yield Reason(kind, shown, worth * weight * likeness)
-
-
-def _cosine(one: Vector, other: Vector) -> float:
-    small, large = (one, other) if len(one) < len(other) else (other, one)
-    return math.fsum(weight * large[term] for term, weight in small.items() if term in large)
 
 
 def _kernel(cosine: float) -> float:

@@ -30,6 +30,7 @@ from bot.sources.entries import (
     LONGEST_NAME,
     LONGEST_TITLE,
     Entry,
+    Feed,
     categories,
     clamped,
     host_of,
@@ -42,6 +43,8 @@ from bot.sources.entries import (
 
 BASE = "https://rss.arxiv.org"
 AUTHORITY = 40
+
+_MOST_ANNOUNCED = 2000
 
 _HEAD = re.compile(
     r"^\s*arXiv:(?P<id>\S+)\s+Announce Type:\s*(?P<event>[\w-]+)\s*(?:Abstract:\s*)?", re.IGNORECASE
@@ -65,18 +68,34 @@ def address(source: SourceSettings) -> str:
 
 def parse(source: SourceSettings, document: Document, now: datetime) -> Parsed:  # noqa: ARG001 - one signature for all kinds
     """Read one day's announcement. Raises ParseError, also for arXiv's own error documents."""
+    return parsed_feed(read_document(document), document.url, now)
+
+
+def read_document(document: Document) -> Feed:
+    """Read RSS, RDF or Atom. Raises ParseError, also for the errors that arXiv sends as feeds."""
     feed = read_feed(document.body, document.url, document.header("content-type"))
     if "feed error for query" in said(feed.channel, "title").lower():
         raise ParseError(f"arXiv refused the query: {_refusal(feed.channel, feed.entries)}")
     if any("/api/errors" in said(entry, "id") for entry in feed.entries):
         raise ParseError(f"arXiv refused the query: {_refusal({}, feed.entries)}")
+    return feed
+
+
+def parsed_feed(feed: Feed, url: str, now: datetime) -> Parsed:
+    """Return what the entries of a feed from `url` say."""
     built = moment(feed.channel, "updated", "published")
     warnings = list(feed.warnings)
     sightings = [s for s in (_sighting(entry, built, now) for entry in feed.entries) if s]
     if len(sightings) < len(feed.entries):
         warnings.append(
-            f"{host_of(document.url)} sent {len(feed.entries) - len(sightings)} entries without an "
+            f"{host_of(url)} sent {len(feed.entries) - len(sightings)} entries without an "
             "arXiv id; they were skipped"
+        )
+    if len(feed.entries) == _MOST_ANNOUNCED:
+        # They come replacements first: what is cut off is new.
+        warnings.append(
+            f"{host_of(url)} gives at most {_MOST_ANNOUNCED} entries, and new papers may be cut "
+            "off; name fewer categories, and the others in a source of their own"
         )
     quiet = "" if feed.entries else arxiv_calendar.why_quiet(built or now)
     return Parsed(tuple(sightings), built=built, quiet=quiet, warnings=tuple(warnings))
@@ -110,12 +129,19 @@ def _sighting(entry: Entry, built: datetime | None, now: datetime) -> Sighting |
         venue=text.shorten(text.one_line(said(entry, "arxiv_journal_reference",
                                               "arxiv_journal_ref")), LONGEST_NAME),
         version=version,
-        # The date of an announcement is not when a paper first appeared that had versions before.
-        published=None if event in _REPLACED or version > 1 else clamped(at, now),
+        published=clamped(at, now) if _first_appeared(event, version) else None,
         links=_links(identifier),
     )  # fmt: skip
     stamp = Stamp(AUTHORITY, version, stamp_day(at, now))
     return Sighting(identity.stamped(paper, stamp), event, clamped(at, now), guid)
+
+
+def _first_appeared(event: Event, version: int) -> bool:
+    """Whether an entry's date is when its paper first appeared.
+
+    An announcement's is not where the paper had versions before; the API's always is.
+    """
+    return event is Event.SEEN or (event not in _REPLACED and version <= 1)
 
 
 def _named(

@@ -53,6 +53,13 @@ def announces_on(day: date) -> bool:
     return day.weekday() < _SATURDAY and day not in _HOLIDAYS
 
 
+def passed_between(start: datetime, end: datetime) -> bool:
+    """Tell whether a feed was due on a day between the days of these moments, both excluded."""
+    first, last = day_of(start), day_of(end)
+    days = min((last - first).days, _LONGEST_PAUSE)
+    return any(announces_on(first + timedelta(days=step)) for step in range(1, days))
+
+
 def announced_between(start: datetime, end: datetime) -> bool:
     """Tell whether a new feed was due after `start` and not later than `end` (both aware)."""
     first, last = day_of(start), day_of(end)

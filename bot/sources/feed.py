@@ -1,4 +1,4 @@
-"""Any RSS 0.9x, 1.0, 2.0 or Atom feed: journals, preprint servers, blogs.
+"""Any RSS 0.9x, 1.0, 2.0, Atom or JSON feed: journals, preprint servers, blogs.
 
 An entry becomes a paper with the best identifiers it names: a DOI or arXiv id from its fields or
 addresses, its address, and as the last resort a key of title and first author.
@@ -26,7 +26,7 @@ from bot.models import (
     Sighting,
     Stamp,
 )
-from bot.sources import names
+from bot.sources import jsonfeed, names
 from bot.sources.entries import (
     LONGEST_ABSTRACT,
     LONGEST_ADDRESS,
@@ -87,13 +87,20 @@ def address(source: SourceSettings) -> str:
 
 def parse(source: SourceSettings, document: Document, now: datetime) -> Parsed:  # noqa: ARG001 - one signature for all kinds
     """Read a feed. Raises ParseError for what is none."""
-    feed = read_feed(document.body, document.url, document.header("content-type"))
+    feed = read_any(document.body, document.url, document.header("content-type"))
     sightings = tuple(sightings_of(feed, document.body, document.url, now))
     return Parsed(
         sightings,
         built=moment(feed.channel, "updated", "published"),
         warnings=feed.warnings,
     )
+
+
+def read_any(body: bytes, url: str, content_type: str = "") -> Feed:
+    """Read a feed of whatever format its first character tells. Raises ParseError for none."""
+    if jsonfeed.is_json(body):
+        return jsonfeed.read_json_feed(body, url)
+    return read_feed(body, url, content_type)
 
 
 def sightings_of(feed: Feed, body: bytes, url: str, now: datetime | None) -> Iterator[Sighting]:
@@ -107,7 +114,7 @@ def sightings_of(feed: Feed, body: bytes, url: str, now: datetime | None) -> Ite
     guids = Counter(reading.guid for reading in readings if reading.guid)
     shared = _shared(readings)
     for reading in readings:
-        yield _sighting(reading, feed.channel, shared, guids, now)
+        yield _sighting(reading, feed.channel, shared, guids, url, now)
 
 
 def _read(entry: Entry, url: str, margin: Margin | None) -> _Reading | None:
@@ -172,6 +179,7 @@ def _sighting(
     channel: Entry,
     shared: frozenset[Identifier],
     guids: Counter[str],
+    url: str,
     now: datetime | None,
 ) -> Sighting:
     entry = reading.entry
@@ -179,6 +187,8 @@ def _sighting(
     identifiers = reading.stated | (reading.linked - shared)
     if not identifiers:
         named = said(entry, "title") if reading.title == _UNTITLED else reading.title
+        if not said(entry, "title"):
+            named = f"{url} {named}"  # another feed's entry "2" is another
         identifiers = frozenset({identity.title_key(named, next(iter(authors), ""))})
     published = moment(entry, "published", "created", "updated")
     changed = moment(entry, "updated", "published", "created")

@@ -77,6 +77,12 @@ def split_any(value: str) -> tuple[str, ...]:
     return bounded([name for name in cleaned if not _NOBODY.fullmatch(name)])
 
 
+def split_turned(value: str) -> tuple[str, ...]:
+    """Split `Last, F.; Last, F. M.` and turn each name around."""
+    names = (_turned(part) for part in text.one_line(text.plain(value)).split(";"))
+    return bounded([name for name in names if not _NOBODY.fullmatch(name)])
+
+
 def _listed(parts: list[str]) -> list[str]:
     parts = _with_suffixes(parts)
     pairs = list(zip(parts[::2], parts[1::2], strict=False))

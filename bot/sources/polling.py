@@ -7,10 +7,8 @@ Every transition returns a new `SourceState`; nothing here fetches, stores or re
 from __future__ import annotations
 
 import hashlib
-import re
 from dataclasses import replace
-from datetime import UTC, datetime, time, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import UTC, datetime, timedelta
 
 from bot.config import SourceSettings
 from bot.models import (
@@ -22,26 +20,25 @@ from bot.models import (
     SourceState,
     Weather,
 )
-from bot.sources import announces, arxiv_calendar, fingerprint
+from bot.sources import (
+    announces,
+    arxiv_calendar,
+    can_make_up,
+    fingerprint,
+    only_pages,
+    owed,
+    spans,
+)
+from bot.sources.freshness import fresh_for, not_skipped, time_to_live
+from bot.sources.spans import Span
 
 DAY = timedelta(days=1)
 ALARM_AFTER = timedelta(hours=36)  # a day's announcement, and half a day to recover
 _NOT_FOUND = 404
 _LONGEST_BACKOFF = DAY
 _LONGEST_BACKOFF_NOT_FOUND = timedelta(days=7)
-_LONGEST_SKIP = 3  # days that skipDays may hold a poll back
 _DOUBLINGS = 10
 _SLACK = timedelta(minutes=5)
-_MOST_HEAD = 65_536  # bytes of a document in which its channel's own fields stand
-
-_TTL = re.compile(rb"<ttl>\s*(\d{1,6})\s*</ttl>", re.IGNORECASE)
-_SKIP_DAYS = re.compile(rb"<skipDays>(.*?)</skipDays>", re.IGNORECASE | re.DOTALL)
-_SKIP_HOURS = re.compile(rb"<skipHours>(.*?)</skipHours>", re.IGNORECASE | re.DOTALL)
-_SKIPPED_DAY = re.compile(rb"<day>\s*([A-Za-z]+)\s*</day>", re.IGNORECASE)
-_SKIPPED_HOUR = re.compile(rb"<hour>\s*(\d{1,2})\s*</hour>", re.IGNORECASE)
-_MAX_AGE = re.compile(r"(?:^|[\s,])max-age\s*=\s*\"?(\d{1,12})", re.IGNORECASE)
-_NO_CACHE = re.compile(r"(?:^|[\s,])no-(?:cache|store)(?:$|[\s,=])", re.IGNORECASE)
-_WEEKDAYS = (b"monday", b"tuesday", b"wednesday", b"thursday", b"friday", b"saturday", b"sunday")
 
 
 # ── What is remembered of an answer ───────────────────────────────────────────────────────────────
@@ -83,7 +80,7 @@ def after_document(
     stale_since = None if changed else state.stale_since
     if batch and not changed and not stale_since and _shown_again(source, state, parsed):
         stale_since = now
-    return replace(
+    read = replace(
         _recovered(state, now),
         fingerprint=fingerprint(source),
         etag=document.header("etag"),
@@ -93,8 +90,10 @@ def after_document(
         last_new=now if changed else state.last_new,
         stale_since=stale_since,
         quiet=_quiet(state, parsed),
+        built=min(parsed.built, now) if parsed.built else state.built,
         next_poll=_after_document_at(source, document, now, jitter),
     )
+    return spans.owing(read, owed(source, state, parsed, now), state.owed_error)
 
 
 def after_same_body(
@@ -121,7 +120,7 @@ def after_not_modified(
     jitter: float = 0.0,
 ) -> SourceState:
     """Return the state after a 304, which may bring either validator anew (RFC 9110, 15.4.5)."""
-    wait = max(_interval(source), _fresh_for(answer, now))
+    wait = max(_interval(source), fresh_for(answer, now))
     return replace(
         _recovered(state, now),
         etag=answer.header("etag") or state.etag,
@@ -171,14 +170,69 @@ def after_unreadable(
     return replace(failed, etag="", last_modified="", body_sha="")
 
 
+def after_page(
+    source: SourceSettings,
+    state: SourceState,
+    span: Span,
+    left: Span | None,
+    now: datetime,
+    jitter: float = 0.0,
+) -> SourceState:
+    """Return the state after a page of `span` that was read, of which `left` is left to read.
+
+    A source that is pages only has recovered once nothing is left; what came after the span's end,
+    where that took several rounds, is due at once.
+    """
+    state = replace(spans.owing(state, left), fingerprint=fingerprint(source))
+    if left or not only_pages(source.kind):
+        return state
+    recovered = _recovered(state, span.until)
+    if now - span.until >= source.every:
+        return with_more_to_read(recovered, now)
+    return replace(recovered, next_poll=now + _interval(source) + _spread(jitter))
+
+
+def with_more_to_read(state: SourceState, now: datetime) -> SourceState:
+    """Return the state where a round ended with pages left: it is due again at once."""
+    return replace(state, next_poll=now)
+
+
+def after_page_failure(
+    source: SourceSettings,
+    state: SourceState,
+    span: Span,
+    failure: Failure,
+    now: datetime,
+    jitter: float = 0.0,
+) -> SourceState:
+    """Return the state after a page that could not be had: `span` stays owed from there.
+
+    A source that is pages only has failed. Else its document is what counts, and was read.
+    """
+    if not only_pages(source.kind):
+        later = max(state.next_poll or now, now + _interval(source) + _spread(jitter))
+        return replace(spans.owing(state, span, failure.problem), next_poll=later)
+    failed = after_failure(source, state, failure, now, jitter)
+    # Before the first page nothing is owed: the next window begins where the last one ended.
+    return spans.owing(failed, span, failure.problem) if span.start else failed
+
+
+def after_new_papers(state: SourceState, now: datetime) -> SourceState:
+    """Return the state once pages brought papers that we did not have."""
+    return replace(state, last_new=now)
+
+
 def _of_this_source(source: SourceSettings, state: SourceState) -> SourceState:
     """Forget what belongs to the address or the parser of before, if either was changed."""
     current = fingerprint(source)
     if state.fingerprint == current:
         return state
+    # What it owes it owes still, read from the beginning.
     return SourceState(
-        state.name, fingerprint=current, last_ok=state.last_ok, last_new=state.last_new
-    )
+        state.name, fingerprint=current, last_ok=state.last_ok, last_new=state.last_new,
+        built=state.built, owed_from=state.owed_from, owed_until=state.owed_until,
+        owed_error=state.owed_error,
+    )  # fmt: skip
 
 
 def _recovered(state: SourceState, now: datetime) -> SourceState:
@@ -238,63 +292,11 @@ def _spread(jitter: float) -> timedelta:
 def _after_document_at(
     source: SourceSettings, document: Document, now: datetime, jitter: float
 ) -> datetime:
-    head = document.body[:_MOST_HEAD]
-    ttl = _TTL.search(head)
-    minutes = timedelta(minutes=int(ttl.group(1))) if ttl else timedelta()
-    wait = max(_interval(source), _fresh_for(document, now), min(minutes, DAY))
-    at = now + wait + _spread(jitter)
+    said = max(fresh_for(document, now), time_to_live(document.body))
+    at = now + max(_interval(source), said) + _spread(jitter)
     # RSS counts skipDays in GMT and arXiv means New York's: Friday's papers would be lost to who
     # looks on Saturday at 02:00 UTC. For arXiv a conditional request tells as cheaply.
-    return at if announces(source.kind) else _not_skipped(at, head)
-
-
-def _fresh_for(answer: Document | NotModified, now: datetime) -> timedelta:
-    """Return how long an answer says it stays fresh, at most a day (RFC 9111, 4.2.1)."""
-    control = answer.header("cache-control")
-    if _NO_CACHE.search(control):
-        return timedelta()
-    if max_age := _MAX_AGE.search(control):
-        age = answer.header("age").strip()
-        seconds = int(max_age.group(1)) - (int(age) if age.isdecimal() and len(age) < 10 else 0)  # noqa: PLR2004 - digits, not a bomb
-        return timedelta(seconds=min(max(seconds, 0), DAY.total_seconds()))
-    expires = http_date(answer.header("expires"))
-    if expires is None:
-        return timedelta()
-    return min(max(expires - (http_date(answer.header("date")) or now), timedelta()), DAY)
-
-
-def http_date(value: str) -> datetime | None:
-    """Return an HTTP date (RFC 9110, 5.6.7) as an aware moment, None for anything else."""
-    try:
-        found = parsedate_to_datetime(value.strip())
-        return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None
-
-
-def _not_skipped(at: datetime, head: bytes) -> datetime:
-    """Move a poll out of the hours and days that a feed asks to be left alone in (GMT)."""
-    days = _skipped(head, _SKIP_DAYS, _SKIPPED_DAY, _WEEKDAYS)
-    hours = _skipped(head, _SKIP_HOURS, _SKIPPED_HOUR, tuple(b"%d" % hour for hour in range(24)))
-    latest = at + timedelta(days=_LONGEST_SKIP)
-    moved = at.astimezone(UTC)
-    while moved <= latest:
-        if moved.weekday() in days:
-            moved = datetime.combine(moved.date() + DAY, time(0), UTC)
-        elif moved.hour in hours:
-            moved = moved.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
-        else:
-            return moved
-    return at  # a feed that is never to be asked was not meant so
-
-
-def _skipped(
-    head: bytes, block: re.Pattern[bytes], one: re.Pattern[bytes], names: tuple[bytes, ...]
-) -> frozenset[int]:
-    found = block.search(head)
-    said = one.findall(found.group(1)) if found else []
-    lowered = (name.lower().lstrip(b"0") or b"0" for name in said)
-    return frozenset(names.index(name) for name in lowered if name in names)
+    return at if announces(source.kind) else not_skipped(at, document.body)
 
 
 # ── How a source stands ───────────────────────────────────────────────────────────────────────────
@@ -310,6 +312,8 @@ def weather(
         when = _day_and_hour(state.last_new or state.stale_since)
         detail = f"still shows what it showed first on {when}, under a new date"
         return SourceNote(source.name, Weather.STALE, detail, state.stale_since)
+    if problem := _incomplete(source, state, since, now):
+        return SourceNote(source.name, Weather.INCOMPLETE, problem, state.owed_until)
     if state.last_ok and _nothing_new(state, since):
         if state.quiet:
             return SourceNote(source.name, Weather.HOLIDAY, state.quiet, state.last_ok)
@@ -343,6 +347,23 @@ def _failed_through(
     if since is None or state.last_ok > since:
         return False
     return source.kind != "arxiv" or arxiv_calendar.announced_between(state.last_ok, now)
+
+
+def _incomplete(
+    source: SourceSettings, state: SourceState, since: datetime | None, now: datetime
+) -> str:
+    """Say what is missing of a source's past, "" for nothing.
+
+    What cannot be made up for is told once, in the first edition after it was missed.
+    """
+    span = spans.owed(state, now)
+    if span is None:
+        return ""
+    if can_make_up(source):
+        return state.owed_error or "its earlier papers are still being fetched"
+    if since and span.until <= since:
+        return ""
+    return "an announcement was missed, and without categories it cannot be asked for again"
 
 
 def _nothing_new(state: SourceState, since: datetime | None) -> bool:

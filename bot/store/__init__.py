@@ -8,12 +8,19 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from bot.store.connection import Connection
-from bot.store.mailing import MailLedger
+from bot.store.feedback import FeedbackLedger
+from bot.store.inbox import InboxLedger
+from bot.store.outbox import OutboxLedger
+from bot.store.past import Past
+from bot.store.profiles import ProfileLedger
+from bot.store.search import SearchLedger
+from bot.store.subscribers import SubscriberLedger
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +35,16 @@ class Founding:
     authority: str
 
 
-class Store(MailLedger):
+class Store(SubscriberLedger, OutboxLedger, FeedbackLedger, InboxLedger, ProfileLedger, SearchLedger):
     """The database of one state folder."""
 
     def __init__(self, path: Path) -> None:
         """Open or create `path`. Raises StateError (locked, unwritable, damaged, too new)."""
         self.db = Connection(path)
+
+    def as_of(self, until: datetime) -> Past:
+        """Return this store as it stood at a moment (aware), for reading."""
+        return Past(self, until)
 
     def close(self) -> None:
         """Close the database."""

@@ -3,48 +3,28 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import date, datetime
 
-from bot.models import Edition, Paper, Pick
-from bot.store.connection import seconds
+from bot.models import Edition, Event, Identifier, Paper, Pick
+from bot.ports import PaperHistory, Seen
+from bot.store.connection import moment, seconds
 from bot.store.papers import PaperLedger
-from bot.store.rows import edition_of, health_text, pick_of, reasons_text
+from bot.store.rows import edition_of, health_text, identifier_of, pick_of, reasons_text
 
 
 class EditionLedger(PaperLedger):
     """The part of the store that `compose` writes and `publish` and `deliver` read."""
 
-    # ── Profiles ──
-
-    def profile_states(self) -> dict[str, str]:
-        """Return every profile ever seen in the configuration: name → `active` or `retired`."""
-        return {
-            row["name"]: row["state"] for row in self.db.rows("SELECT name, state FROM profile")
-        }
-
-    def mirror_profiles(self, fingerprints: Mapping[str, str]) -> None:
-        """Note which profiles the configuration has now; those that vanished retire, and stay."""
-        with self.db.transaction():
-            self.db.write_many(
-                "INSERT INTO profile (name, state, fingerprint) VALUES (:name, 'active', :fingerprint) "
-                "ON CONFLICT (name) DO UPDATE SET state = 'active', fingerprint = :fingerprint",
-                [{"name": n, "fingerprint": f} for n, f in sorted(fingerprints.items())],
-            )
-            self.db.write(
-                "UPDATE profile SET state = 'retired' "
-                "WHERE name NOT IN (SELECT value FROM json_each(:names))",
-                {"names": json.dumps(sorted(fingerprints))},
-            )
-
     # ── Composing ──
 
-    def last_edition(self, profile: str) -> Edition | None:
-        """Return the profile's latest edition, without its picks."""
+    def last_edition(self, profile: str, until: datetime | None = None) -> Edition | None:
+        """Return the profile's latest edition (with `until`, made by then), without its picks."""
         row = self.db.row(
-            "SELECT * FROM edition WHERE profile = :profile ORDER BY number DESC LIMIT 1",
-            {"profile": profile},
+            "SELECT * FROM edition WHERE profile = :profile "
+            "AND (:until IS NULL OR made_at <= :until) ORDER BY number DESC LIMIT 1",
+            {"profile": profile, "until": seconds(until)},
         )
         return edition_of(row) if row else None
 
@@ -62,12 +42,14 @@ class EditionLedger(PaperLedger):
         last: Edition | None,
         since: datetime | None,
         sources: Collection[str],
+        until: datetime | None = None,
     ) -> list[Paper]:
         """Return papers that came after `last`, never picked by this profile.
 
         With `sources`, what counts is when one of these first showed the paper, which may be days
         after another did (by the clock or, within one second, by the paper's number). With `since`,
-        only papers first seen or dated after it. What was stored as seen is left out.
+        only papers first seen or dated after it. What was stored as seen is left out. With `until`,
+        only what had been shown by then counts, and the editions that had been made.
         """
         rows = self.db.rows(
             _CANDIDATES_OF_SOURCES if sources else _CANDIDATES,
@@ -77,13 +59,18 @@ class EditionLedger(PaperLedger):
                 "made_at": seconds(last.made_at) if last else 0,
                 "since": seconds(since),
                 "sources": json.dumps(sorted(sources)),
+                "until": seconds(until),
             },
         )
         return self._load(row["id"] for row in rows)
 
-    def replaced(self, profile: str, since: datetime) -> list[Paper]:
-        """Return papers this profile picked after `since` that have a newer version than then."""
-        rows = self.db.rows(_REPLACED, {"profile": profile, "since": seconds(since)})
+    def replaced(self, profile: str, since: datetime, until: datetime | None = None) -> list[Paper]:
+        """Return papers this profile picked after `since` that have a newer version than then.
+
+        With `until`, the editions and the versions that there were by then.
+        """
+        values = {"profile": profile, "since": seconds(since), "until": seconds(until)}
+        rows = self.db.rows(_REPLACED, values)
         return self._load(row["id"] for row in rows)
 
     def save_edition(self, edition: Edition) -> Edition:
@@ -145,6 +132,38 @@ class EditionLedger(PaperLedger):
             for edition in editions
         ]
 
+    # ── What pages tell ──
+
+    def vote_days(self) -> list[date]:
+        """Return the days on which a source told votes, oldest first."""
+        rows = self.db.rows(
+            "SELECT DISTINCT seen_on FROM sighting WHERE votes IS NOT NULL ORDER BY seen_on"
+        )
+        return [date.fromisoformat(row["seen_on"]) for row in rows]
+
+    def histories(self, ids: Collection[int]) -> dict[int, PaperHistory]:
+        """Return where papers were seen, under which keys they stood, and when they last changed.
+
+        By id; an id that was joined to another has none of its own.
+        """
+        wanted = {"ids": json.dumps(sorted(ids))}
+        seen: dict[int, list[Seen]] = {}
+        for row in self.db.rows(_SEEN, wanted):
+            day = date.fromisoformat(row["seen_on"])
+            sighting = Seen(row["source"], Event(row["event"]), day, row["votes"], row["comments"])
+            seen.setdefault(row["paper"], []).append(sighting)
+        formerly: dict[int, list[Identifier]] = {}
+        for row in self.db.rows(_FORMER_KEYS, wanted):
+            formerly.setdefault(row["merged_into"], []).append(identifier_of(row["key"]))
+        return {
+            row["id"]: PaperHistory(
+                seen=tuple(seen.get(row["id"], ())),
+                former_keys=tuple(formerly.get(row["id"], ())),
+                changed_at=moment(row["updated_at"]),
+            )
+            for row in self.db.rows(_CHANGED, wanted)
+        }
+
 
 def _pick_values(edition: int, pick: Pick) -> dict[str, object]:
     return {
@@ -156,12 +175,14 @@ def _pick_values(edition: int, pick: Pick) -> dict[str, object]:
 _NOT_PICKED = """
 AND p.id NOT IN (
     SELECT coalesce(a.merged_into, a.id) FROM pick k
-    JOIN edition e ON e.id = k.edition JOIN paper a ON a.id = k.paper WHERE e.profile = :profile
+    JOIN edition e ON e.id = k.edition JOIN paper a ON a.id = k.paper
+    WHERE e.profile = :profile AND (:until IS NULL OR e.made_at <= :until)
 )
 """
 _FRESH = """
 p.merged_into IS NULL AND p.backfilled = 0
 AND (:since IS NULL OR p.first_seen >= :since OR p.published >= :since)
+AND (:until IS NULL OR p.first_seen <= :until)
 """
 _CANDIDATES = f"SELECT p.id FROM paper p WHERE p.id > :through AND {_FRESH} {_NOT_PICKED}"  # noqa: S608 - our own constants
 _CANDIDATES_OF_SOURCES = f"""
@@ -170,15 +191,19 @@ JOIN (
     SELECT paper, min(stored_at) AS shown FROM sighting
     WHERE source IN (SELECT value FROM json_each(:sources)) GROUP BY paper
 ) s ON s.paper = p.id
-WHERE (s.shown > :made_at OR p.id > :through) AND {_FRESH} {_NOT_PICKED}
+WHERE (s.shown > :made_at OR p.id > :through) AND (:until IS NULL OR s.shown <= :until)
+AND {_FRESH} {_NOT_PICKED}
 """  # noqa: S608 - our own constants
 _REPLACED = """
 SELECT p.id FROM pick k
 JOIN edition e ON e.id = k.edition
 JOIN paper a ON a.id = k.paper
 JOIN paper p ON p.id = coalesce(a.merged_into, a.id)
-WHERE e.profile = :profile AND e.made_at >= :since
-GROUP BY p.id HAVING max(k.version) < p.version AND max(k.version) > 0
+WHERE e.profile = :profile AND e.made_at >= :since AND (:until IS NULL OR e.made_at <= :until)
+GROUP BY p.id HAVING max(k.version) > 0 AND max(k.version) < coalesce((
+    SELECT r.version FROM revision r WHERE r.paper = p.id AND r.until > :until
+    ORDER BY r.until LIMIT 1
+), p.version)
 """
 _INSERT_EDITION = """
 INSERT INTO edition (profile, period, number, through, fingerprint, considered, forced, health, made_at)
@@ -187,4 +212,16 @@ VALUES (:profile, :period, :number, :through, :fingerprint, :considered, :forced
 _INSERT_PICK = """
 INSERT INTO pick (edition, position, paper, role, version, score, reasons)
 VALUES (:edition, :position, :paper, :role, :version, :score, :reasons)
+"""
+_SEEN = """
+SELECT paper, source, event, seen_on, votes, comments FROM sighting
+WHERE paper IN (SELECT value FROM json_each(:ids)) ORDER BY paper, seen_on, source, event
+"""
+_FORMER_KEYS = """
+SELECT key, merged_into FROM paper
+WHERE merged_into IN (SELECT value FROM json_each(:ids)) ORDER BY id
+"""
+_CHANGED = """
+SELECT id, updated_at FROM paper
+WHERE id IN (SELECT value FROM json_each(:ids)) AND merged_into IS NULL ORDER BY id
 """

@@ -15,6 +15,7 @@ from bot.models import (
     Subscription,
     SubscriptionStatus,
 )
+from bot.schedule import overlapping
 from bot.store.connection import seconds
 from bot.store.editions import EditionLedger
 from bot.store.rows import delivery_of, packed_picks, subscription_of, unpacked_picks
@@ -35,13 +36,21 @@ class MailLedger(EditionLedger):
 
         `suppressed` is the address's suppression key: a suppressed address is not subscribed. One
         that unsubscribed itself stays so when `origin` is the config: unsubscribing wins. The first
-        digest will be the latest edition. Returns the status it has now.
+        digest will be the latest edition; hour, cadence and limit are those of the address's other
+        subscriptions, and so is a pause. Returns the status it has now.
         """
         with self.db.transaction():
             return self._subscribe(address, profile, origin, now, suppressed)
 
     def _subscribe(
-        self, address: str, profile: str, origin: Origin, now: datetime, suppressed: str
+        self,
+        address: str,
+        profile: str,
+        origin: Origin,
+        now: datetime,
+        suppressed: str,
+        *,
+        revive: bool = True,
     ) -> SubscriptionStatus:
         values: dict[str, object] = {
             "address": address, "canonical": address.casefold(), "profile": profile,
@@ -58,7 +67,8 @@ class MailLedger(EditionLedger):
         if old is None:
             self.db.write(_INSERT_SUBSCRIPTION, values)
         elif old["status"] == "unsubscribed":
-            if origin is Origin.CONFIG and old["ended_by"] != Origin.CONFIG.value:
+            wins = origin is Origin.CONFIG and old["ended_by"] != Origin.CONFIG.value
+            if wins or not revive:
                 return SubscriptionStatus.UNSUBSCRIBED
             self.db.write(_REVIVE_SUBSCRIPTION, values | {"id": old["id"]})
         elif old["status"] == "unconfirmed":
@@ -66,7 +76,12 @@ class MailLedger(EditionLedger):
                 "UPDATE subscription SET status = 'confirmed', confirmed_at = :now WHERE id = :id",
                 values | {"id": old["id"]},
             )
-        return SubscriptionStatus.CONFIRMED
+        now_standing = self.db.row(
+            "SELECT s.status FROM subscription s JOIN subscriber r ON r.id = s.subscriber "
+            "WHERE r.canonical = :canonical AND s.profile = :profile",
+            values,
+        )
+        return SubscriptionStatus(now_standing["status"] if now_standing else "unsubscribed")
 
     def mirror_recipients(self, wanted: Mapping[tuple[str, str], str], now: datetime) -> None:
         """Make the subscriptions that the configuration's `to` keys ask for, in one transaction.
@@ -160,12 +175,14 @@ class MailLedger(EditionLedger):
     ) -> bool:
         """Commit a delivery with its slots and cursors in one transaction.
 
-        Returns False, with nothing written, where one of the slots is served already: another
-        process was faster. A plan with a `skip` is committed as skipped, and moves no cursor back.
+        Returns False, with nothing written, where one of the slots, or a period that overlaps it, is
+        served already: another process was faster. A plan with a `skip` is committed as skipped, and
+        moves no cursor back.
         """
         with self.db.transaction():
-            taken = self.served([slot[0] for slot in plan.slots], [slot[1] for slot in plan.slots])
-            if taken & set(plan.slots):
+            clashing = {(s, other) for s, period in plan.slots for other in overlapping(period)}
+            taken = self.served({s for s, _ in clashing}, {period for _, period in clashing})
+            if taken & clashing:
                 return False
             status = DeliveryStatus.SKIPPED if plan.skip else DeliveryStatus.PENDING
             delivery = self.db.write(
@@ -279,14 +296,20 @@ class MailLedger(EditionLedger):
 
     def call_off(self, delivery: int, status: DeliveryStatus, reason: str) -> None:
         """End a delivery unsent; its slots stay served, its papers go to the next digest."""
-        values = {"id": delivery, "status": status.value, "reason": reason}
         with self.db.transaction():
-            self.db.write(
-                "UPDATE delivery SET status = :status, said = :reason, owner = '', lease_until = NULL, "
-                "next_try = NULL WHERE id = :id",
-                values,
-            )
-            self.db.write("DELETE FROM outgoing WHERE delivery = :id", values)
+            self._end(delivery, status, reason)
+
+    def _end(
+        self, delivery: int, status: DeliveryStatus, reason: str, *, give_back: bool = True
+    ) -> None:
+        values = {"id": delivery, "status": status.value, "reason": reason}
+        self.db.write(
+            "UPDATE delivery SET status = :status, said = :reason, owner = '', lease_until = NULL, "
+            "next_try = NULL WHERE id = :id",
+            values,
+        )
+        self.db.write("DELETE FROM outgoing WHERE delivery = :id", values)
+        if give_back:
             self.db.write(_GIVE_BACK, values)
 
     def release(self, owner: str) -> None:
@@ -321,21 +344,24 @@ class MailLedger(EditionLedger):
 
 
 _SUBSCRIPTIONS = """
-SELECT s.*, r.address, r.zone FROM subscription s
+SELECT s.*, r.address, r.zone, r.paused_until FROM subscription s
 JOIN subscriber r ON r.id = s.subscriber JOIN profile p ON p.name = s.profile
 """
 _DELIVERIES = "SELECT d.*, r.address FROM delivery d JOIN subscriber r ON r.id = d.subscriber"
 _INSERT_SUBSCRIBER = """
-INSERT INTO subscriber (address, canonical, zone, token_epoch, created_at)
-VALUES (:address, :canonical, '', 0, :now) ON CONFLICT (canonical) DO NOTHING
+INSERT INTO subscriber (address, canonical, zone, paused_until, token_epoch, created_at)
+VALUES (:address, :canonical, '', '', 0, :now) ON CONFLICT (canonical) DO NOTHING
 """
 # The cursor stands one before the latest edition: a new subscriber's first digest is that one.
 _CURSOR = "(SELECT coalesce(max(number) - 1, 0) FROM edition WHERE profile = :profile)"
 _INSERT_SUBSCRIPTION = f"""
 INSERT INTO subscription
     (subscriber, profile, status, origin, ended_by, cadence, hour, size, cursor, confirmed_at)
-SELECT id, :profile, 'confirmed', :origin, '', '', '', 0, {_CURSOR}, :now
-FROM subscriber WHERE canonical = :canonical
+SELECT r.id, :profile, CASE o.status WHEN 'paused' THEN 'paused' ELSE 'confirmed' END, :origin, '',
+    coalesce(o.cadence, ''), coalesce(o.hour, ''), coalesce(o.size, 0), {_CURSOR}, :now
+FROM subscriber r LEFT JOIN subscription o ON o.id = (
+    SELECT min(id) FROM subscription WHERE subscriber = r.id AND status <> 'unsubscribed'
+) WHERE r.canonical = :canonical
 """  # noqa: S608 - our own constant
 _REVIVE_SUBSCRIPTION = f"""
 UPDATE subscription SET status = 'confirmed', origin = :origin, ended_by = '', confirmed_at = :now,
@@ -343,7 +369,9 @@ UPDATE subscription SET status = 'confirmed', origin = :origin, ended_by = '', c
 """  # noqa: S608 - our own constant
 _END_UNWANTED = """
 UPDATE subscription SET status = 'unsubscribed', ended_by = 'config'
-WHERE origin = 'config' AND status <> 'unsubscribed' AND NOT EXISTS (
+WHERE origin = 'config' AND status <> 'unsubscribed'
+-- Of a profile that vanished, who was subscribed is kept: it may come back.
+AND profile IN (SELECT name FROM profile WHERE state = 'active') AND NOT EXISTS (
     SELECT 1 FROM json_each(:pairs) w JOIN subscriber r ON r.id = subscription.subscriber
     WHERE json_extract(w.value, '$[0]') = r.canonical
     AND json_extract(w.value, '$[1]') = subscription.profile

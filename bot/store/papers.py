@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from bot.identity import Group, diff, known_by
 from bot.models import Event, Identifier, Paper, Sighting, SourceState
 from bot.ports import Absorbed
 from bot.store.connection import Connection, moment, seconds
+from bot.store.guids import Recognised, guids_of, keys_shown, put_guids, recognised
+from bot.store.indexing import index_paper
 from bot.store.rows import name_of, paper_of, paper_values, source_of, source_values
 
 
@@ -47,15 +49,23 @@ class PaperLedger:
         *,
         introduces: Collection[Event],
         seen_before: datetime | None = None,
+        keep_guids: bool = False,
     ) -> Absorbed:
         """Commit a document in one transaction: papers, sightings and the source's new state.
 
         A paper we don't have is taken only where its event is in `introduces`. Papers dated before
         `seen_before` (None: no limit), or undated then, are stored as seen: never candidates.
+        `keep_guids` remembers which paper an entry's guid stood for. Where most of a document are
+        papers that this source showed before, under new guids, nothing in it is news.
         The grouping (`identity.diff`) runs inside the transaction, so that two collectors at once
         cannot store one paper twice.
         """
         with self.db.transaction():
+            moved = 0
+            if keep_guids:
+                found = self._recognised(source, sightings)
+                sightings, moved = found.sightings, found.moved
+                seen_before = now + timedelta(days=1) if moved else seen_before
             known = self._having(i for s in sightings for i in s.paper.identifiers)
             had = set(known_by(known)).union(
                 *(s.paper.identifiers for s in sightings if s.event in introduces)
@@ -64,15 +74,41 @@ class PaperLedger:
             groups = diff([sighting.paper for sighting in admitted], known)
             for group in groups:
                 shown = [admitted[index] for index in group.records]
-                paper = self._put_group(_with_votes(group, shown), shown, now, seen_before)
+                voted = _with_votes(group, shown, self._house_votes(group, shown))
+                paper = self._put_group(voted, shown, now, seen_before)
                 self._put_sightings(paper, source, shown, now)
-            new = sum(group.is_new for group in groups)
+                index_paper(self.db, paper, group)
+                if keep_guids:
+                    put_guids(self.db, paper, source, {sighting.guid for sighting in shown})
             self._put_source(state)
         return Absorbed(
-            new=new,
+            new=0 if moved else sum(group.is_new for group in groups),
             updated=sum(group.changed and not group.is_new for group in groups),
             joined=sum(len(group.known) > 1 for group in groups),
+            relinked=moved,
         )
+
+    def _recognised(self, source: str, sightings: Sequence[Sighting]) -> Recognised:
+        ids = guids_of(self.db, source, {sighting.guid for sighting in sightings})
+        papers = self.papers(set(ids.values()))
+        return recognised(
+            sightings,
+            {guid: papers[paper] for guid, paper in ids.items()},
+            lambda records: keys_shown(
+                self.db, source, self._having(name for r in records for name in r.identifiers)
+            ),
+        )
+
+    def _house_votes(self, group: Group, shown: list[Sighting]) -> int:
+        """Return how many votes of curators come on top of those that a source has just told."""
+        if group.is_new or all(sighting.votes is None for sighting in shown):
+            return 0
+        row = self.db.row(
+            "SELECT count(DISTINCT paper) AS n FROM sighting WHERE event = 'submit' "
+            "AND paper IN (SELECT value FROM json_each(:ids))",
+            {"ids": json.dumps([paper.id for paper in group.known])},
+        )
+        return int(row["n"]) if row else 0
 
     def _put_group(
         self, group: Group, shown: list[Sighting], now: datetime, seen_before: datetime | None
@@ -111,6 +147,7 @@ class PaperLedger:
         self.db.write("UPDATE paper SET merged_into = :winner WHERE merged_into = :loser", values)
         self.db.write("UPDATE paper SET merged_into = :winner WHERE id = :loser", values)
         self.db.write("UPDATE identifier SET paper = :winner WHERE paper = :loser", values)
+        self.db.write("UPDATE guid SET paper = :winner WHERE paper = :loser", values)
         self.db.write("UPDATE OR IGNORE sighting SET paper = :winner WHERE paper = :loser", values)
         self.db.write("DELETE FROM sighting WHERE paper = :loser", values)
         # A paper that was new to its readers must not be hidden by the old one it joins.
@@ -148,16 +185,24 @@ class PaperLedger:
         found = {paper.id: paper for paper in self._load(row["now"] for row in rows)}
         return {row["id"]: found[row["now"]] for row in rows}
 
-    def newest_paper(self) -> int:
-        """Return the highest paper id, 0 where there is none."""
-        row = self.db.row("SELECT coalesce(max(id), 0) AS newest FROM paper")
+    def newest_paper(self, until: datetime | None = None) -> int:
+        """Return the highest paper id (with `until`, first seen by then), 0 where there is none."""
+        row = self.db.row(
+            "SELECT coalesce(max(id), 0) AS newest FROM paper "
+            "WHERE :until IS NULL OR first_seen <= :until",
+            {"until": seconds(until)},
+        )
         return int(row["newest"]) if row else 0
 
-    def recent(self, limit: int) -> list[Paper]:
-        """Return the newest papers, for the ranker's background, newest first."""
+    def recent(self, limit: int, until: datetime | None = None) -> list[Paper]:
+        """Return the newest papers, for the ranker's background, newest first.
+
+        With `until`, those that were the newest then.
+        """
         rows = self.db.rows(
-            "SELECT id FROM paper WHERE merged_into IS NULL ORDER BY id DESC LIMIT :limit",
-            {"limit": limit},
+            "SELECT id FROM paper WHERE merged_into IS NULL "
+            "AND (:until IS NULL OR first_seen <= :until) ORDER BY id DESC LIMIT :limit",
+            {"limit": limit, "until": seconds(until)},
         )
         return sorted(self._load(row["id"] for row in rows), key=lambda paper: -paper.id)
 
@@ -215,13 +260,13 @@ class PaperLedger:
         return [paper_of(row, names.get(row["id"], ())) for row in rows]
 
 
-def _with_votes(group: Group, shown: list[Sighting]) -> Group:
+def _with_votes(group: Group, shown: list[Sighting], house: int) -> Group:
     """Give the paper the votes and comments of this document, where it has any: the latest count."""
     votes = max((s.votes for s in shown if s.votes is not None), default=None)
     comments = max((s.comments for s in shown if s.comments is not None), default=None)
     paper = replace(
         group.paper,
-        votes=group.paper.votes if votes is None else votes,
+        votes=group.paper.votes if votes is None else votes + house,
         comments=group.paper.comments if comments is None else comments,
     )
     return replace(group, paper=paper)

@@ -6,10 +6,11 @@ import json
 import sqlite3
 import struct
 from collections.abc import Iterable
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import date, datetime
 
 from bot.models import (
+    Cadence,
     DeliveredPick,
     Delivery,
     DeliveryStatus,
@@ -55,7 +56,7 @@ def paper_values(paper: Paper) -> dict[str, object]:
         "title": paper.title,
         "authors": "\n".join(paper.authors),
         "abstract": paper.abstract,
-        "categories": " ".join(paper.categories),
+        "categories": "\n".join(paper.categories),  # "cell biology" is one
         "venue": paper.venue,
         "version": paper.version,
         "published": seconds(paper.published),
@@ -94,7 +95,7 @@ def paper_of(row: sqlite3.Row, names: Iterable[str]) -> Paper:
         identifiers=frozenset(identifier_of(name) for name in names),
         authors=tuple(row["authors"].split("\n")) if row["authors"] else (),
         abstract=row["abstract"],
-        categories=tuple(row["categories"].split()),
+        categories=tuple(row["categories"].split("\n")) if row["categories"] else (),
         venue=row["venue"],
         version=row["version"],
         published=moment(row["published"]),
@@ -105,6 +106,22 @@ def paper_of(row: sqlite3.Row, names: Iterable[str]) -> Paper:
         id=row["id"],
         key=identifier_of(row["key"]),
         first_seen=moment(row["first_seen"]),
+    )
+
+
+def revised(paper: Paper, row: sqlite3.Row) -> Paper:
+    """Return a paper with the text of an earlier revision."""
+    return replace(
+        paper,
+        title=row["title"],
+        authors=tuple(row["authors"].split("\n")) if row["authors"] else (),
+        abstract=row["abstract"],
+        categories=tuple(row["categories"].split("\n")) if row["categories"] else (),
+        venue=row["venue"],
+        version=row["version"],
+        published=moment(row["published"]),
+        links=frozenset(Link(Rel(rel), href) for rel, href in json.loads(row["links"])),
+        stamps=_unpacked_stamps(row["stamps"]),
     )
 
 
@@ -137,6 +154,11 @@ def source_of(row: sqlite3.Row) -> SourceState:
         gone=bool(row["gone"]),
         quiet=row["quiet"],
         error=row["error"],
+        built=moment(row["built"]),
+        owed_from=moment(row["owed_from"]),
+        owed_until=moment(row["owed_until"]),
+        owed_start=row["owed_start"],
+        owed_error=row["owed_error"],
     )
 
 
@@ -200,10 +222,11 @@ def subscription_of(row: sqlite3.Row) -> Subscription:
         status=SubscriptionStatus(row["status"]),
         origin=Origin(row["origin"]),
         cursor=row["cursor"],
-        cadence=row["cadence"],
+        cadence=Cadence(row["cadence"] or Cadence.DAILY),
         at=row["hour"],
         zone=row["zone"],
         limit=row["size"],
+        paused_until=date.fromisoformat(row["paused_until"]) if row["paused_until"] else None,
     )
 
 

@@ -14,6 +14,8 @@ migrations = Migrations("paperround")
 @migrations()
 def m001_first(db: Database) -> None:
     """Everything that version 0.1 needs."""
+    # Numbers of subscribers stand in tokens, those of subscriptions in Message-IDs: AUTOINCREMENT, so
+    # that nobody inherits the number of one who was forgotten.
     # STRICT: a wrong type is an error where it is written, not where it is read.
     for statement in _FIRST.strip().split(";\n"):
         if statement.strip():
@@ -27,7 +29,9 @@ CREATE TABLE source (
     name TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, etag TEXT NOT NULL, last_modified TEXT NOT NULL,
     body_sha TEXT NOT NULL, batch TEXT NOT NULL, next_poll INTEGER, failures INTEGER NOT NULL,
     failing_since INTEGER, alarmed_at INTEGER, last_ok INTEGER, last_new INTEGER,
-    stale_since INTEGER, gone INTEGER NOT NULL, quiet TEXT NOT NULL, error TEXT NOT NULL
+    stale_since INTEGER, gone INTEGER NOT NULL, quiet TEXT NOT NULL, error TEXT NOT NULL,
+    built INTEGER, owed_from INTEGER, owed_until INTEGER, owed_start INTEGER NOT NULL,
+    owed_error TEXT NOT NULL
 ) STRICT;
 
 CREATE TABLE paper (
@@ -40,10 +44,31 @@ CREATE TABLE paper (
 CREATE INDEX paper_merged ON paper(merged_into) WHERE merged_into IS NOT NULL;
 CREATE INDEX paper_seen ON paper(first_seen);
 
+CREATE TABLE paper_text (
+    paper INTEGER PRIMARY KEY REFERENCES paper(id), title TEXT NOT NULL, authors TEXT NOT NULL,
+    abstract TEXT NOT NULL, categories TEXT NOT NULL
+) STRICT;
+CREATE VIRTUAL TABLE paper_search USING fts5(
+    title, authors, abstract, categories, content='paper_text', content_rowid='paper',
+    tokenize="unicode61 remove_diacritics 2"
+);
+CREATE TRIGGER paper_text_added AFTER INSERT ON paper_text BEGIN
+    INSERT INTO paper_search (rowid, title, authors, abstract, categories) VALUES
+        (new.paper, new.title, new.authors, new.abstract, new.categories); END;
+CREATE TRIGGER paper_text_removed AFTER DELETE ON paper_text BEGIN
+    INSERT INTO paper_search (paper_search, rowid, title, authors, abstract, categories) VALUES
+        ('delete', old.paper, old.title, old.authors, old.abstract, old.categories); END;
+
 CREATE TABLE identifier (
     name TEXT PRIMARY KEY, paper INTEGER NOT NULL REFERENCES paper(id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX identifier_paper ON identifier(paper);
+
+CREATE TABLE guid (
+    source TEXT NOT NULL, guid TEXT NOT NULL, paper INTEGER NOT NULL REFERENCES paper(id),
+    PRIMARY KEY (source, guid)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX guid_paper ON guid(paper);
 
 CREATE TABLE sighting (
     paper INTEGER NOT NULL REFERENCES paper(id), source TEXT NOT NULL, event TEXT NOT NULL,
@@ -54,8 +79,11 @@ CREATE TABLE sighting (
 CREATE INDEX sighting_votes ON sighting(seen_on) WHERE votes IS NOT NULL;
 
 CREATE TABLE profile (
-    name TEXT PRIMARY KEY, state TEXT NOT NULL, fingerprint TEXT NOT NULL
+    name TEXT PRIMARY KEY, state TEXT NOT NULL, fingerprint TEXT NOT NULL,
+    by_hand INTEGER NOT NULL DEFAULT 0
 ) STRICT;
+
+CREATE TABLE kept_file (name TEXT PRIMARY KEY, content TEXT NOT NULL) STRICT;
 
 CREATE TABLE edition (
     id INTEGER PRIMARY KEY, profile TEXT NOT NULL REFERENCES profile(name), period TEXT NOT NULL,
@@ -74,12 +102,13 @@ CREATE TABLE pick (
 CREATE INDEX pick_paper ON pick(paper);
 
 CREATE TABLE subscriber (
-    id INTEGER PRIMARY KEY, address TEXT NOT NULL, canonical TEXT NOT NULL UNIQUE,
-    zone TEXT NOT NULL, token_epoch INTEGER NOT NULL, created_at INTEGER NOT NULL
+    id INTEGER PRIMARY KEY AUTOINCREMENT, address TEXT NOT NULL, canonical TEXT NOT NULL UNIQUE,
+    zone TEXT NOT NULL, paused_until TEXT NOT NULL, token_epoch INTEGER NOT NULL,
+    created_at INTEGER NOT NULL
 ) STRICT;
 
 CREATE TABLE subscription (
-    id INTEGER PRIMARY KEY, subscriber INTEGER NOT NULL REFERENCES subscriber(id),
+    id INTEGER PRIMARY KEY AUTOINCREMENT, subscriber INTEGER NOT NULL REFERENCES subscriber(id),
     profile TEXT NOT NULL REFERENCES profile(name), status TEXT NOT NULL, origin TEXT NOT NULL,
     ended_by TEXT NOT NULL, cadence TEXT NOT NULL, hour TEXT NOT NULL, size INTEGER NOT NULL,
     cursor INTEGER NOT NULL, confirmed_at INTEGER, UNIQUE (subscriber, profile)
@@ -118,4 +147,33 @@ CREATE TABLE attempt (
 CREATE TABLE suppression (
     address_hmac TEXT PRIMARY KEY, reason TEXT NOT NULL, at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+CREATE TABLE feedback (
+    profile TEXT NOT NULL REFERENCES profile(name), paper INTEGER NOT NULL REFERENCES paper(id),
+    subscriber INTEGER NOT NULL, opinion TEXT NOT NULL, at INTEGER NOT NULL,
+    PRIMARY KEY (profile, paper, subscriber)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX feedback_subscriber ON feedback(subscriber);
+
+CREATE TABLE submission (
+    paper INTEGER NOT NULL REFERENCES paper(id), profile TEXT NOT NULL REFERENCES profile(name),
+    at INTEGER NOT NULL, PRIMARY KEY (paper, profile)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE inbox (
+    key TEXT PRIMARY KEY, raw BLOB NOT NULL, state TEXT NOT NULL, problem TEXT NOT NULL,
+    at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE revision (
+    paper INTEGER NOT NULL REFERENCES paper(id), until INTEGER NOT NULL, title TEXT NOT NULL,
+    authors TEXT NOT NULL, abstract TEXT NOT NULL, categories TEXT NOT NULL, venue TEXT NOT NULL,
+    version INTEGER NOT NULL, published INTEGER, links TEXT NOT NULL, stamps TEXT NOT NULL,
+    PRIMARY KEY (paper, until)
+) STRICT, WITHOUT ROWID;
+CREATE TRIGGER paper_revised BEFORE UPDATE ON paper
+WHEN (old.title, old.authors, old.abstract, old.categories, old.venue, old.version, old.published)
+    IS NOT (new.title, new.authors, new.abstract, new.categories, new.venue, new.version, new.published)
+BEGIN INSERT OR IGNORE INTO revision VALUES (old.id, new.updated_at, old.title, old.authors,
+    old.abstract, old.categories, old.venue, old.version, old.published, old.links, old.stamps); END;
 """

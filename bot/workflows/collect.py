@@ -1,7 +1,8 @@
 """collect: sources that are due → documents → papers and sightings, one transaction a document.
 
 One failing source never stops the others: it is named in the report, its state and its papers are
-kept, and it is asked again later.
+kept, and it is asked again later. A source that is read page by page, wholly or for the days that
+were missed, is read up to a number of pages a round; each page is committed with what is left.
 """
 
 from __future__ import annotations
@@ -21,10 +22,14 @@ from bot.models import (
     Failure,
     NotModified,
     Parsed,
+    Request,
     SourceState,
 )
-from bot.ports import CollectStore, Fetcher, Workers
+from bot.ports import Absorbed, CollectStore, Fetcher, Workers
 from bot.sources import polling
+from bot.sources.spans import Span
+
+MOST_REQUESTS = 20  # of one source in one round; the rest of its pages wait for the next
 
 
 class Outcome(StrEnum):
@@ -70,7 +75,8 @@ async def collect(
     states = await around.workers.store(around.store.source_states)
 
     async def one(source: SourceSettings) -> Collected:
-        report = await _poll(source, states.get(source.name, SourceState(source.name)), around)
+        state = states.get(source.name, SourceState(source.name))
+        report = await _Poll(source, state, around).report()
         on_done(report)
         return report
 
@@ -83,63 +89,153 @@ async def collect(
     return [each for each in ended if isinstance(each, Collected)]
 
 
-async def _poll(source: SourceSettings, state: SourceState, around: Round) -> Collected:
-    if not polling.is_due(source, state, around.now):
+class _Poll:
+    """One source in one round. `state` is what the store has of it, at every moment."""
+
+    def __init__(self, source: SourceSettings, state: SourceState, around: Round) -> None:
+        self.source, self.state, self.around = source, state, around
+        self.first = state.last_ok is None
+        self.jitter = around.jitter()
+        self.asked = 0
+
+    async def report(self) -> Collected:
+        """Ask for the document and for what is owed besides; return what they brought."""
+        if not polling.is_due(self.source, self.state, self.around.now):
+            return self._not_due()
+        if sources.only_pages(self.source.kind):
+            return await self._pages(Collected(self.source.name, Outcome.UNCHANGED))
+        found = await self._document()
+        return found if found.outcome is Outcome.FAILED else await self._pages(found)
+
+    def _not_due(self) -> Collected:
+        state = self.state
         when = f"{state.next_poll:%d %b %H:%M} UTC" if state.next_poll else "it has gone"
         detail = f"{state.error}; next try {when}" if state.error else f"next poll {when}"
-        return Collected(source.name, Outcome.NOT_DUE, detail=detail)
-    answer = await _answer(source, state, around)
-    jitter = around.jitter()
-    if isinstance(answer, Failure):
-        failed = polling.after_failure(source, state, answer, around.now, jitter)
-        return await _failed(source, failed, around)
-    if isinstance(answer, NotModified):
-        same = polling.after_not_modified(source, state, answer, around.now, jitter)
-        await around.workers.store(around.store.save_source_state, same)
-        return Collected(source.name, Outcome.UNCHANGED)
-    if polling.same_body(source, state, answer):
-        same = polling.after_same_body(source, state, answer, around.now, jitter)
-        await around.workers.store(around.store.save_source_state, same)
-        return Collected(source.name, Outcome.UNCHANGED)
-    return await _read(source, state, answer, around, jitter)
+        return Collected(self.source.name, Outcome.NOT_DUE, detail=detail)
 
+    # ── The document ──
 
-async def _answer(
-    source: SourceSettings, state: SourceState, around: Round
-) -> Document | NotModified | Failure:
-    try:
-        token = around.token(source)
-    except ConfigError as error:
-        return Failure(source.url, f"was not asked, its token is missing: {error}")
-    return await around.fetcher.fetch(sources.request(source, state, around.now, token))
+    async def _document(self) -> Collected:
+        source, state, now = self.source, self.state, self.around.now
+        answer = await self._answer(lambda token: sources.request(source, state, now, token))
+        if isinstance(answer, Failure):
+            return await self._failed(
+                polling.after_failure(source, state, answer, now, self.jitter)
+            )
+        if isinstance(answer, NotModified):
+            same = polling.after_not_modified(source, state, answer, now, self.jitter)
+            return await self._unchanged(same)
+        if polling.same_body(source, state, answer):
+            same = polling.after_same_body(source, state, answer, now, self.jitter)
+            return await self._unchanged(same)
+        try:
+            parsed = await self.around.workers.cpu(sources.parse, source, answer, now)
+        except ParseError as error:
+            failure = Failure(answer.url, str(error))
+            return await self._failed(
+                polling.after_unreadable(source, state, failure, now, self.jitter)
+            )
+        after = polling.after_document(source, state, answer, parsed, now, self.jitter)
+        absorbed = await self._absorb(parsed, after)
+        words = [*([parsed.quiet] if parsed.quiet else []), *parsed.warnings, *_relinked(absorbed)]
+        return Collected(
+            source.name, Outcome.READ, len(parsed.sightings), absorbed.new, absorbed.updated,
+            "; ".join(words),
+        )  # fmt: skip
 
+    async def _answer(self, asking: Callable[[str], Request]) -> Document | NotModified | Failure:
+        try:
+            token = self.around.token(self.source)
+        except ConfigError as error:
+            return Failure(self.source.url, f"was not asked, its token is missing: {error}")
+        self.asked += 1
+        return await self.around.fetcher.fetch(asking(token))
 
-async def _read(
-    source: SourceSettings, state: SourceState, document: Document, around: Round, jitter: float
-) -> Collected:
-    try:
-        parsed = await around.workers.cpu(sources.parse, source, document, around.now)
-    except ParseError as error:
-        failure = Failure(document.url, str(error))
-        unreadable = polling.after_unreadable(source, state, failure, around.now, jitter)
-        return await _failed(source, unreadable, around)
-    absorbed = await around.workers.store(
-        around.store.absorb,
-        source.name,
-        parsed.sightings,
-        polling.after_document(source, state, document, parsed, around.now, jitter),
-        around.now,
-        introduces=_introducing(source),
-        seen_before=_seen_before(source, parsed, around.now) if state.last_ok is None else None,
-    )
-    return Collected(
-        source.name,
-        Outcome.READ,
-        entries=len(parsed.sightings),
-        new=absorbed.new,
-        updated=absorbed.updated,
-        detail="; ".join([*([parsed.quiet] if parsed.quiet else []), *parsed.warnings]),
-    )
+    async def _unchanged(self, same: SourceState) -> Collected:
+        await self._save(same)
+        return Collected(self.source.name, Outcome.UNCHANGED)
+
+    async def _failed(self, failed: SourceState) -> Collected:
+        alarm = polling.newly_alarming(self.source, failed, self.around.now)
+        await self._save(replace(failed, alarmed_at=self.around.now) if alarm else failed)
+        return Collected(self.source.name, Outcome.FAILED, detail=failed.error, alarm=alarm)
+
+    # ── Page by page ──
+
+    async def _pages(self, found: Collected) -> Collected:
+        """Read the pages that are owed, as many as a round may ask for, on top of `found`."""
+        span = sources.window(self.source, self.state, self.around.now)
+        new, before = 0, found.entries
+        while span is not None and self.asked < MOST_REQUESTS:
+            page = await self._page(span)
+            if isinstance(page, Failure):
+                found = await self._interrupted(found, span, page)
+                break
+            parsed, left = page
+            if parsed.sightings or left is None or left.start != span.start:
+                after = polling.after_page(
+                    self.source, self.state, span, left, self.around.now, self.jitter
+                )
+                absorbed = await self._absorb(parsed, after)
+                new += absorbed.new
+                found = _more(found, parsed, absorbed)
+            span = left
+        else:
+            if span is not None:
+                await self._save(polling.with_more_to_read(self.state, self.around.now))
+                found = _with_words(found, "there is more to read; the next round goes on with it")
+        if found.entries > before and not sources.only_pages(self.source.kind):
+            words = f"{found.entries - before} entries of the days before"
+            found = _with_words(found, words)
+        if new:
+            await self._save(polling.after_new_papers(self.state, self.around.now))
+        return found
+
+    async def _page(self, span: Span) -> tuple[Parsed, Span | None] | Failure:
+        source, now = self.source, self.around.now
+        answer = await self._answer(lambda token: sources.page_request(source, span, token))
+        if isinstance(answer, Failure):
+            return answer
+        if isinstance(answer, NotModified):
+            return Failure(answer.url, "answered that nothing changed since a page never asked for")
+        try:
+            return await self.around.workers.cpu(sources.read_page, source, span, answer, now)
+        except ParseError as error:
+            return Failure(answer.url, str(error))
+
+    async def _interrupted(self, found: Collected, span: Span, failure: Failure) -> Collected:
+        after = polling.after_page_failure(
+            self.source, self.state, span, failure, self.around.now, self.jitter
+        )
+        if sources.only_pages(self.source.kind):
+            failed = await self._failed(after)
+            return replace(found, outcome=failed.outcome, detail=failed.detail, alarm=failed.alarm)
+        await self._save(after)
+        words = (
+            f"may be incomplete: {failure.problem}; the days that were missed are asked for again"
+        )
+        return _with_words(found, words)
+
+    # ── The store ──
+
+    async def _absorb(self, parsed: Parsed, after: SourceState) -> Absorbed:
+        seen_before = _seen_before(self.source, parsed, self.around.now) if self.first else None
+        absorbed = await self.around.workers.store(
+            self.around.store.absorb,
+            self.source.name,
+            parsed.sightings,
+            after,
+            self.around.now,
+            introduces=_introducing(self.source),
+            seen_before=seen_before,
+            keep_guids=sources.keeps_guids(self.source.kind),
+        )
+        self.state = after
+        return absorbed
+
+    async def _save(self, state: SourceState) -> None:
+        await self.around.workers.store(self.around.store.save_source_state, state)
+        self.state = state
 
 
 def _introducing(source: SourceSettings) -> frozenset[Event]:
@@ -157,9 +253,23 @@ def _seen_before(source: SourceSettings, parsed: Parsed, now: datetime) -> datet
     return min(newest, now) - source.backfill
 
 
-async def _failed(source: SourceSettings, state: SourceState, around: Round) -> Collected:
-    alarm = polling.newly_alarming(source, state, around.now)
-    if alarm:
-        state = replace(state, alarmed_at=around.now)
-    await around.workers.store(around.store.save_source_state, state)
-    return Collected(source.name, Outcome.FAILED, detail=state.error, alarm=alarm)
+def _relinked(absorbed: Absorbed) -> list[str]:
+    if not absorbed.relinked:
+        return []
+    return [f"{absorbed.relinked} known entries came under new guids; nothing here counts as new"]
+
+
+def _more(found: Collected, parsed: Parsed, absorbed: Absorbed) -> Collected:
+    """Return what was found together with what one more page brought."""
+    more = replace(
+        found,
+        outcome=Outcome.READ,
+        entries=found.entries + len(parsed.sightings),
+        new=found.new + absorbed.new,
+        updated=found.updated + absorbed.updated,
+    )
+    return _with_words(more, *parsed.warnings)
+
+
+def _with_words(found: Collected, *words: str) -> Collected:
+    return replace(found, detail="; ".join(filter(None, (found.detail, *words))))

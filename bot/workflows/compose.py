@@ -10,7 +10,7 @@ from datetime import date, datetime, timedelta
 from bot import digest, ranking, schedule
 from bot.config import Profile, SourceSettings
 from bot.models import Edition, Paper, Ranked, Role, SourceNote, SourceState
-from bot.ports import ComposeStore, Workers
+from bot.ports import ComposeStore, RankingStore, Workers
 from bot.ranking import Background
 from bot.sources import polling
 
@@ -48,6 +48,7 @@ async def compose(
     `zone` is the zone of the profiles' hours. An edition by force serves no slot of its own.
     """
     made: list[Composed] = []
+    learnt: dict[str, Profile] = {}
     background: Background | None = None
     for name, profile in profiles.items():
         last_period = await workers.store(store.last_period, name)
@@ -56,9 +57,16 @@ async def compose(
         if due is None and not forced:
             continue
         if background is None:
-            background = await _background(profiles.values(), store, workers, now)
+            learnt = {n: await learnt_profile(p, store, workers) for n, p in profiles.items()}
+            background = await _background(learnt.values(), store, workers, now)
         period = due or schedule.local_date(now, zone)
-        composed = await _edition(profile, sources, store, workers, now, period, background, forced)
+        composed = await _edition(
+            profile, learnt[name], sources, store, workers, now, period, background, forced=forced
+        )
+        if composed is None and name in force:  # it waits for a first answer; who insists does not
+            composed = await _edition(
+                profile, learnt[name], sources, store, workers, now, period, background, forced=True
+            )
         if composed is not None:
             made.append(composed)
     return made
@@ -66,12 +74,14 @@ async def compose(
 
 async def _edition(
     profile: Profile,
+    learnt: Profile,
     sources: Sequence[SourceSettings],
     store: ComposeStore,
     workers: Workers,
     now: datetime,
     period: date,
     background: Background,
+    *,
     forced: bool,
 ) -> Composed | None:
     last = await workers.store(store.last_edition, profile.name)
@@ -80,7 +90,7 @@ async def _edition(
     states = await workers.store(store.source_states)
     if last is None and not candidates and not forced and _not_heard_yet(profile, sources, states):
         return None  # day one is not spent on an outage: the first edition waits for a first answer
-    ranked = await workers.cpu(ranking.rank, candidates, profile, background)
+    ranked = await workers.cpu(ranking.rank, candidates, learnt, background)
     replaced = await workers.store(store.replaced, profile.name, now - REPLACED_DAYS)
     edition = Edition(
         profile=profile.name,
@@ -99,32 +109,51 @@ async def _edition(
 
 
 async def ranked_now(
-    profile: Profile, store: ComposeStore, workers: Workers, now: datetime, since: datetime | None
+    profile: Profile, store: RankingStore, workers: Workers, now: datetime, since: datetime | None
 ) -> tuple[list[Ranked], list[Paper]]:
     """Return what the next edition would rank and what it would call replaced; nothing is stored.
 
     With `since`, the window is all that came after it, picked before or not.
     """
-    background = await _background([profile], store, workers, now)
     last = None if since else await workers.store(store.last_edition, profile.name)
     if since is None:
         candidates = await _candidates(profile, store, workers, last, now)
     else:
         candidates = await workers.store(store.candidates, "", None, since, profile.sources)
-    ranked = await workers.cpu(ranking.rank, candidates, profile, background)
+    ranked = await ranked_papers(candidates, profile, store, workers, now)
     replaced = await workers.store(store.replaced, profile.name, now - REPLACED_DAYS)
     return ranked, replaced
 
 
+async def ranked_papers(
+    papers: Sequence[Paper], profile: Profile, store: RankingStore, workers: Workers, now: datetime
+) -> list[Ranked]:
+    """Rank papers as an edition made now would, with all that the profile has learnt."""
+    learnt = await learnt_profile(profile, store, workers)
+    background = await _background([learnt], store, workers, now)
+    return await workers.cpu(ranking.rank, papers, learnt, background)
+
+
+async def learnt_profile(profile: Profile, store: RankingStore, workers: Workers) -> Profile:
+    """Return the profile with what it learnt from feedback, and what curators put forward for it."""
+    feedback = await workers.store(store.feedback_of, profile.name)
+    submitted = await workers.store(store.submitted, profile.name)
+    return ranking.learnt(profile, feedback, submitted)
+
+
 async def _candidates(
-    profile: Profile, store: ComposeStore, workers: Workers, last: Edition | None, now: datetime
+    profile: Profile, store: RankingStore, workers: Workers, last: Edition | None, now: datetime
 ) -> list[Paper]:
     since = now - FIRST_DAYS if last is None else None
-    return await workers.store(store.candidates, profile.name, last, since, profile.sources)
+    found = await workers.store(store.candidates, profile.name, last, since, profile.sources)
+    # A curator's pick competes whenever it came, until it is picked.
+    there = {paper.id for paper in found}
+    submitted = await workers.store(store.submitted, profile.name)
+    return [*found, *(paper for paper in submitted if paper.id not in there)]
 
 
 async def _background(
-    profiles: Collection[Profile], store: ComposeStore, workers: Workers, now: datetime
+    profiles: Collection[Profile], store: RankingStore, workers: Workers, now: datetime
 ) -> Background:
     wanted = set().union(*(ranking.example_identifiers(profile) for profile in profiles))
     examples = await workers.store(store.lookup, wanted)

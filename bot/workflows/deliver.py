@@ -28,6 +28,12 @@ async def deliver(
     Raises StateError where the store can't be written: then nothing more is sent.
     """
     report = DeliverReport()
+    if reason := await workers.store(store.hold_of_all):
+        report.problems.append(
+            f"All sending is held: {reason} Nothing was opened or sent, and nothing is lost; "
+            "`paperround deliveries release --all` lets it go on."
+        )
+        return report
     await call_off_late(store, workers, now, report, on_end)
     await open_slots(post, store, workers, now, report)
     await send_due(post, store, workers, now, report, on_end)
@@ -41,7 +47,9 @@ async def open_slots(
     post: Post, store: DeliverStore, workers: Workers, now: datetime, report: DeliverReport
 ) -> None:
     """Commit a delivery for each subscriber who has slots that came and are not served yet."""
+    await _end_pauses(post.config, store, workers, now)
     slots = await _slots(post.config, store, workers, now)
+    slots = await _but_suppressed(slots, post.secret, store, workers)
     for _, group in groupby(slots, key=lambda slot: slot.subscription.subscriber):
         mine = list(group)
         stale = [slot for slot in mine if now > slot.stale_at]
@@ -52,6 +60,32 @@ async def open_slots(
         ):
             if plan is not None:
                 await _open(post, store, workers, batch, plan, now, report)
+
+
+async def _end_pauses(
+    config: Config, store: DeliverStore, workers: Workers, now: datetime
+) -> None:
+    over = {
+        subscription.subscriber
+        for subscription in await workers.store(store.paused)
+        if subscription.paused_until is not None
+        and schedule.local_date(now, subscription.zone or config.bot.timezone)
+        >= subscription.paused_until
+    }
+    if over:
+        await workers.store(store.resume, over)
+
+
+async def _but_suppressed(
+    slots: Sequence[Slot], secret: bytes, store: DeliverStore, workers: Workers
+) -> list[Slot]:
+    """Leave out who is suppressed: nothing is opened for them, and nothing is lost to them."""
+    keys = {
+        slot.subscription.address: tokens.suppression_key(secret, slot.subscription.address)
+        for slot in slots
+    }
+    found = await workers.store(store.suppressed, set(keys.values()))
+    return [slot for slot in slots if keys[slot.subscription.address] not in found]
 
 
 async def _slots(
@@ -69,14 +103,14 @@ async def _slots(
     served = await workers.store(
         store.served,
         [slot.subscription.id for slot in found],
-        {slot.period.isoformat() for slot in found},
+        set().union(*(schedule.overlapping(slot.name) for slot in found)),
     )
     waiting = await _waiting_for_edition(config, store, workers, now)
     order = {name: place for place, name in enumerate(config.profiles)}
     unserved = [
         slot
         for slot in found
-        if (slot.subscription.id, slot.period.isoformat()) not in served
+        if not any((slot.subscription.id, p) in served for p in schedule.overlapping(slot.name))
         and slot.subscription.profile not in waiting
     ]
     return sorted(
@@ -120,7 +154,7 @@ async def _owed(store: DeliverStore, workers: Workers, slot: Slot) -> Owed:
     before = [edition for edition in editions if edition.number <= subscription.cursor]
     return Owed(
         subscription=subscription,
-        period=slot.period.isoformat(),
+        period=slot.name,
         editions=tuple(e for e in editions if e.number > subscription.cursor),
         before=before[-1] if before else None,
     )
@@ -131,7 +165,7 @@ def _late(slots: Sequence[Slot]) -> DigestPlan:
     return DigestPlan(
         subscriber=first.subscriber,
         address=first.address,
-        slots=tuple((slot.subscription.id, slot.period.isoformat()) for slot in slots),
+        slots=tuple((slot.subscription.id, slot.name) for slot in slots),
         cursors=(),
         picks=(),
         editions=(),

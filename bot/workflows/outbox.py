@@ -234,7 +234,7 @@ _HELD = Attempt(
 
 
 _LATE = "could not be sent in time; its papers go to the next digest"
-_UNWANTED = "the subscriber left before it was sent"
+_UNWANTED = "the subscriber left, paused or was suppressed before it was sent"
 
 
 def _reason_to_stop(attempt: Attempt, refused: int, lost: int) -> str:

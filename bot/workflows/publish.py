@@ -1,7 +1,7 @@
 """publish: editions → feeds and pages → files. Always rebuildable from the store, byte for byte.
 
-Beside what it wrote it leaves a note of what that was made from and how large each file is. While
-both still hold, nothing is rendered: `once` every hour, and `serve` every minute, cost next to
+Beside what it wrote it leaves a note: of each file, what it was made from and how large it is. A file
+of which both still hold is not made again: `once` every hour, and `serve` every minute, cost next to
 nothing on a quiet day, and a page that somebody lost or cut is made again.
 """
 
@@ -10,21 +10,31 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
+from itertools import chain
 from pathlib import Path
 
+from pydantic import BaseModel
+
 from bot import __version__, ranking
-from bot.config import BotSettings, Config, Profile
-from bot.models import Paper
-from bot.outputs.feeds import profile_rss, trending_rss
-from bot.outputs.pages import Archive, Site, site_pages
-from bot.ports import FileWriter, PublishStore, Renderer, Workers
+from bot.config import Config, Profile
+from bot.models import Edition, Paper
+from bot.outputs.charts import Chart, periods, placed
+from bot.outputs.former import former_sheets
+from bot.outputs.pages import site_feeds, site_pages
+from bot.outputs.site import Archive, Record, Sheet, Site
+from bot.ports import FileWriter, PaperHistory, PublishStore, Renderer, VotedStore, Workers
 from bot.schedule import local_date
 
 TRENDING_DAYS = timedelta(days=7)
 _TRENDING_PAPERS = 50
+# Votes keep coming for weeks; what lies further back has come to rest.
+_CHARTED = timedelta(days=60)
 _NOTE = ".published"
+# So many files are made and written at a time: others get their turn in between.
+_BATCH = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,75 +60,122 @@ async def publish(
     """Write every feed and page of the public profiles whose content changed.
 
     No clock is read: what is trending is counted to the last time that votes were, so the same
-    store gives the same bytes. With `afresh` all is rendered and compared, whatever the note says.
+    store gives the same bytes. Pages of what was trending more than 60 days before that are made
+    where they are missing. With `afresh` all is made and compared, whatever the note says.
     `withdraw` removes what was published of a profile before it became private. Raises StateError,
     TemplateError.
     """
-    public = {name: profile for name, profile in config.profiles.items() if profile.public}
-    for path in _of_private(config):
-        withdraw(folder / path)
-    archives = [await _archive(profile, store, workers) for profile in public.values()]
-    ids = {pick.paper for archive in archives for e in archive.editions for pick in e.picks}
-    papers = await workers.store(store.papers, ids)
-    counted_at = await workers.store(store.votes_counted_at)
-    trending = await trending_papers(store, workers, counted_at, TRENDING_DAYS)
-    made_from = _digest(config, authority, archives, [*papers.values(), *trending], counted_at)
-    standing = _standing(folder, made_from)
-    if standing and not afresh:
-        return Published(standing, ())
-    files = await workers.cpu(
-        _files, config.bot, authority, archives, papers, trending, counted_at, render
-    )
-    changed = [path for path, content in files.items() if write(folder / path, content)]
-    if files:
-        sizes = {path: len(content) for path, content in sorted(files.items())}
-        write(folder / _NOTE, json.dumps({"from": made_from, "sizes": sizes}).encode())
+    note = _Note.read(folder)
+    if _withdrawn(config, note, folder, withdraw):
+        note = _Note()
+    site, feeds = await _site(config, authority, store, workers, folder, afresh=afresh)
+    sheets = await workers.cpu(lambda: [*site_pages(site, render), *feeds])
+    sheets += former_sheets(config.profiles.values(), sheets[:])
+    marks = await workers.cpu(_marks, config, authority, sheets)
+    due = [
+        sheet for sheet in sheets if afresh or not note.holds(folder, sheet.path, marks[sheet.path])
+    ]
+    changed: list[str] = []
+    files = {sheet.path: note.files.get(sheet.path, ("", 0)) for sheet in sheets}
+    for start in range(0, len(due), _BATCH):
+        batch = due[start : start + _BATCH]
+        for path, size, new in await workers.cpu(_write, batch, write, folder):
+            files[path] = (marks[path], size)
+            changed += [path] if new else []
+    now = _Note(files, frozenset(archive.profile.name for archive in site.archives))
+    if due or now != note:
+        write(folder / _NOTE, now.as_bytes())
     return Published(tuple(sorted(files)), tuple(sorted(changed)))
 
 
-def _of_private(config: Config) -> list[str]:
-    """Return where the profiles that are private now may have been published before."""
-    private = [name for name, profile in config.profiles.items() if not profile.public]
-    feeds = [f"feeds/{name}.{form}" for name in private for form in ("rss", "atom", "json")]
-    return [f"p/{name}" for name in private] + feeds
+def _write(sheets: Iterable[Sheet], write: FileWriter, folder: Path) -> list[tuple[str, int, bool]]:
+    """Make files and write them; return (path, size, whether it changed)."""
+    made = ((sheet.path, sheet.make()) for sheet in sheets)
+    return [(path, len(content), write(folder / path, content)) for path, content in made]
 
 
-def _standing(folder: Path, made_from: str) -> tuple[str, ...]:
-    """Return the published paths where all stand as they were made from the same, else nothing."""
-    try:
-        note = json.loads((folder / _NOTE).read_bytes())
-        sizes: dict[str, int] = note["sizes"]
-        if note["from"] != made_from:
-            return ()
-        whole = all((folder / path).stat().st_size == size for path, size in sizes.items())
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return ()
-    return tuple(sizes) if whole else ()
+# ── What there is to tell ─────────────────────────────────────────────────────────────────────────
 
 
-def _digest(
+async def _site(
     config: Config,
     authority: str,
-    archives: Iterable[Archive],
-    papers: Iterable[Paper],
-    counted_at: datetime | None,
-) -> str:
-    """Return the identity of all that feeds and pages are made from."""
-    told: list[object] = [__version__, config.bot.model_dump_json(), authority, counted_at]
-    for archive in archives:
-        told += (archive.profile.name, archive.profile.model_dump_json(), archive.editions)
-    for paper in papers:
-        # Sets have no order of their own, and so no one way to be written down.
-        ordered = replace(paper, identifiers=frozenset(), links=frozenset())
-        told += (ordered, sorted(paper.identifiers), sorted(paper.links))
-    if config.templates.is_dir():
-        own = sorted(path for path in config.templates.rglob("*") if path.is_file())
-        told += ((str(path), path.stat().st_mtime_ns, path.stat().st_size) for path in own)
-    return hashlib.sha256(repr(told).encode("utf-8", "surrogatepass")).hexdigest()
+    store: PublishStore,
+    workers: Workers,
+    folder: Path,
+    *,
+    afresh: bool,
+) -> tuple[Site, Iterable[Sheet]]:
+    archives = [
+        Archive(profile, tuple(await workers.store(store.editions, profile.name)))
+        for profile in config.profiles.values()
+        if profile.public
+    ]
+    ids = {pick.paper for archive in archives for e in archive.editions for pick in e.picks}
+    picked = await workers.store(store.papers, ids)
+    counted_at = await workers.store(store.votes_counted_at)
+    trending = await trending_papers(store, workers, counted_at, TRENDING_DAYS)
+    days = await workers.store(store.vote_days)
+    known = periods(days)
+    due = [chart for chart in known if afresh or _is_due(chart, days[-1], folder)]
+    voted = await _voted(due, store, workers)
+    everyone = {paper.id: paper for paper in chain(picked.values(), trending, voted)}
+    histories = await workers.store(store.histories, everyone)
+    charts = await workers.cpu(_charts, due, voted, histories)
+    told = [local_date(counted_at, config.bot.timezone)] if counted_at else []
+    told += (edition.period for archive in archives for edition in archive.editions)
+    site = Site(
+        bot=config.bot,
+        archives=tuple(archives),
+        papers=picked,
+        trending=tuple(trending),
+        today=max(told, default=date.min),
+        charts=charts,
+        periods=tuple(chart.period for chart in known),
+        records=_records(picked, trending, charts, histories),
+    )
+    changes = ((id_, history.changed_at) for id_, history in histories.items())
+    changed = {id_: at for id_, at in changes if at}
+    return site, site_feeds(site, authority, counted_at, changed)
+
+
+async def _voted(due: list[Chart], store: PublishStore, workers: Workers) -> list[Paper]:
+    if not due:
+        return []
+    first, last = min(c.period.first for c in due), max(c.period.last for c in due)
+    return await workers.store(store.voted, first, last)
+
+
+def _is_due(chart: Chart, newest: date, folder: Path) -> bool:
+    """Tell whether a period's page may change yet, or is missing."""
+    # Of the periods that came to rest, the last one's link to its successor may be new.
+    last = (chart.later or chart.period).last
+    return last >= newest - _CHARTED or not (folder / chart.period.path).is_file()
+
+
+def _charts(
+    due: list[Chart], voted: list[Paper], histories: Mapping[int, PaperHistory]
+) -> tuple[Chart, ...]:
+    return tuple(replace(chart, papers=placed(chart.period, voted, histories)) for chart in due)
+
+
+def _records(
+    picked: Mapping[int, Paper],
+    trending: Iterable[Paper],
+    charts: Iterable[Chart],
+    histories: Mapping[int, PaperHistory],
+) -> dict[int, Record]:
+    """Return the papers that have a page: those that were picked, and those that trended."""
+    charted = (one.paper for chart in charts for one in chart.papers)
+    papers = {paper.id: paper for paper in chain(picked.values(), trending, charted)}
+    return {
+        id_: Record(paper, histories.get(id_, PaperHistory()))
+        for id_, paper in sorted(papers.items())
+    }
 
 
 async def trending_papers(
-    store: PublishStore, workers: Workers, now: datetime | None, period: timedelta
+    store: VotedStore, workers: Workers, now: datetime | None, period: timedelta
 ) -> list[Paper]:
     """Return the papers with votes in the period up to `now`, the warmest first."""
     if now is None:
@@ -129,32 +186,103 @@ async def trending_papers(
     return [paper for _, paper in warm[:_TRENDING_PAPERS]]
 
 
-async def _archive(profile: Profile, store: PublishStore, workers: Workers) -> Archive:
-    return Archive(profile, tuple(await workers.store(store.editions, profile.name)))
+# ── What stands already ───────────────────────────────────────────────────────────────────────────
 
 
-def _files(
-    bot: BotSettings,
-    authority: str,
-    archives: list[Archive],
-    papers: Mapping[int, Paper],
-    trending: list[Paper],
-    counted_at: datetime | None,
-    render: Renderer,
-) -> dict[str, bytes]:
-    periods = [edition.period for archive in archives for edition in archive.editions]
-    if counted_at is not None:
-        periods.append(local_date(counted_at, bot.timezone))
-    if not periods:
-        return {}
-    site = Site(bot, tuple(archives), papers, tuple(trending), max(periods))
-    files = site_pages(site, render)
-    for archive in archives:
-        files[f"feeds/{archive.profile.name}.rss"] = profile_rss(
-            bot=bot, profile=archive.profile, editions=archive.editions, papers=papers,
-            authority=authority,
-        )  # fmt: skip
-    files["feeds/trending.rss"] = trending_rss(
-        bot=bot, papers=trending, authority=authority, made_at=counted_at
-    )
-    return files
+@dataclass(frozen=True, slots=True)
+class _Note:
+    """What stands: of each file what it was made from and its size; and whose it is."""
+
+    files: Mapping[str, tuple[str, int]] = field(default_factory=dict)
+    profiles: frozenset[str] = frozenset()
+
+    @classmethod
+    def read(cls, folder: Path) -> _Note:
+        """Read the note that was left in a folder; one that is missing or broken holds nothing."""
+        with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
+            told = json.loads((folder / _NOTE).read_bytes())
+            files = {
+                str(path): (str(mark), int(size)) for path, (mark, size) in told["files"].items()
+            }
+            return cls(files, frozenset(map(str, told["profiles"])))
+        return cls()
+
+    def as_bytes(self) -> bytes:
+        """Return the note as it is left."""
+        told = {"profiles": sorted(self.profiles), "files": dict(sorted(self.files.items()))}
+        return json.dumps(told, separators=(",", ":")).encode()
+
+    def holds(self, folder: Path, path: str, mark: str) -> bool:
+        """Tell whether a file stands as it was made from the same."""
+        noted, size = self.files.get(path, ("", -1))
+        try:
+            return noted == mark and (folder / path).stat().st_size == size
+        except OSError:
+            return False
+
+
+def _withdrawn(config: Config, note: _Note, folder: Path, withdraw: Callable[[Path], bool]) -> bool:
+    """Remove what was published of the profiles that are private now; tell whether there was any."""
+    private = {
+        each
+        for name, profile in config.profiles.items()
+        if not profile.public
+        for each in (name, *profile.was)
+    }
+    forms = ("rss", "atom", "json")
+    paths = [f"p/{name}" for name in sorted(private)]
+    paths += [f"feeds/{name}.{form}" for name in sorted(private) for form in forms]
+    gone = [withdraw(folder / path) for path in paths]
+    if any(gone) or private & note.profiles:
+        # The papers' own pages say which profile picked them, and why: all are made anew.
+        withdraw(folder / "papers")
+        return True
+    return False
+
+
+def _marks(config: Config, authority: str, sheets: Iterable[Sheet]) -> dict[str, str]:
+    """Return the identity of all that each sheet is made from, by its path."""
+    shared: list[object] = [__version__, config.bot.model_dump_json(), authority]
+    if config.templates.is_dir():
+        own = sorted(path for path in config.templates.rglob("*") if path.is_file())
+        shared += ((str(path), path.stat().st_mtime_ns, path.stat().st_size) for path in own)
+    telling = _Telling()
+    house = _digest(repr(shared))
+    return {sheet.path: _digest(f"{house}{telling.of(sheet.told)}") for sheet in sheets}
+
+
+class _Telling:
+    """All that values say, as text; papers and editions stand on many sheets, and are read once."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, str] = {}
+        self._kept: list[object] = []
+
+    def of(self, value: object) -> str:
+        """Return all that a value says."""
+        if isinstance(value, list | tuple):
+            return f"({','.join(map(self.of, value))})"
+        if not isinstance(value, Paper | Edition | BaseModel):
+            return repr(value)
+        if id(value) not in self._known:
+            self._kept.append(value)  # or another could come to have its id
+            self._known[id(value)] = _digest(_said(value))
+        return self._known[id(value)]
+
+
+def _said(value: Paper | Edition | BaseModel) -> str:
+    match value:
+        case Profile():
+            return f"{value.name}{value.model_dump_json()}"
+        case BaseModel():
+            return value.model_dump_json()
+        case Paper():
+            # Sets have no order of their own, and so no one way to be written down.
+            ordered = replace(value, identifiers=frozenset(), links=frozenset())
+            return repr((ordered, sorted(value.identifiers), sorted(value.links)))
+        case _:
+            return repr(value)
+
+
+def _digest(said: str) -> str:
+    return hashlib.sha256(said.encode("utf-8", "surrogatepass")).hexdigest()[:32]

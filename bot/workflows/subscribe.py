@@ -17,8 +17,8 @@ from bot.workflows.compose import fingerprint
 class MirrorStore(Protocol):
     """What mirroring writes."""
 
-    def mirror_profiles(self, fingerprints: Mapping[str, str]) -> None:
-        """Note which profiles there are now; those that vanished retire."""
+    def mirror_profiles(self, fingerprints: Mapping[str, str], former: Mapping[str, str]) -> None:
+        """Note which profiles there are now; those that vanished retire, renamed ones move."""
         ...
 
     def mirror_recipients(self, wanted: Mapping[tuple[str, str], str], now: datetime) -> None:
@@ -40,7 +40,8 @@ async def mirror(
         for name, profile in profiles.items()
         for address in profile.to
     }
-    await workers.store(store.mirror_profiles, prints)
+    former = {old: name for name, profile in profiles.items() for old in profile.was}
+    await workers.store(store.mirror_profiles, prints, former)
     await workers.store(store.mirror_recipients, wanted, now)
 
 

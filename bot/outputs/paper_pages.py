@@ -1,0 +1,260 @@
+"""One page a paper: what it says, where it was seen, who voted for it, which editions picked it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date
+from functools import partial
+
+from bot.models import Event, Identifier, Paper, Pick, Rel, Role, Scheme
+from bot.outputs.addresses import link_to, paper_folder, quoted
+from bot.outputs.cards import (
+    author_names,
+    heading_of,
+    legible,
+    reasons_in_words,
+    title_of,
+    updated_text,
+)
+from bot.outputs.charts import vote_series
+from bot.outputs.contexts import (
+    AliasPage,
+    LinkContext,
+    PaperPage,
+    PickedContext,
+    SeenContext,
+    ShelfContext,
+    VotesContext,
+)
+from bot.outputs.links import (
+    by_trust,
+    home_of,
+    key_of,
+    paper_links,
+    publisher_link,
+    through,
+    web_address,
+)
+from bot.outputs.site import Record, Sheet, Site, frame_of
+from bot.outputs.wording import counted, full_day, stretch
+from bot.ports import PaperHistory, Renderer, Seen
+from bot.text import inert, one_line, readable, shorten
+
+_ABSTRACT_LIMIT = 20_000
+_AUTHORS_NAMED = 20
+_AUTHORS_LISTED = 10_000
+_IDENTIFIERS_SHOWN = 12
+_CATEGORIES_SHOWN = 30
+_VOTE_DAYS_SHOWN = 60
+_SIGHTINGS_SHOWN = 40
+_EDITIONS_SHOWN = 40
+# An address or a digest of the title is no name that somebody would look a paper up by.
+_NAMES = frozenset({Scheme.ARXIV, Scheme.DOI, Scheme.PMID, Scheme.OPENREVIEW})
+_SAID = {
+    Event.NEW: "announced",
+    Event.CROSS: "cross-listed",
+    Event.REPLACE: "replaced",
+    Event.REPLACE_CROSS: "replaced, cross-listed",
+    Event.SEEN: "shown",
+    Event.SUBMIT: "put forward by hand",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """A public profile's edition that picked a paper."""
+
+    profile: str
+    heading: str
+    number: int
+    period: date
+    pick: Pick
+
+
+def paper_sheets(site: Site, render: Renderer) -> Iterator[Sheet]:
+    """Yield a page for each paper that has one, and one that leads there for each other name."""
+    choices = _choices(site)
+    folders: dict[str, Identifier] = {}
+    for record in site.records.values():
+        folder = paper_folder(key_of(record.paper))
+        picked = tuple(choices.get(record.paper.id, ()))
+        folders[folder] = key_of(record.paper)
+        yield Sheet(
+            f"{folder}/index.html",
+            (record.paper, record.history, picked),
+            partial(_make, site, record, folder, picked, render),
+        )
+    for record in site.records.values():
+        for alias in _aliases(record):
+            folder = paper_folder(alias)
+            if folder not in folders:
+                folders[folder] = alias
+                yield _alias(site, record.paper, folder, render)
+
+
+def _aliases(record: Record) -> list[Identifier]:
+    names = {i for i in record.paper.identifiers if i.scheme in _NAMES}
+    return sorted((names | set(record.history.former_keys)) - {key_of(record.paper)})
+
+
+def _alias(site: Site, paper: Paper, folder: str, render: Renderer) -> Sheet:
+    root, home = _root(folder), paper_folder(key_of(paper))
+
+    def make() -> bytes:
+        return render(
+            "web/alias.html",
+            AliasPage(
+                frame=frame_of(site, root, title_of(paper), title_of(paper), feeds=()),
+                href=link_to(home, root),
+                canonical=f"{root}{quoted(home)}/",
+            ),
+        ).encode()
+
+    return Sheet(f"{folder}/index.html", (home, paper.title), make)
+
+
+def _make(
+    site: Site, record: Record, folder: str, picked: tuple[_Choice, ...], render: Renderer
+) -> bytes:
+    return render("web/record.html", _page(site, record, _root(folder), picked)).encode()
+
+
+def _root(folder: str) -> str:
+    return "../" * (folder.count("/") + 1)
+
+
+def _choices(site: Site) -> Mapping[int, list[_Choice]]:
+    """Return which editions of public profiles picked each paper, the latest first."""
+    found: dict[int, list[_Choice]] = {}
+    for archive in site.public:
+        name, heading = archive.profile.name, heading_of(archive.profile)
+        for edition in archive.editions:
+            for pick in edition.picks:
+                if pick.paper in site.papers:
+                    choice = _Choice(name, heading, edition.number, edition.period, pick)
+                    found.setdefault(site.papers[pick.paper].id, []).append(choice)
+    for choices in found.values():
+        choices.sort(key=lambda choice: (choice.period, choice.number), reverse=True)
+    return found
+
+
+def _page(site: Site, record: Record, root: str, picked: tuple[_Choice, ...]) -> PaperPage:
+    paper, history = record.paper, record.history
+    prefix = site.bot.link_prefix
+    series, pickers = vote_series(history), {choice.profile for choice in picked}
+    abstract = _paragraphs(paper.abstract)
+    title = title_of(paper)
+    names = author_names(paper.authors, _AUTHORS_LISTED)
+    first, rest = names[:_AUTHORS_NAMED], names[_AUTHORS_NAMED:]
+    discussion = web_address(paper.link(Rel.DISCUSSION))
+    publisher = publisher_link(paper, prefix)
+    return PaperPage(
+        frame=frame_of(
+            site,
+            root,
+            title,
+            abstract[0] if abstract else title,
+            feeds=[a.profile for a in site.public if a.profile.name in pickers],
+            trending=bool(series),
+        ),
+        authors=", ".join(first),
+        others=", ".join(rest),
+        others_count=f"and {counted(len(paper.authors) - len(first), 'other')}" if rest else "",
+        venue=shorten(legible(paper.venue), 120),
+        date=full_day(paper.published.astimezone(UTC).date()) if paper.published else "",
+        links=(
+            *([publisher] if publisher.href else []),
+            *paper_links(paper, discussion, prefix),
+        ),
+        abstract=abstract,
+        picked=tuple(_picked(paper, choice, root) for choice in picked[:_EDITIONS_SHOWN]),
+        votes=tuple(_votes(series)),
+        seen=tuple(_seen(history)),
+        facts=tuple(fact for fact in _facts(paper, history, prefix) if fact.links),
+    )
+
+
+def _paragraphs(abstract: str) -> tuple[str, ...]:
+    text = inert(readable(inert(abstract[:_ABSTRACT_LIMIT])))
+    return tuple(filter(None, map(one_line, text.split("\n\n"))))
+
+
+def _picked(paper: Paper, choice: _Choice, root: str) -> PickedContext:
+    href = f"{root}p/{choice.profile}/{choice.period.isoformat()}/index.html"
+    return PickedContext(
+        profile=choice.heading,
+        edition=LinkContext(full_day(choice.period), href),
+        reasons=reasons_in_words(choice.pick.reasons),
+        updated=updated_text(paper, choice.pick, choice.period)
+        if choice.pick.role is Role.UPDATE
+        else "",
+    )
+
+
+def _votes(series: tuple[Seen, ...]) -> Iterator[VotesContext]:
+    """Yield the days, the latest first; the first day's votes all came by then."""
+    before = [0, *(seen.votes or 0 for seen in series)]
+    rows = list(zip(series, before, strict=False))[::-1]
+    for seen, earlier in rows[:_VOTE_DAYS_SHOWN]:
+        votes = seen.votes or 0
+        yield VotesContext(
+            day=full_day(seen.day),
+            votes=f"{votes:,}",
+            gained=f"{votes - earlier:+,}".replace("-", "−") if votes != earlier else "",
+            comments="" if seen.comments is None else f"{seen.comments:,}",
+        )
+
+
+def _seen(history: PaperHistory) -> Iterator[SeenContext]:
+    """Yield a line for each source and what it said, from the first day to the last."""
+    days: dict[tuple[str, Event], list[date]] = {}
+    for seen in history.seen:
+        days.setdefault((seen.source, seen.event), []).append(seen.day)
+    lines = sorted(days.items(), key=lambda each: (min(each[1]), each[0]))
+    for (source, event), found in lines[:_SIGHTINGS_SHOWN]:
+        yield SeenContext(
+            source=shorten(one_line(source), 80),
+            event=_SAID.get(event, event.value),
+            when=stretch(min(found), max(found)),
+        )
+
+
+def _facts(paper: Paper, history: PaperHistory, prefix: str) -> Iterator[ShelfContext]:
+    yield ShelfContext("Identifiers", tuple(_identifiers(paper, prefix)))
+    categories = map(legible, paper.categories[:_CATEGORIES_SHOWN])
+    yield ShelfContext("Categories", tuple(_words([", ".join(filter(None, categories))])))
+    yield ShelfContext("Versions", tuple(_words(_versions(paper))))
+    first = paper.first_seen.astimezone(UTC).date() if paper.first_seen else None
+    first = min((seen.day for seen in history.seen), default=first)
+    yield ShelfContext("First seen", tuple(_words([full_day(first)] if first else [])))
+
+
+def _words(values: Iterable[str]) -> Iterator[LinkContext]:
+    return (LinkContext(shorten(value, 400), "") for value in values if value)
+
+
+def _identifiers(paper: Paper, prefix: str) -> Iterator[LinkContext]:
+    shown = [i for i in by_trust(paper.identifiers) if i.scheme is not Scheme.TITLE]
+    for identifier in shown[:_IDENTIFIERS_SHOWN]:
+        text = identifier.value if identifier.scheme is Scheme.URL else str(identifier)
+        yield LinkContext(shorten(one_line(text), 100), through(prefix, home_of(identifier)))
+
+
+def _versions(paper: Paper) -> list[str]:
+    """Return the versions that sources dated, the latest first: `v3, 19 November 2026`."""
+    dated: dict[int, date | None] = {paper.version: None} if paper.version else {}
+    for stamp in sorted({stamp for _, stamp in paper.stamps}):
+        if stamp.version:
+            dated[stamp.version] = _day(stamp.updated) or dated.get(stamp.version)
+    return [
+        f"v{version}, {full_day(day)}" if day else f"v{version}"
+        for version, day in sorted(dated.items(), reverse=True)
+    ]
+
+
+def _day(value: str) -> date | None:
+    try:
+        return date.fromisoformat(value[:10])
+    except ValueError:
+        return None

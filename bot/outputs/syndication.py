@@ -1,0 +1,279 @@
+"""A feed as RSS 2.0, Atom 1.0 and JSON Feed 1.1: the same entries, the same order, the same bytes."""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from types import MappingProxyType
+
+from bot.text import inert
+
+_NAMESPACES = 'xmlns:atom="http://www.w3.org/2005/Atom" xmlns:dc="http://purl.org/dc/elements/1.1/"'
+_JSON_FEED = "https://jsonfeed.org/version/1.1"
+
+
+@dataclass(frozen=True, slots=True)
+class FeedEntry:
+    """A paper in a feed.
+
+    `id` is its tag URI, the same in every format and for ever. `title` is plain text, `content` is
+    HTML, `identifiers` are as people write them (`arXiv:…`, `doi:…`). `updated` differs from that
+    of every other entry; `revised` where the paper changed after it came. `byline` is the authors
+    in one line, "" where none is known.
+    """
+
+    id: str
+    title: str
+    href: str
+    authors: tuple[str, ...]
+    byline: str
+    categories: tuple[str, ...]
+    identifiers: tuple[str, ...]
+    published: datetime | None
+    updated: datetime
+    revised: bool
+    discussion: str
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """What is published of a profile, or of what is trending, the best of the newest first.
+
+    `path` is the feed's own, less its form (`/feeds/experts`); `base` is the public address or "";
+    `built` is None where nothing was told yet, and `updated` then is when the house was founded.
+    """
+
+    title: str
+    description: str
+    language: str
+    house: str
+    id: str
+    base: str
+    path: str
+    home: str
+    built: datetime | None
+    updated: datetime
+    entries: tuple[FeedEntry, ...]
+
+
+# ── RSS ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+def as_rss(feed: Feed) -> bytes:
+    """Return the feed as RSS 2.0."""
+    own = ""
+    if feed.base:
+        own = _empty("atom:link", rel="self", type=FORMS["rss"].type, href=_own(feed, "rss"))
+    return _document(
+        f'<rss version="2.0" {_NAMESPACES}>',
+        "<channel>",
+        _element("title", feed.title),
+        # RSS demands a link; without a public address only a name is true everywhere.
+        _element("link", f"{feed.base}{feed.home}" if feed.base else feed.id),
+        own,
+        _element("description", feed.description),
+        _element("language", feed.language),
+        _element("lastBuildDate", _rfc822(feed.built)),
+        _element("generator", "paperround"),
+        *map(_rss_item, feed.entries),
+        "</channel>",
+        "</rss>",
+    )
+
+
+def _rss_item(entry: FeedEntry) -> str:
+    return _lines(
+        "<item>",
+        _element("title", entry.title),
+        _element("link", entry.href),
+        _element("guid", entry.id, isPermaLink="false"),
+        # Not <author>: that one must be a mail address.
+        _element("dc:creator", entry.byline),
+        *(_element("dc:identifier", identifier) for identifier in entry.identifiers),
+        *(_element("category", category) for category in entry.categories),
+        _element("pubDate", _rfc822(entry.published)),
+        _element("atom:updated", _rfc3339(entry.updated) if entry.revised else ""),
+        _element("comments", entry.discussion),
+        _element("description", entry.content),
+        "</item>",
+    )
+
+
+# ── Atom ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+def as_atom(feed: Feed) -> bytes:
+    """Return the feed as Atom 1.0 (RFC 4287)."""
+    links = ""
+    if feed.base:
+        links = _lines(
+            _empty("link", rel="self", type=FORMS["atom"].type, href=_own(feed, "atom")),
+            _empty("link", rel="alternate", type="text/html", href=f"{feed.base}{feed.home}"),
+        )
+    opening = {
+        "xmlns": "http://www.w3.org/2005/Atom",
+        "xmlns:dc": "http://purl.org/dc/elements/1.1/",
+        "xml:lang": feed.language,
+    }
+    return _document(
+        f"<feed{_attributes(opening)}>",
+        _element("id", feed.id),
+        _element("title", feed.title),
+        _element("subtitle", feed.description),
+        _element("updated", _rfc3339(feed.updated)),
+        _author(feed.house),
+        links,
+        _element("generator", "paperround"),
+        *(_atom_entry(feed, entry) for entry in feed.entries),
+        "</feed>",
+    )
+
+
+def _atom_entry(feed: Feed, entry: FeedEntry) -> str:
+    return _lines(
+        "<entry>",
+        _element("id", entry.id),
+        _element("title", entry.title, type="text"),
+        _empty("link", rel="alternate", href=entry.href) if entry.href else "",
+        # RFC 4287, section 4.1.2: an entry has an author, were it only the one who shows it.
+        *map(_author, entry.authors or (feed.house,)),
+        *(_element("dc:identifier", identifier) for identifier in entry.identifiers),
+        *(_empty("category", term=category) for category in entry.categories),
+        _element("published", _rfc3339(entry.published)),
+        _element("updated", _rfc3339(entry.updated)),
+        _element("content", entry.content, type="html"),
+        "</entry>",
+    )
+
+
+def _author(name: str) -> str:
+    return f"<author>{_element('name', name)}</author>"
+
+
+# ── JSON Feed ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def as_json(feed: Feed) -> bytes:
+    """Return the feed as JSON Feed 1.1."""
+    told = {
+        "version": _JSON_FEED,
+        "title": feed.title,
+        "home_page_url": f"{feed.base}{feed.home}" if feed.base else "",
+        "feed_url": _own(feed, "json") if feed.base else "",
+        "description": feed.description,
+        "language": feed.language,
+        "authors": [{"name": feed.house}],
+        "items": [_json_item(entry) for entry in feed.entries],
+    }
+    text = json.dumps(_present(told) | {"items": told["items"]}, ensure_ascii=False, indent=1)
+    return f"{text}\n".encode()
+
+
+def _json_item(entry: FeedEntry) -> dict[str, object]:
+    return _present({
+        "id": entry.id,
+        "url": entry.href,
+        "title": inert(entry.title),
+        "content_html": inert(entry.content),
+        "date_published": _rfc3339(entry.published),
+        "date_modified": _rfc3339(entry.updated),
+        "authors": [{"name": inert(name)} for name in entry.authors],
+        "tags": [inert(category) for category in entry.categories],
+        "_paperround": {"identifiers": list(entry.identifiers)},
+    })  # fmt: skip
+
+
+def _present(values: Mapping[str, object]) -> dict[str, object]:
+    return {key: value for key, value in values.items() if value}
+
+
+# ── OPML ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+def as_opml(title: str, base: str, feeds: Iterable[tuple[str, str, str]]) -> bytes:
+    """Return OPML 2.0 of feeds as (title, path less its form, path of its page).
+
+    Addresses are absolute where `base` is one, else relative to the document.
+    """
+    prefix = f"{base}/" if base else ""
+    return _document(
+        '<opml version="2.0">',
+        "<head>",
+        _element("title", title),
+        "</head>",
+        "<body>",
+        *(
+            _empty(
+                "outline",
+                type="rss",
+                text=name,
+                title=name,
+                xmlUrl=f"{prefix}{path.lstrip('/')}.rss",
+                htmlUrl=f"{prefix}{home.lstrip('/')}",
+            )
+            for name, path, home in feeds
+        ),
+        "</body>",
+        "</opml>",
+    )
+
+
+# ── XML ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _document(*lines: str) -> bytes:
+    whole = _lines('<?xml version="1.0" encoding="utf-8"?>', *lines)
+    return f"{whole}\n".encode()
+
+
+def _lines(*lines: str) -> str:
+    return "\n".join(line for line in lines if line)
+
+
+def _element(name: str, text: str, **attributes: str) -> str:
+    """Return the element, nothing where it would be empty."""
+    if not text:
+        return ""
+    return f"<{name}{_attributes(attributes)}>{html.escape(inert(text), quote=False)}</{name}>"
+
+
+def _empty(name: str, **attributes: str) -> str:
+    return f"<{name}{_attributes(attributes)}/>"
+
+
+def _attributes(attributes: Mapping[str, str]) -> str:
+    return "".join(f' {name}="{html.escape(inert(value))}"' for name, value in attributes.items())
+
+
+def _own(feed: Feed, form: str) -> str:
+    return f"{feed.base}{feed.path}.{form}"
+
+
+def _rfc822(moment: datetime | None) -> str:
+    return format_datetime(moment.astimezone(UTC)) if moment else ""
+
+
+def _rfc3339(moment: datetime | None) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="seconds") if moment else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A format a feed is published in: its name for people, its media type, how it is written."""
+
+    name: str
+    type: str
+    written: Callable[[Feed], bytes]
+
+
+FORMS: Mapping[str, Form] = MappingProxyType({
+    "rss": Form("RSS", "application/rss+xml", as_rss),
+    "atom": Form("Atom", "application/atom+xml", as_atom),
+    "json": Form("JSON Feed", "application/feed+json", as_json),
+})  # fmt: skip
+"""Every format, by the ending of its path."""

@@ -1,0 +1,43 @@
+"""What a ranker knows besides the papers at hand."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from bot.identity import known_by
+from bot.models import Identifier, Paper
+from bot.ranking.words import term_counts
+
+
+@dataclass(frozen=True, slots=True)
+class Background:
+    """What a ranker knows besides the papers at hand.
+
+    `idf` is how telling each term is, from 0 to 1 (`unseen` for one that never occurred);
+    `examples` are the papers that profiles name; `now` is what ages are counted to.
+    """
+
+    idf: Mapping[str, float] = field(default_factory=dict)
+    unseen: float = 1.0
+    examples: Mapping[Identifier, Paper] = field(default_factory=dict)
+    now: datetime | None = None
+
+    @classmethod
+    def of(
+        cls, papers: Iterable[Paper], examples: Iterable[Paper] = (), now: datetime | None = None
+    ) -> Background:
+        """Learn from papers how telling each term is."""
+        found: dict[str, int] = {}
+        papers = list(papers)
+        for paper in papers:
+            for term in term_counts(paper.title, paper.abstract):
+                found[term] = found.get(term, 0) + 1
+        most = math.log(1 + len(papers)) or 1.0
+        return cls(
+            idf={term: math.log((1 + len(papers)) / n) / most for term, n in found.items()},
+            examples=known_by([*papers, *examples]),
+            now=now,
+        )

@@ -1,0 +1,70 @@
+"""What the papers somebody has say about what they want to read."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from bot.config import Reference
+from bot.ranking.words import fold, term_counts
+from bot.text import one_line, readable
+
+_AT_LEAST = 2  # entries: what stands in one only is no interest yet
+_SHARE = 0.05  # of all entries, in large collections
+_MOST_AUTHORS, _MOST_CATEGORIES, _MOST_KEYWORDS = 10, 5, 12
+_LONGEST = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """Interests, each with the number of entries that speak for it, the most frequent first."""
+
+    authors: tuple[tuple[str, int], ...] = ()
+    categories: tuple[tuple[str, int], ...] = ()
+    keywords: tuple[tuple[str, int], ...] = ()
+
+
+def suggested(references: Sequence[Reference]) -> Suggestion:
+    """Return who, where and what comes up again and again in these papers."""
+    keywords = _frequent((one.keywords for one in references), references, _MOST_KEYWORDS)
+    pairs = _frequent((_pairs(one.title) for one in references), references, _MOST_KEYWORDS)
+    known = {fold(word) for word, _ in keywords}
+    more = [pair for pair in pairs if fold(pair[0]) not in known]
+    return Suggestion(
+        authors=_frequent((one.authors for one in references), references, _MOST_AUTHORS),
+        categories=_frequent((one.categories for one in references), references, _MOST_CATEGORIES),
+        keywords=tuple([*keywords, *more][:_MOST_KEYWORDS]),
+    )
+
+
+def _pairs(title: str) -> list[str]:
+    """Return the pairs of telling words in a title: one word alone is seldom an interest."""
+    return [term for term in term_counts(title, "") if " " in term]
+
+
+def _frequent(
+    lists: Iterable[Iterable[str]], references: Sequence[Reference], most: int
+) -> tuple[tuple[str, int], ...]:
+    """Return what stands in enough of the lists, each counted once a list, in its first spelling."""
+    spelt: dict[str, str] = {}
+    counts: Counter[str] = Counter()
+    for values in lists:
+        told = {fold(shown): shown for value in values if (shown := _shown(value))}
+        counts.update(told.keys())
+        for folded, shown in told.items():
+            spelt.setdefault(folded, shown)
+    enough = max(_AT_LEAST, _SHARE * len(references))
+    found = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
+    return tuple((spelt[folded], n) for folded, n in found if n >= enough)[:most]
+
+
+def _shown(value: str) -> str:
+    """Return a value as it can stand in a profile, where `^` and a first `=` have meanings."""
+    return (
+        one_line(readable(value))
+        .replace("{", "")
+        .replace("}", "")
+        .replace("^", "")[:_LONGEST]
+        .strip(" =")
+    )

@@ -1,0 +1,118 @@
+"""What the owner and the readers think of papers, and what curators put forward."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+
+from bot.models import Event, Feedback, Opinion, Paper
+from bot.store.connection import moment, seconds
+from bot.store.editions import EditionLedger
+
+# No source of the configuration can have this name: it holds a space.
+BY_HAND = "by hand"
+
+
+class FeedbackLedger(EditionLedger):
+    """The part of the store that `like`, `dislike` and `submit` write, and `compose` learns from."""
+
+    def put_feedback(
+        self,
+        profiles: Collection[str],
+        paper: int,
+        opinion: Opinion,
+        now: datetime,
+        subscriber: int = 0,
+    ) -> None:
+        """Commit an opinion of a paper for these profiles; a later one takes an earlier one back."""
+        values = {"paper": paper, "subscriber": subscriber}
+        with self.db.transaction():
+            for profile in sorted(profiles):
+                # Under whichever number the paper stood when it was last judged.
+                self.db.write(_UNSAY, values | {"profile": profile})
+                self.db.write(
+                    "INSERT INTO feedback (profile, paper, subscriber, opinion, at) "
+                    "VALUES (:profile, :paper, :subscriber, :opinion, :now)",
+                    values | {"profile": profile, "opinion": opinion.value, "now": seconds(now)},
+                )
+
+    def feedback_of(self, profile: str, until: datetime | None = None) -> list[Feedback]:
+        """Return a profile's feedback, the latest first; with `until`, what had been said by then.
+
+        An opinion that was changed since is not known as it was before.
+        """
+        rows = self.db.rows(_FEEDBACK, {"profile": profile, "until": seconds(until)})
+        papers = self.papers({row["paper"] for row in rows})
+        return [
+            Feedback(profile, papers[row["paper"]], Opinion(row["opinion"]), at, row["subscriber"])
+            for row in rows
+            if (at := moment(row["at"])) is not None
+        ]
+
+    def submit(self, paper: int, profile: str, now: datetime) -> bool:
+        """Commit a curator's pick: a vote of the house, once a paper, and a place in a profile.
+
+        `profile` "" is none. Returns False where it was submitted already, for this profile too.
+        """
+        values: dict[str, object] = {
+            "paper": paper, "profile": profile, "now": seconds(now), "source": BY_HAND,
+            "event": Event.SUBMIT.value, "day": now.date().isoformat(),
+        }  # fmt: skip
+        with self.db.transaction():
+            first = self.db.row(
+                "SELECT 1 FROM sighting WHERE paper = :paper AND event = :event", values
+            )
+            if first is None:
+                self.db.write(_SUBMITTED_SIGHTING, values)
+                self.db.write(
+                    "UPDATE paper SET votes = coalesce(votes, 0) + 1 WHERE id = :paper", values
+                )
+            placed = 0
+            if profile:
+                placed = self.db.write(
+                    "INSERT INTO submission (paper, profile, at) VALUES (:paper, :profile, :now) "
+                    "ON CONFLICT (paper, profile) DO NOTHING",
+                    values,
+                ).rowcount
+        return first is None or bool(placed)
+
+    def submitted(self, profile: str, until: datetime | None = None) -> list[Paper]:
+        """Return what was put forward for a profile and that no edition of it has picked yet."""
+        rows = self.db.rows(_SUBMITTED, {"profile": profile, "until": seconds(until)})
+        return self._load(row["paper"] for row in rows)
+
+    def picked_by(self, paper: int) -> list[str]:
+        """Return the profiles whose editions picked a paper."""
+        rows = self.db.rows(
+            "SELECT DISTINCT e.profile FROM pick k JOIN edition e ON e.id = k.edition "
+            "JOIN paper p ON p.id = k.paper WHERE coalesce(p.merged_into, p.id) = :paper "
+            "ORDER BY e.profile",
+            {"paper": paper},
+        )
+        return [row["profile"] for row in rows]
+
+
+_UNSAY = """
+DELETE FROM feedback WHERE profile = :profile AND subscriber = :subscriber
+AND paper IN (SELECT id FROM paper WHERE coalesce(merged_into, id) = :paper)
+"""
+# Of a paper that was two, one reader's latest word on either counts.
+_FEEDBACK = """
+SELECT coalesce(p.merged_into, p.id) AS paper, f.subscriber, f.opinion, max(f.at) AS at
+FROM feedback f JOIN paper p ON p.id = f.paper
+WHERE f.profile = :profile AND (:until IS NULL OR f.at <= :until)
+GROUP BY coalesce(p.merged_into, p.id), f.subscriber ORDER BY at DESC, paper, f.subscriber
+"""
+_SUBMITTED_SIGHTING = """
+INSERT INTO sighting (paper, source, event, stored_at, seen_on, at, votes, comments)
+VALUES (:paper, :source, :event, :now, :day, :now, 1, NULL)
+"""
+_SUBMITTED = """
+SELECT coalesce(p.merged_into, p.id) AS paper FROM submission s JOIN paper p ON p.id = s.paper
+WHERE s.profile = :profile AND (:until IS NULL OR s.at <= :until)
+AND coalesce(p.merged_into, p.id) NOT IN (
+    SELECT coalesce(a.merged_into, a.id) FROM pick k
+    JOIN edition e ON e.id = k.edition JOIN paper a ON a.id = k.paper
+    WHERE e.profile = :profile AND (:until IS NULL OR e.made_at <= :until)
+)
+"""

@@ -1,0 +1,124 @@
+"""The store as it stood at a moment: what ranking reads of it, and nothing that came later.
+
+Titles and abstracts are those that held then (`revision`), votes the last that had been counted.
+What is not kept for ever is told as it is now: how the sources stood, opinions that were changed
+since, and which records had been recognised as one paper.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
+from datetime import date, datetime
+
+from bot.models import Edition, Feedback, Identifier, Paper, SourceState
+from bot.store.connection import Connection, seconds
+from bot.store.feedback import FeedbackLedger
+from bot.store.rows import revised
+
+
+class Past:
+    """Reads a store as of `until` (aware); that moment's own second belongs to it."""
+
+    def __init__(self, present: FeedbackLedger, until: datetime) -> None:
+        self._present, self._until = present, until
+
+    @property
+    def _db(self) -> Connection:
+        return self._present.db
+
+    def source_states(self) -> Mapping[str, SourceState]:
+        """Return what is remembered of the sources whose latest news is not from later."""
+        states = self._present.source_states()
+        return {
+            name: state
+            for name, state in states.items()
+            if all(
+                moment is None or moment <= self._until
+                for moment in (state.last_ok, state.last_new, state.failing_since)
+            )
+        }
+
+    def last_edition(self, profile: str) -> Edition | None:
+        """Return the latest edition that was made by then, without its picks."""
+        return self._present.last_edition(profile, self._until)
+
+    def newest_paper(self) -> int:
+        """Return the highest paper id there was, 0 where there was none."""
+        return self._present.newest_paper(self._until)
+
+    def candidates(
+        self,
+        profile: str,
+        last: Edition | None,
+        since: datetime | None,
+        sources: Collection[str],
+    ) -> list[Paper]:
+        """Return papers that had come after `last`, and that this profile had not picked."""
+        found = self._present.candidates(profile, last, since, sources, self._until)
+        return self._as_they_were(found)
+
+    def replaced(self, profile: str, since: datetime) -> list[Paper]:
+        """Return papers picked after `since` of which a newer version had come."""
+        return self._as_they_were(self._present.replaced(profile, since, self._until))
+
+    def lookup(self, identifiers: Collection[Identifier]) -> list[Paper]:
+        """Return the papers there were that have one of these identifiers."""
+        return self._as_they_were(self._present.lookup(identifiers))
+
+    def recent(self, limit: int) -> list[Paper]:
+        """Return the papers that were the newest, newest first."""
+        return self._as_they_were(self._present.recent(limit, self._until))
+
+    def papers(self, ids: Collection[int]) -> dict[int, Paper]:
+        """Return papers by id, aliases followed; those that came later are missing."""
+        found = self._present.papers(ids)
+        were = {paper.id: paper for paper in self._as_they_were(found.values())}
+        return {id_: were[paper.id] for id_, paper in found.items() if paper.id in were}
+
+    def voted(self, since: date, until: date) -> list[Paper]:
+        """Return the papers that a source had shown with votes between two dates, both included."""
+        return self._as_they_were(self._present.voted(since, until))
+
+    def feedback_of(self, profile: str) -> list[Feedback]:
+        """Return what had been said by then."""
+        return self._present.feedback_of(profile, self._until)
+
+    def submitted(self, profile: str) -> list[Paper]:
+        """Return what had been put forward and was not picked yet."""
+        return self._as_they_were(self._present.submitted(profile, self._until))
+
+    def _as_they_were(self, papers: Iterable[Paper]) -> list[Paper]:
+        there = [p for p in papers if p.first_seen is None or p.first_seen <= self._until]
+        values = {
+            "ids": json.dumps(sorted({paper.id for paper in there})), "until": seconds(self._until),
+        }  # fmt: skip
+        older = {row["paper"]: row for row in self._db.rows(_REVISIONS, values)}
+        counts = {row["paper"]: row for row in self._db.rows(_COUNTS, values)}
+        house = {row["paper"]: row["n"] for row in self._db.rows(_HOUSE, values)}
+        were = []
+        for paper in there:
+            was = revised(paper, older[paper.id]) if paper.id in older else paper
+            count = counts.get(paper.id)
+            votes = count["votes"] if count else None
+            if paper.id in house:
+                votes = (votes or 0) + house[paper.id]
+            were.append(replace(was, votes=votes, comments=count["comments"] if count else None))
+        return were
+
+
+_REVISIONS = """
+SELECT *, min(until) FROM revision
+WHERE until > :until AND paper IN (SELECT value FROM json_each(:ids)) GROUP BY paper
+"""
+# SQLite takes the bare columns from the row that has the max (its manual, section "lang_select").
+_COUNTS = """
+SELECT paper, votes, comments, max(at) FROM sighting
+WHERE votes IS NOT NULL AND event <> 'submit' AND at <= :until
+AND paper IN (SELECT value FROM json_each(:ids)) GROUP BY paper
+"""
+_HOUSE = """
+SELECT paper, count(*) AS n FROM sighting WHERE event = 'submit' AND at <= :until
+AND paper IN (SELECT value FROM json_each(:ids)) GROUP BY paper
+"""

@@ -1,0 +1,98 @@
+"""What a person types to search: words, "phrases", `title:`, `author:`, `abstract:`, `cat:`, `since:`.
+
+Nothing is ever a syntax error: what is not ours is words.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from datetime import date
+
+from bot.text import one_line
+from bot.text.tex import readable
+
+_FIELDS = {
+    "title": "title", "author": "authors", "authors": "authors", "abstract": "abstract",
+    "cat": "categories", "category": "categories", "since": "since",
+}  # fmt: skip
+_MOST_CLAUSES = 64
+_LONGEST = 2_000
+_CLAUSE = re.compile(
+    rf'(?:(?P<field>{"|".join(_FIELDS)}):\s?)?(?:"(?P<phrase>[^"]*)"?|(?P<bare>[^\s"]+))',
+    re.IGNORECASE,
+)
+_QUOTES = str.maketrans({"“": '"', "”": '"', "„": '"', "‟": '"', "«": '"', "»": '"'})
+_WORD = re.compile(r"[^\W_]+")
+# Scripts that set no spaces are looked up character by character.
+_UNSPACED = re.compile(r"([\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af])")
+# Letters that Unicode does not take apart, so that the index's folding of accents leaves them.
+_STROKES = str.maketrans(
+    {"ł": "l", "Ł": "L", "ø": "o", "Ø": "O", "đ": "d", "Đ": "D", "ħ": "h", "ı": "i", "ß": "ss",
+     "æ": "ae", "Æ": "AE", "œ": "oe", "Œ": "OE", "þ": "th", "Þ": "Th", "ð": "d"}
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """Words that must stand next to each other; `field` is "" for anywhere.
+
+    In `authors` their order is free. The last word may be only a beginning (`transform*`).
+    """
+
+    field: str
+    words: tuple[str, ...]
+    prefix: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What all must hold: each clause, each category (`cs` holds for every `cs.…`), the date."""
+
+    clauses: tuple[Clause, ...] = ()
+    categories: tuple[str, ...] = ()
+    since: date | None = None
+
+    @property
+    def empty(self) -> bool:
+        """Whether it asks for nothing at all."""
+        return not (self.clauses or self.categories or self.since)
+
+
+def searchable(value: str) -> str:
+    """Return text in the form in which it is indexed and looked up: TeX read, on one line."""
+    plain = unicodedata.normalize("NFKC", one_line(readable(value))).translate(_STROKES)
+    return _UNSPACED.sub(r" \1 ", plain)
+
+
+def read_query(typed: str) -> Query:
+    """Read what a person typed; at most 2,000 characters and 64 clauses of it count."""
+    clauses: list[Clause] = []
+    categories: list[str] = []
+    since: date | None = None
+    for match in _CLAUSE.finditer(one_line(typed)[:_LONGEST].translate(_QUOTES)):
+        written = match["bare"] if match["phrase"] is None else match["phrase"]
+        field = _FIELDS.get((match["field"] or "").lower())
+        if field == "since" and (day := _day(written)):
+            since = max(since, day) if since else day
+            continue
+        if field == "since":  # `since:yesterday` is words like any others
+            written, field = f"since {written}", ""
+        if field == "categories" and written.strip("= "):
+            categories.append(written.strip("= ").lower())
+        elif clause := _clause(field or "", written):
+            clauses.append(clause)
+    return Query(tuple(clauses[:_MOST_CLAUSES]), tuple(categories[:_MOST_CLAUSES]), since)
+
+
+def _clause(field: str, written: str) -> Clause | None:
+    words = tuple(_WORD.findall(searchable(written)))
+    return Clause(field, words, prefix=written.rstrip().endswith("*")) if words else None
+
+
+def _day(value: str) -> date | None:
+    try:
+        return date.fromisoformat(value)
+    except ValueError:
+        return None

@@ -1,0 +1,114 @@
+"""replay: the stored past day by day, as one profile would have picked it; nothing is stored."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Protocol
+
+from bot import digest, ranking, schedule
+from bot.config import Profile, parse_days
+from bot.models import Edition, Paper, Pick, Ranked
+from bot.ports import RankingStore, Workers
+from bot.workflows.compose import FIRST_DAYS, ranked_papers
+
+THRESHOLDS = (0.1, 0.3, 0.5, 0.7, 0.9)
+
+
+class PastStore(RankingStore, Protocol):
+    """The store as it stood at a moment."""
+
+    def newest_paper(self) -> int:
+        """Return the highest paper id there was, 0 where there was none."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """One day as the profile would have picked it, at its hour.
+
+    `passing` are how many papers pass each of THRESHOLDS, whatever the profile's limit.
+    """
+
+    period: date
+    at: datetime
+    considered: int
+    picks: tuple[tuple[Pick, Paper], ...]
+    passing: tuple[int, ...]
+
+
+async def replay(
+    profile: Profile,
+    as_of: Callable[[datetime], PastStore],
+    workers: Workers,
+    now: datetime,
+    zone: str,
+    days: int,
+    on_day: Callable[[], None] = lambda: None,
+) -> list[Day]:
+    """Return the profile's days among the last `days`, today's too where its hour has come.
+
+    Each sees what had been collected by its hour and not by the hour of the day before it. Days
+    before the first paper that is stored are left out.
+    """
+    found: list[Day] = []
+    for period in _periods(profile, now, zone, days):
+        at = schedule.instant(period, profile.at, zone)
+        if profile.at == "any":  # the first run of the day is not known: the day's end sees it all
+            at = min(now, schedule.instant(period + timedelta(days=1), "any", zone))
+        if at > now:
+            continue
+        before = _before(profile, period, zone)
+        day = await _day(profile, as_of(at), as_of(before), workers, period, at, before)
+        on_day()
+        if day is not None:
+            found.append(day)
+    return found
+
+
+def _periods(profile: Profile, now: datetime, zone: str, days: int) -> list[date]:
+    today = schedule.local_date(now, zone)
+    wanted = (today - timedelta(days=n) for n in range(days - 1, -1, -1))
+    return [day for day in wanted if day.weekday() in parse_days(profile.days)]
+
+
+def _before(profile: Profile, period: date, zone: str) -> datetime:
+    """Return the hour of the profile's day before this one."""
+    day = period - timedelta(days=1)
+    while day.weekday() not in parse_days(profile.days):
+        day -= timedelta(days=1)
+    if profile.at == "any":
+        return schedule.instant(day + timedelta(days=1), "any", zone)
+    return schedule.instant(day, profile.at, zone)
+
+
+async def _day(
+    profile: Profile,
+    then: PastStore,
+    earlier: PastStore,
+    workers: Workers,
+    period: date,
+    at: datetime,
+    before: datetime,
+) -> Day | None:
+    if not await workers.store(then.newest_paper):
+        return None
+    through = await workers.store(earlier.newest_paper)
+    last = Edition(profile.name, 0, period, through, before) if through else None
+    since = None if last else at - FIRST_DAYS
+    candidates = await workers.store(then.candidates, "", last, since, profile.sources)
+    ranked = await ranked_papers(candidates, profile, then, workers, at)
+    papers = {each.paper.id: each.paper for each in ranked}
+    picks = digest.picks(profile, ranked, (), ranking.probability)
+    return Day(
+        period=period,
+        at=at,
+        considered=len(candidates),
+        picks=tuple((pick, papers[pick.paper]) for pick in picks),
+        passing=tuple(_passing(ranked, threshold) for threshold in THRESHOLDS),
+    )
+
+
+def _passing(ranked: Sequence[Ranked], threshold: float) -> int:
+    return sum(each.always or ranking.probability(each.score) >= threshold for each in ranked)

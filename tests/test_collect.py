@@ -1,0 +1,278 @@
+"""Collect: one failing source never stops the others, and nothing is asked or read in vain."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from bot.errors import ConfigError, DiskFullError, Mistake
+from bot.fetch import CannedFetcher
+from bot.models import Document, Failure, NotModified
+from bot.store import Store
+from bot.workflows.collect import Collected, Outcome, Round, collect
+from support_round import DAY, HOUR, NOW, WORKERS, a_source, arxiv, stored, with_profiles
+
+MINUTE = timedelta(minutes=1)
+ARXIV, HF, NATURE = (a_source(name, every="1h") for name in ("arxiv", "hf", "nature"))
+
+
+def feed(*numbers: int, title: str = "Paper", when=NOW) -> bytes:
+    items = "".join(
+        f"<item><title>{title} {n}</title><link>https://arxiv.org/abs/2611.{n:05d}</link>"
+        f"<guid>entry-{n}</guid><pubDate>{when:%a, %d %b %Y %H:%M:%S} GMT</pubDate></item>"
+        for n in numbers
+    )
+    return f'<rss version="2.0"><channel><title>A feed</title>{items}</channel></rss>'.encode()
+
+
+def unreachable(source) -> Failure:
+    return Failure(source.url, "could not be reached")
+
+
+class Walk:
+    """A store and a fetcher with canned answers, and the reports of its rounds."""
+
+    def __init__(self, store: Store) -> None:
+        self.store, self.fetcher = store, CannedFetcher()
+        self.token = lambda _: ""
+
+    async def poll(self, *sources, now=NOW) -> dict[str, Collected]:
+        around = Round(self.store, self.fetcher, WORKERS, now, token=self.token)
+        return {report.source: report for report in await collect(sources, around)}
+
+    def answers(self, source, *answers) -> None:
+        self.fetcher.then(source.url, *answers)
+
+    def state(self, source):
+        return self.store.source_states()[source.name]
+
+
+@pytest.fixture
+def walk(tmp_path):
+    with Store(tmp_path / "paperround.db") as store:
+        yield Walk(store)
+
+
+# ── Each on its own ───────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        unreachable(HF),
+        Failure(HF.url, "answered 500", status=500),
+        b"<!doctype html><html><body>We are down for maintenance.</body></html>",
+        b"",
+        b'<rss version="2.0"><channel><title>A feed</title><item><title>Bro',
+        b"\x89PNG\r\n\x1a\n\x00\x00",
+        b"{}",
+    ],
+)
+async def test_a_failing_source_stops_no_other_and_is_named(walk, trouble):
+    walk.answers(ARXIV, feed(1, 2))
+    walk.answers(HF, trouble)
+    walk.answers(NATURE, feed(3))
+    reports = await walk.poll(ARXIV, HF, NATURE)
+    assert list(reports) == ["arxiv", "hf", "nature"], "in the order of the configuration"
+    if reports["hf"].outcome is Outcome.FAILED:
+        assert reports["hf"].detail
+        assert walk.state(HF).error == reports["hf"].detail
+        assert walk.state(HF).failures == 1
+    else:
+        assert reports["hf"].detail, "what was odd about it is told"
+    assert (reports["arxiv"].new, reports["nature"].new) == (2, 1)
+    assert walk.store.count_papers() >= 3
+
+
+async def test_a_source_that_fails_keeps_its_papers_and_its_state(walk):
+    answer = Document(ARXIV.url, feed(1), (("etag", '"one"'),))
+    walk.answers(ARXIV, answer)
+    await walk.poll(ARXIV)
+    before = walk.state(ARXIV)
+    walk.answers(ARXIV, unreachable(ARXIV))
+    report = (await walk.poll(ARXIV, now=NOW + DAY))["arxiv"]
+    after = walk.state(ARXIV)
+    assert (report.outcome, report.detail) == (Outcome.FAILED, "could not be reached")
+    assert (after.etag, after.body_sha, after.last_ok) == ('"one"', before.body_sha, NOW)
+    assert after.failing_since == NOW + DAY
+    assert walk.store.count_papers() == 1
+
+
+async def test_a_source_that_answers_again_is_well(walk):
+    walk.answers(ARXIV, unreachable(ARXIV))
+    await walk.poll(ARXIV)
+    walk.answers(ARXIV, feed(1))
+    assert (await walk.poll(ARXIV, now=NOW + DAY))["arxiv"].outcome is Outcome.READ
+    state = walk.state(ARXIV)
+    assert (state.failures, state.error, state.failing_since) == (0, "", None)
+    assert state.last_ok == NOW + DAY
+
+
+async def test_each_source_is_told_as_soon_as_it_has_ended(walk):
+    told: list[str] = []
+    walk.answers(ARXIV, feed(1))
+    around = Round(walk.store, walk.fetcher, WORKERS, NOW)
+    await collect([ARXIV, HF], around, lambda report: told.append(report.source))
+    assert sorted(told) == ["arxiv", "hf"]
+
+
+async def test_a_source_whose_token_is_missing_fails_alone_and_is_not_asked(walk):
+    def token(source) -> str:
+        if source.name == "hf":
+            problem = "the environment variable HF_TOKEN is not set"
+            raise ConfigError([Mistake("config.toml", "", "env:HF_TOKEN", problem)])
+        return ""
+
+    walk.token = token
+    walk.answers(ARXIV, feed(1))
+    walk.answers(HF, feed(2))
+    reports = await walk.poll(HF, ARXIV)
+    assert reports["hf"].outcome is Outcome.FAILED
+    assert "HF_TOKEN is not set" in reports["hf"].detail
+    assert reports["arxiv"].new == 1
+    assert [request.url for request in walk.fetcher.requests] == [ARXIV.url]
+
+
+async def test_a_full_disk_ends_the_round_after_what_could_be_kept(walk, monkeypatch):
+    absorb = Store.absorb
+
+    def full(store, source, *arguments, **named):
+        if source == "arxiv":
+            raise DiskFullError("no room left")
+        return absorb(store, source, *arguments, **named)
+
+    monkeypatch.setattr(Store, "absorb", full)
+    walk.answers(ARXIV, feed(1))
+    walk.answers(HF, feed(2))
+    with pytest.raises(DiskFullError):
+        await walk.poll(ARXIV, HF)
+    assert walk.store.count_papers() == 1
+    assert "arxiv" not in walk.store.source_states(), "what was not kept will be asked for again"
+
+
+async def test_a_source_that_is_switched_off_is_not_asked(walk):
+    assert await walk.poll(a_source("arxiv", enabled=False)) == {}
+    assert walk.fetcher.requests == []
+
+
+# ── Nothing in vain ───────────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_source_is_asked_when_it_is_due_and_not_before(walk):
+    walk.answers(ARXIV, feed(1))
+    await walk.poll(ARXIV)
+    report = (await walk.poll(ARXIV, now=NOW + 10 * MINUTE))["arxiv"]
+    assert report.outcome is Outcome.NOT_DUE
+    assert "next poll" in report.detail
+    assert len(walk.fetcher.requests) == 1
+    await walk.poll(ARXIV, now=NOW + HOUR)
+    assert len(walk.fetcher.requests) == 2
+
+
+async def test_a_failing_source_is_asked_ever_more_seldom_and_says_when(walk):
+    walk.answers(ARXIV, unreachable(ARXIV))
+    now, waits = NOW, []
+    for _ in range(8):
+        await walk.poll(ARXIV, now=now)
+        following = walk.state(ARXIV).next_poll
+        waits.append(following - now)
+        report = (await walk.poll(ARXIV, now=following - MINUTE))["arxiv"]
+        assert report.outcome is Outcome.NOT_DUE
+        assert report.detail.startswith("could not be reached; next try")
+        now = following
+    assert waits == sorted(waits)
+    assert waits[-1] == DAY
+
+
+async def test_an_edited_source_is_asked_at_once(walk):
+    walk.answers(ARXIV, feed(1))
+    await walk.poll(ARXIV)
+    elsewhere = a_source("arxiv", url="https://elsewhere.example.org/feed")
+    walk.fetcher.then(elsewhere.url, feed(2))
+    report = (await walk.poll(elsewhere, now=NOW + MINUTE))["arxiv"]
+    assert (report.outcome, report.new) == (Outcome.READ, 1)
+
+
+async def test_a_second_request_is_conditional_and_a_304_changes_nothing(walk):
+    first = Document(ARXIV.url, feed(1), (("etag", '"one"'), ("last-modified", "Fri")))
+    walk.answers(ARXIV, first, NotModified(ARXIV.url))
+    await walk.poll(ARXIV)
+    report = (await walk.poll(ARXIV, now=NOW + HOUR))["arxiv"]
+    asked = walk.fetcher.requests[1]
+    assert (asked.etag, asked.last_modified) == ('"one"', "Fri")
+    assert (report.outcome, report.new) == (Outcome.UNCHANGED, 0)
+    assert walk.state(ARXIV).last_ok == NOW + HOUR
+
+
+async def test_the_same_body_is_not_read_again(walk):
+    walk.answers(ARXIV, feed(1, 2))
+    await walk.poll(ARXIV)
+    report = (await walk.poll(ARXIV, now=NOW + HOUR))["arxiv"]
+    assert (report.outcome, report.entries) == (Outcome.UNCHANGED, 0)
+    assert walk.state(ARXIV).last_ok == NOW + HOUR
+
+
+async def test_a_document_that_could_not_be_read_is_asked_for_whole_again(walk):
+    page = b"<html>A captive portal says hello.</html>"
+    walk.answers(ARXIV, Document(ARXIV.url, page, (("etag", '"portal"'),)))
+    assert (await walk.poll(ARXIV))["arxiv"].outcome is Outcome.FAILED
+    walk.answers(ARXIV, feed(1))
+    assert (await walk.poll(ARXIV, now=NOW + DAY))["arxiv"].new == 1
+    assert walk.fetcher.requests[1].etag == ""
+
+
+# ── What is new ───────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_the_next_day_only_what_is_new_is_new(walk):
+    walk.answers(ARXIV, feed(1, 2))
+    assert (await walk.poll(ARXIV))["arxiv"].new == 2
+    walk.answers(ARXIV, feed(2, 3))
+    report = (await walk.poll(ARXIV, now=NOW + DAY))["arxiv"]
+    assert (report.entries, report.new, report.updated) == (2, 1, 0)
+
+
+async def test_two_sources_that_show_one_paper_at_once_store_it_once(walk):
+    walk.answers(ARXIV, feed(1))
+    walk.answers(NATURE, feed(1))
+    reports = await walk.poll(ARXIV, NATURE)
+    assert reports["arxiv"].new + reports["nature"].new == 1
+    paper = stored(walk.store, arxiv(1))
+    assert {s["source"] for s in walk.store.sightings(paper.id)} == {"arxiv", "nature"}
+
+
+async def test_a_feeds_past_is_not_news_at_the_first_look(walk):
+    with_profiles(walk.store, "experts")
+    old = feed(1, when=NOW - 30 * DAY)
+    walk.answers(NATURE, old)
+    walk.answers(HF, feed(2, when=NOW - DAY))
+    reports = await walk.poll(NATURE, HF)
+    assert (reports["nature"].new, reports["hf"].new) == (1, 1)
+    fresh = walk.store.candidates("experts", None, None, ())
+    assert [paper.title for paper in fresh] == ["Paper 2"]
+
+
+# ── The owner ─────────────────────────────────────────────────────────────────────────────────────
+
+
+async def _alarms(walk, days) -> list[int]:
+    """Poll once a day with these answers; return the days on which the owner hears of it."""
+    heard = []
+    for day, answer in enumerate(days):
+        walk.answers(NATURE, answer)
+        if (await walk.poll(NATURE, now=NOW + day * DAY + day * HOUR))["nature"].alarm:
+            heard.append(day)
+    return heard
+
+
+async def test_an_alarm_is_told_once_and_again_only_after_it_was_well(walk):
+    down = unreachable(NATURE)
+    days = [feed(1), down, down, down, down, down, feed(2), down, down, down, down]
+    assert await _alarms(walk, days) == [3, 9]
+
+
+async def test_a_source_that_has_gone_for_good_is_told_at_once_and_left_alone(walk):
+    gone = Failure(NATURE.url, "is gone (410)", status=410, gone=True)
+    assert await _alarms(walk, [feed(1), gone, gone, gone]) == [1]
+    assert len(walk.fetcher.requests) == 2

@@ -1,0 +1,327 @@
+"""What an edition holds, and what one subscriber's digest holds."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot import digest
+from bot.config import Profile
+from bot.digest import Owed
+from bot.models import (
+    DeliveredPick,
+    Edition,
+    Origin,
+    Pick,
+    Ranked,
+    Role,
+    SourceNote,
+    Subscription,
+    SubscriptionStatus,
+    Weather,
+)
+from support_round import NOW, TODAY, a_paper, a_profile, arxiv, new_pick
+
+# ── Editions ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def _paper(number: int, version: int = 1):
+    paper = a_paper(arxiv(number), version=version)
+    return type(paper)(**{n: getattr(paper, n) for n in paper.__slots__ if n != "id"}, id=number)
+
+
+def _ranked(*scores: float, always: tuple[int, ...] = ()) -> list[Ranked]:
+    papers = [Ranked(_paper(n), s, (), n in always) for n, s in enumerate(scores, start=1)]
+    return sorted(papers, key=lambda ranked: -ranked.score)
+
+
+def _even(_: float) -> float:
+    return 0.5
+
+
+def _picks(ranked, replaced=(), chance=_even, **profile):
+    return digest.picks(a_profile(**profile), ranked, replaced, chance)
+
+
+def test_the_best_are_picked_in_their_order_up_to_the_limit():
+    picks = _picks(_ranked(1.0, 3.0, 2.0), limit=2)
+    assert [(p.position, p.paper, p.score) for p in picks] == [(1, 2, 3.0), (2, 3, 2.0)]
+
+
+def test_below_the_threshold_nothing_is_picked_but_what_is_insisted_on():
+    ranked = _ranked(0.9, 0.2, 0.1, always=(3,))
+    picks = _picks(ranked, chance=lambda score: score, threshold=0.5)
+    assert [p.paper for p in picks] == [1, 3]
+
+
+def test_what_is_insisted_on_stands_before_the_cut_and_in_its_place_by_score():
+    picks = _picks(_ranked(4.0, 3.0, 2.0, 1.0, always=(4,)), limit=2)
+    assert [p.paper for p in picks] == [1, 4]
+
+
+def test_what_was_replaced_comes_after_and_counts_against_no_limit():
+    picks = _picks(_ranked(1.0), [_paper(9, 2), _paper(8, 3)], limit=1)
+    assert [(p.position, p.paper, p.role, p.version) for p in picks] == [
+        (1, 1, Role.NEW, 1), (2, 8, Role.UPDATE, 3), (3, 9, Role.UPDATE, 2),
+    ]  # fmt: skip
+
+
+def test_what_is_picked_as_new_is_not_told_as_replaced_too():
+    assert [p.role for p in _picks(_ranked(1.0), [_paper(1, 2)])] == [Role.NEW]
+
+
+@given(
+    st.lists(st.tuples(st.floats(-5, 20), st.booleans()), max_size=30),
+    st.integers(1, 10),
+    st.floats(0, 0.99),
+    st.sets(st.integers(1, 40), max_size=10),
+)
+def test_an_edition_keeps_its_laws_whatever_is_ranked(papers, limit, threshold, replaced):
+    ranked = _ranked(
+        *(score for score, _ in papers),
+        always=tuple(n for n, (_, always) in enumerate(papers, start=1) if always),
+    )
+    again = [_paper(number, 2) for number in replaced]
+    picks = _picks(ranked, again, lambda s: max(0, s) / 20, limit=limit, threshold=threshold)
+    new = [p for p in picks if p.role is Role.NEW]
+    assert [p.position for p in picks] == list(range(1, len(picks) + 1))
+    assert len({p.paper for p in picks}) == len(picks)
+    assert len(new) == min(
+        limit, sum(r.always or max(0, r.score) / 20 >= threshold for r in ranked)
+    )
+    assert [p.score for p in new] == sorted((p.score for p in new), reverse=True)
+    assert {p.paper for p in picks if p.role is Role.UPDATE} == replaced - {p.paper for p in new}
+
+
+# ── How the sources stand ─────────────────────────────────────────────────────────────────────────
+
+
+def _note(weather: Weather, source: str = "hf") -> SourceNote:
+    return SourceNote(source, weather, "words")
+
+
+def _edition(number: int, *picks: Pick, profile: str = "experts", weather: Weather = Weather.FINE):
+    return Edition(
+        profile=profile,
+        number=number,
+        period=TODAY + timedelta(days=number),
+        through=0,
+        made_at=NOW,
+        picks=picks,
+        health=(_note(weather),),
+        id=number + (1000 if profile != "experts" else 0),
+    )
+
+
+def _weathers(*raw: Weather) -> list[Weather]:
+    """Make an edition a day; return how each tells the source."""
+    told, last = [], None
+    for number, weather in enumerate(raw, start=1):
+        (note,) = digest.health(last, [_note(weather)])
+        last = _edition(number, weather=note.weather)
+        told.append(note.weather)
+    return told
+
+
+def test_a_source_that_answers_again_has_recovered_once():
+    failed, fine, quiet = Weather.FAILED, Weather.FINE, Weather.QUIET
+    assert _weathers(fine, failed, failed, fine, fine) == [
+        fine, failed, failed, Weather.RECOVERED, fine,
+    ]  # fmt: skip
+    assert _weathers(failed, quiet, quiet) == [failed, Weather.RECOVERED, quiet]
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "news"),
+    [
+        (None, Weather.FINE, False),
+        (None, Weather.FAILED, True),
+        (Weather.FINE, Weather.FAILED, True),
+        (Weather.FAILED, Weather.FAILED, False),
+        (Weather.FAILED, Weather.RECOVERED, True),
+        (Weather.RECOVERED, Weather.FINE, False),
+        (Weather.RECOVERED, Weather.FAILED, True),
+        (Weather.FINE, Weather.STALE, False),
+        (Weather.FINE, Weather.HOLIDAY, False),
+    ],
+)
+def test_failing_and_recovering_are_news_and_nothing_else_is(before, now, news):
+    previous = _edition(1, weather=before) if before else None
+    assert digest.news_of_health(_edition(2, weather=now), previous) is news
+
+
+# ── Digests ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def _owed(*editions: Edition, profile: str = "experts", limit: int = 0, before=None) -> Owed:
+    number = 1 if profile == "experts" else 2
+    subscription = Subscription(
+        number, 1, "ada@example.org", profile, SubscriptionStatus.CONFIRMED, Origin.SELF, 0,
+        limit=limit,
+    )  # fmt: skip
+    return Owed(subscription, "2026-11-20", editions, before)
+
+
+def _profiles(**said) -> dict[str, Profile]:
+    return {name: a_profile(name, **said) for name in ("experts", "others")}
+
+
+def _new(*papers: int) -> tuple[Pick, ...]:
+    return tuple(new_pick(at, paper, 1 / at) for at, paper in enumerate(papers, start=1))
+
+
+def _update(at: int, paper: int) -> Pick:
+    return Pick(at, paper, Role.UPDATE, 2)
+
+
+def _papers(plan) -> list[int]:
+    return [pick.paper for pick in plan.picks]
+
+
+def test_a_digest_holds_the_picks_of_all_editions_since_the_last_best_first():
+    monday = _edition(1, new_pick(1, 11, 0.9), new_pick(2, 12, 0.2))
+    tuesday = _edition(2, new_pick(1, 13, 0.7), new_pick(2, 14, 0.1))
+    plan = digest.fill([_owed(monday, tuesday)], _profiles(), ())
+    assert _papers(plan) == [11, 13, 12, 14]
+    assert plan.editions == (1, 2)
+    assert plan.cursors == ((1, 2),)
+    assert plan.slots == ((1, "2026-11-20"),)
+
+
+def test_what_was_had_is_not_shown_again():
+    assert _papers(digest.fill([_owed(_edition(1, *_new(1, 2, 3)))], _profiles(), {2})) == [1, 3]
+
+
+def test_a_paper_that_two_profiles_picked_stands_in_the_first():
+    plan = digest.fill(
+        [_owed(_edition(1, *_new(1, 2))),
+         _owed(_edition(1, *_new(2, 3), profile="others"), profile="others")],
+        _profiles(), (),
+    )  # fmt: skip
+    assert [(p.edition, p.paper) for p in plan.picks] == [(1, 1), (1, 2), (1001, 3)]
+
+
+def test_what_one_section_has_no_room_for_another_may_show():
+    plan = digest.fill(
+        [_owed(_edition(1, *_new(1, 2, 3)), limit=1),
+         _owed(_edition(1, *_new(3), profile="others"), profile="others")],
+        _profiles(), (),
+    )  # fmt: skip
+    assert _papers(plan) == [1, 3]
+    assert plan.overflow == 1
+
+
+def test_a_subscribers_own_limit_comes_before_the_profiles():
+    edition = _edition(1, *_new(1, 2, 3, 4))
+    assert _papers(digest.fill([_owed(edition, limit=3)], _profiles(limit=2), ())) == [1, 2, 3]
+    plan = digest.fill([_owed(edition)], _profiles(limit=2), ())
+    assert (_papers(plan), plan.overflow) == ([1, 2], 2)
+
+
+def test_a_replacement_is_told_to_those_only_who_had_the_paper():
+    edition = _edition(1, *_new(1), _update(2, 7), _update(3, 8))
+    plan = digest.fill([_owed(edition)], _profiles(), {7})
+    assert plan.picks == (DeliveredPick(1, 1), DeliveredPick(1, 7, Role.UPDATE))
+
+
+def test_a_paper_replaced_twice_is_told_once_by_the_latest_word():
+    plan = digest.fill(
+        [_owed(_edition(1, *_new(1), _update(2, 7)), _edition(2, _update(1, 7)))], _profiles(), {7}
+    )
+    assert plan.picks == (DeliveredPick(1, 1), DeliveredPick(2, 7, Role.UPDATE))
+
+
+def test_a_quiet_day_is_skipped_and_moves_no_cursor():
+    plan = digest.fill([_owed(_edition(1))], _profiles(), ())
+    assert plan.skip == "nothing new"
+    assert (plan.picks, plan.cursors, plan.editions) == ((), (), ())
+    assert plan.slots == ((1, "2026-11-20"),)
+
+
+def test_replaced_papers_alone_wait_for_the_next_digest():
+    quiet = _edition(1, _update(1, 7))
+    assert digest.fill([_owed(quiet)], _profiles(), {7}).skip
+    plan = digest.fill([_owed(quiet, _edition(2, *_new(1)))], _profiles(), {7})
+    assert _papers(plan) == [1, 7]
+
+
+def test_a_quiet_day_is_mailed_to_who_wants_a_note():
+    plan = digest.fill([_owed(_edition(1))], _profiles(empty="note"), ())
+    assert (plan.skip, plan.picks, plan.cursors) == ("", (), ((1, 1),))
+
+
+def test_a_note_needs_an_edition():
+    assert digest.fill([_owed()], _profiles(empty="note"), ()).skip == "nothing new"
+
+
+def test_a_failed_source_is_mailed_once_and_once_when_it_is_back():
+    failed, fine, back = Weather.FAILED, Weather.FINE, Weather.RECOVERED
+    editions = [
+        _edition(n, weather=w) for n, w in enumerate((fine, failed, failed, back, fine), start=1)
+    ]
+    mailed, cursor = [], 0
+    for today in range(1, 6):
+        owed = editions[cursor:today]
+        plan = digest.fill(
+            [_owed(*owed, before=editions[cursor - 1] if cursor else None)], _profiles(), ()
+        )
+        if not plan.skip:
+            mailed.append(today)
+            cursor = plan.cursors[0][1]
+    assert mailed == [2, 4]
+
+
+editions = st.lists(
+    st.lists(
+        st.tuples(st.integers(1, 12), st.floats(0.1, 9), st.sampled_from(Role)),
+        max_size=6,
+        unique_by=lambda pick: pick[0],
+    ),
+    max_size=3,
+)
+
+
+def _made(picks, profile) -> list[Edition]:
+    return [
+        _edition(
+            number,
+            *(Pick(at, paper, role, 1, score)
+              for at, (paper, score, role) in enumerate(each, start=1)),
+            profile=profile,
+        )
+        for number, each in enumerate(picks, start=1)
+    ]  # fmt: skip
+
+
+@given(editions, editions, st.sets(st.integers(1, 12)), st.integers(1, 4), st.integers(0, 4))
+def test_a_digest_keeps_its_laws_whatever_is_owed(one, other, had, limit, own):
+    owed = [
+        _owed(*_made(one, "experts"), limit=own),
+        _owed(*_made(other, "others"), profile="others"),
+    ]
+    plan = digest.fill(owed, _profiles(limit=limit), had)
+    assert len(set(_papers(plan))) == len(plan.picks), "never a paper twice"
+    new = [p for p in plan.picks if p.role is Role.NEW]
+    assert not {p.paper for p in new} & had, "nothing they had"
+    assert {p.paper for p in plan.picks if p.role is Role.UPDATE} <= had
+    for each in owed:
+        ids = {e.id for e in each.editions}
+        room = each.subscription.limit or limit
+        assert sum(p.edition in ids for p in new) <= room
+    owing = {
+        pick.paper
+        for each in owed
+        for edition in each.editions
+        for pick in edition.picks
+        if pick.role is Role.NEW
+    } - had
+    if plan.skip:
+        assert not owing
+        assert (plan.picks, plan.cursors, plan.overflow) == ((), (), 0)
+    else:
+        assert len(new) + plan.overflow == len(owing), "what is not shown is counted"
+        ends = {each.subscription.id: each.editions[-1].number for each in owed if each.editions}
+        assert dict(plan.cursors) == ends
