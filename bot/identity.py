@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
@@ -335,9 +336,10 @@ def relinked(
     several records share tells nothing.
     """
     titles = [title_key(record.title, next(iter(record.authors), "")) for record in records]
+    records_of = Counter(titles)
     found: dict[int, Identifier] = {}
     for index, (record, title) in enumerate(zip(records, titles, strict=True)):
-        names = sorted(record.identifiers) + ([title] if titles.count(title) == 1 else [])
+        names = sorted(record.identifiers) + ([title] if records_of[title] == 1 else [])
         if key := next((shown[name] for name in names if name in shown), None):
             found[index] = key
     return found

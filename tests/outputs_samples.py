@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 from bot.config import BotSettings, Profile
@@ -23,7 +22,7 @@ from bot.models import (
     Weather,
 )
 from bot.outputs.cards import Section
-from bot.outputs.charts import periods, placed
+from bot.outputs.charts import filled, periods
 from bot.outputs.email import DigestMaterial
 from bot.outputs.pages import site_pages
 from bot.outputs.site import Archive, Record, Site
@@ -263,10 +262,7 @@ HISTORIES = {
 def site(**fields) -> Site:
     """Return a site of two profiles, two days of votes in one week, and one three weeks before."""
     days = {seen.day for each in HISTORIES.values() for seen in each.seen if seen.votes is not None}
-    charts = tuple(
-        replace(chart, papers=placed(chart.period, PAPERS.values(), HISTORIES))
-        for chart in periods(days)
-    )
+    charts = filled(periods(days), PAPERS.values(), HISTORIES)
     given = {
         "bot": BOT,
         "archives": (Archive(EXPERTS, (EARLIER, OCTOBER, EDITION)), Archive(PROTEINS, (OTHER,))),

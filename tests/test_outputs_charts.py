@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from bot.models import Event
 from bot.outputs.charts import (
     PAPERS_SHOWN,
+    Chart,
     day_of,
+    filled,
     month_of,
     periods,
-    placed,
     vote_series,
     week_of,
 )
@@ -33,7 +34,8 @@ def history(*counts, source="hf"):
 def chart(period, **histories):
     papers = {"one": PAPER, "two": OTHER}
     by_id = {papers[name].id: told for name, told in histories.items()}
-    return [(p.paper.title, p.gained, p.votes) for p in placed(period, (PAPER, OTHER), by_id)]
+    (found,) = filled([Chart(period)], (PAPER, OTHER), by_id)
+    return [(one.paper.title, one.gained, one.votes) for one in found.papers]
 
 
 def test_a_paper_that_was_never_seen_before_brings_all_its_votes():
@@ -70,9 +72,9 @@ def test_a_sighting_without_votes_is_none_of_the_series():
 def test_a_chart_has_fifty_papers_at_most():
     papers = [arxiv_paper(n, str(n)) for n in range(80)]
     histories = {paper.id: history((20, paper.id + 1)) for paper in papers}
-    found = placed(day_of(november(20)), papers, histories)
-    assert len(found) == PAPERS_SHOWN
-    assert found[0].votes == 80
+    (found,) = filled([Chart(day_of(november(20)))], papers, histories)
+    assert len(found.papers) == PAPERS_SHOWN
+    assert found.papers[0].votes == 80
 
 
 def test_periods_are_named_as_their_addresses():

@@ -45,8 +45,13 @@ def read(source: SourceSettings, path: Path) -> Parsed:
 
 def entries_of(body: bytes) -> int:
     """How many entries feedparser finds that have a title, a link or an id, or a JSON Feed has."""
-    if b"https://jsonfeed.org/version/1" in body[:300]:
-        return len(json.loads(body)["items"])
+    if body.lstrip()[:1] == b"{":
+        try:
+            found = json.loads(body)
+        except ValueError:
+            return 0
+        is_feed = "://jsonfeed.org/version/1" in str(found.get("version", ""))
+        return len(found["items"]) if is_feed else 0
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         found = feedparser.parse(

@@ -153,7 +153,7 @@ def _import(args: argparse.Namespace) -> int:
     feeds = [feed for feed in read.feeds if feed not in unfit]
     again = [feed for feed in feeds if feed.url in known]
     if again:
-        log.warning("%s: %d feeds are sources already, and are left out.", args.file, len(again))
+        log.warning("%s: sources already, and left out: %d.", args.file, len(again))
     taken = _taken(config, args.append)
     found = [
         _found(feed.url, feed.title, taken, " / ".join(feed.groups))

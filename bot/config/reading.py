@@ -68,10 +68,11 @@ class _File:
 
 @dataclass(slots=True)
 class _Attempt:
-    """What one reading of some texts gave."""
+    """What one reading of some texts gave; `own` mistakes are no consequence of another file's."""
 
     config: Config | None
     mistakes: list[Mistake]
+    own: list[Mistake]
 
 
 def _files(path: Path, raw: Mapping[str, Any]) -> dict[str, _File]:
@@ -103,6 +104,7 @@ def _attempt(
         mistakes += _graft(raw, more or {}, name, origins)
     config, wrong = _validate(raw, path, origins)
     mistakes += wrong
+    own = mistakes[:]
     if config is not None:
         told = {(mistake.table, mistake.key.partition(" ")[0]) for mistake in mistakes}
         mistakes += [
@@ -116,7 +118,7 @@ def _attempt(
         texts = {name: file.text for name, file in files.items() if file.text is not None}
         config._good = config._good | texts  # noqa: SLF001 - our own class
         config._origins = dict(origins.profiles)  # noqa: SLF001 - our own class
-    return _Attempt(config, mistakes)
+    return _Attempt(config, mistakes, own)
 
 
 def _with_last_good(
@@ -134,8 +136,9 @@ def _with_last_good(
     state: dict[str, str] = {}
     found = _attempt(path, main, now, last)
     while found.mistakes:
-        wrong = {mistake.file for mistake in found.mistakes} & now.keys()
-        wrong = {name for name in wrong if state.get(name) != _ABSENT}
+        open_ = {name for name in now if state.get(name) != _ABSENT}
+        wrong = {mistake.file for mistake in found.own} & open_
+        wrong = wrong or {mistake.file for mistake in found.mistakes} & open_
         if not wrong:
             return first
         for name in wrong:

@@ -35,6 +35,7 @@ _CATEGORIES_SHOWN = 5
 _IMPRINT_LINES = 8
 # TeX shrinks when it is read; nothing that is shown comes from beyond this many characters.
 _READ_LIMIT = 4000
+_SHORT = 60
 
 _SENTENCE_END = re.compile(r"[.!?][\"”’)\]]*(?=\s+[\"“‘(\[]?[^\Wa-z_])")
 _ABBREVIATION = re.compile(
@@ -109,13 +110,24 @@ def paper_card(
 
 def legible(value: str) -> str:
     """Return text from a source as people read it, on one line, bounded."""
-    return _read(value[:_READ_LIMIT])
+    cut = value[:_READ_LIMIT]
+    # A name or a category costs less to read than to remember.
+    return _read_once(cut) if len(cut) > _SHORT or "\\" in cut else _read(cut)
+
+
+def paragraphs(abstract: str, limit: int) -> tuple[str, ...]:
+    """Return the paragraphs of an abstract's first `limit` characters as people read them."""
+    parts = abstract[:limit].replace("\r\n", "\n").split("\n\n")
+    read = (legible(part) if len(part) <= _READ_LIMIT else _read(part) for part in parts)
+    return tuple(filter(None, read))
+
+
+def _read(value: str) -> str:
+    return one_line(readable(one_line(value)))
 
 
 # One paper is in many digests and on several pages, and reading TeX is most of a card's cost.
-@lru_cache(maxsize=2048)
-def _read(value: str) -> str:
-    return one_line(readable(one_line(value)))
+_read_once = lru_cache(maxsize=8192)(_read)
 
 
 def title_of(paper: Paper) -> str:

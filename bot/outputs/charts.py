@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import calendar
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from functools import lru_cache
 from typing import Literal
 
 from bot.models import Paper
@@ -117,31 +118,40 @@ def _inside(period: Period, weeks: list[Period], days: list[Period]) -> Iterable
     yield from (d for d in days if period.first <= d.first <= period.last)
 
 
-def placed(
-    period: Period, papers: Iterable[Paper], histories: Mapping[int, PaperHistory]
-) -> tuple[Placed, ...]:
-    """Return the papers that votes came for in the period, at most 50, the most votes first."""
-    found = [
-        one
-        for paper in papers
-        if paper.id in histories
-        and (one := _place(paper, vote_series(histories[paper.id]), period)) is not None
-    ]
+def filled(
+    charts: Iterable[Chart], papers: Iterable[Paper], histories: Mapping[int, PaperHistory]
+) -> tuple[Chart, ...]:
+    """Return the charts with the papers that votes came for, at most 50, the most votes first."""
+    found: defaultdict[Period, list[Placed]] = defaultdict(list)
+    for paper in papers:
+        history = histories.get(paper.id)
+        for period, one in _places(paper, vote_series(history) if history else ()):
+            found[period].append(one)
+    return tuple(replace(chart, papers=_best(found[chart.period])) for chart in charts)
+
+
+def _best(found: list[Placed]) -> tuple[Placed, ...]:
     found.sort(key=lambda one: (-one.gained, -one.votes, one.paper.id))
     return tuple(found[:PAPERS_SHOWN])
 
 
-def _place(paper: Paper, series: tuple[Seen, ...], period: Period) -> Placed | None:
-    before, now = 0, None
+def _places(paper: Paper, series: tuple[Seen, ...]) -> Iterator[tuple[Period, Placed]]:
+    """Yield what a paper gained in each period that it was seen with votes in."""
+    before = 0
+    spans: dict[Period, tuple[int, Seen]] = {}
     for seen in series:
-        if seen.day < period.first:
-            before = seen.votes or 0
-        elif seen.day <= period.last:
-            now = seen
-    if now is None or (now.votes or 0) <= before:
-        return None
-    votes = now.votes or 0
-    return Placed(paper, votes - before, votes, now.comments)
+        for period in _holding(seen.day):
+            spans[period] = (spans[period][0] if period in spans else before, seen)
+        before = seen.votes or 0
+    for period, (earlier, seen) in spans.items():
+        votes = seen.votes or 0
+        if votes > earlier:
+            yield period, Placed(paper, votes - earlier, votes, seen.comments)
+
+
+@lru_cache(maxsize=1024)
+def _holding(day: date) -> tuple[Period, ...]:
+    return (day_of(day), week_of(day), month_of(day))
 
 
 def vote_series(history: PaperHistory) -> tuple[Seen, ...]:

@@ -14,11 +14,18 @@ from urllib.parse import quote
 
 from bot.config import BotSettings, Profile
 from bot.models import Edition, Identifier, Paper, Pick, Rel, Role, Scheme
-from bot.outputs.cards import author_names, heading_of, house_title, paper_card, reason_text
+from bot.outputs.cards import (
+    author_names,
+    heading_of,
+    house_title,
+    paper_card,
+    paragraphs,
+    reason_text,
+)
 from bot.outputs.contexts import PaperContext
 from bot.outputs.links import by_trust, key_of, web_address
 from bot.outputs.syndication import Feed, FeedEntry, as_opml, as_rss
-from bot.text import inert, one_line, readable, shorten
+from bot.text import one_line, shorten
 
 EDITIONS_SHOWN = 14
 TRENDING = "trending"
@@ -269,16 +276,15 @@ def _entry(
 
 def _content(paper: Paper, card: PaperContext) -> str:
     """Return the reasons, the abstract and the links as HTML."""
-    abstract = inert(readable(inert(paper.abstract[:_ABSTRACT_LIMIT])))
     facts = " · ".join(
         fact for fact in (card.updated, card.venue, card.votes, card.identifier) if fact
     )
     links = "".join(
         f' · <a href="{html.escape(link.href)}">{html.escape(link.text)}</a>' for link in card.links
     )
-    paragraphs = [
+    told = [
         f"<em>because: {html.escape(reason_text(card.reasons))}</em>" if card.reasons else "",
-        *(html.escape(one_line(paragraph)) for paragraph in abstract.split("\n\n")),
+        *map(html.escape, paragraphs(paper.abstract, _ABSTRACT_LIMIT)),
         f"{html.escape(facts)}{links}",
     ]
-    return "".join(f"<p>{paragraph}</p>" for paragraph in paragraphs if paragraph)
+    return "".join(f"<p>{paragraph}</p>" for paragraph in told if paragraph)

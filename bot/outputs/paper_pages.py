@@ -13,6 +13,7 @@ from bot.outputs.cards import (
     author_names,
     heading_of,
     legible,
+    paragraphs,
     reasons_in_words,
     title_of,
     updated_text,
@@ -39,7 +40,7 @@ from bot.outputs.links import (
 from bot.outputs.site import Record, Sheet, Site, frame_of
 from bot.outputs.wording import counted, full_day, stretch
 from bot.ports import PaperHistory, Renderer, Seen
-from bot.text import inert, one_line, readable, shorten
+from bot.text import one_line, shorten
 
 _ABSTRACT_LIMIT = 20_000
 _AUTHORS_NAMED = 20
@@ -143,7 +144,7 @@ def _page(site: Site, record: Record, root: str, picked: tuple[_Choice, ...]) ->
     paper, history = record.paper, record.history
     prefix = site.bot.link_prefix
     series, pickers = vote_series(history), {choice.profile for choice in picked}
-    abstract = _paragraphs(paper.abstract)
+    abstract = paragraphs(paper.abstract, _ABSTRACT_LIMIT)
     title = title_of(paper)
     names = author_names(paper.authors, _AUTHORS_LISTED)
     first, rest = names[:_AUTHORS_NAMED], names[_AUTHORS_NAMED:]
@@ -173,11 +174,6 @@ def _page(site: Site, record: Record, root: str, picked: tuple[_Choice, ...]) ->
         seen=tuple(_seen(history)),
         facts=tuple(fact for fact in _facts(paper, history, prefix) if fact.links),
     )
-
-
-def _paragraphs(abstract: str) -> tuple[str, ...]:
-    text = inert(readable(inert(abstract[:_ABSTRACT_LIMIT])))
-    return tuple(filter(None, map(one_line, text.split("\n\n"))))
 
 
 def _picked(paper: Paper, choice: _Choice, root: str) -> PickedContext:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from bot.config import Reference
-from bot.ranking.words import fold, term_counts
+from bot.ranking.words import fold, telling
 from bot.text import one_line, readable
 
 _AT_LEAST = 2  # entries: what stands in one only is no interest yet
 _SHARE = 0.05  # of all entries, in large collections
 _MOST_AUTHORS, _MOST_CATEGORIES, _MOST_KEYWORDS = 10, 5, 12
 _LONGEST = 100
+_WORDS = re.compile(r"[^\W_]+(?:-[^\W_]+)*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +30,9 @@ class Suggestion:
 def suggested(references: Sequence[Reference]) -> Suggestion:
     """Return who, where and what comes up again and again in these papers."""
     keywords = _frequent((one.keywords for one in references), references, _MOST_KEYWORDS)
-    pairs = _frequent((_pairs(one.title) for one in references), references, _MOST_KEYWORDS)
+    phrases = _frequent((_phrases(one.title) for one in references), references, _MOST_KEYWORDS)
     known = {fold(word) for word, _ in keywords}
-    more = [pair for pair in pairs if fold(pair[0]) not in known]
+    more = [each for each in phrases if fold(each[0]) not in known]
     return Suggestion(
         authors=_frequent((one.authors for one in references), references, _MOST_AUTHORS),
         categories=_frequent((one.categories for one in references), references, _MOST_CATEGORIES),
@@ -38,9 +40,20 @@ def suggested(references: Sequence[Reference]) -> Suggestion:
     )
 
 
-def _pairs(title: str) -> list[str]:
-    """Return the pairs of telling words in a title: one word alone is seldom an interest."""
-    return [term for term in term_counts(title, "") if " " in term]
+def _phrases(title: str) -> list[str]:
+    """Return a title's phrases of two words, or of three with a small one between (`mixture of experts`).
+
+    One word alone is seldom an interest.
+    """
+    written = _WORDS.findall(one_line(readable(title)).replace("{", "").replace("}", ""))
+    tells = [telling(fold(word)) for word in written]
+    found = []
+    for at in range(len(written) - 1):
+        if tells[at] and tells[at + 1]:
+            found.append(f"{written[at]} {written[at + 1]}")
+        elif tells[at] and at + 2 < len(written) and tells[at + 2]:
+            found.append(" ".join(written[at : at + 3]))
+    return [phrase if phrase.isupper() else phrase.lower() for phrase in found]
 
 
 def _frequent(

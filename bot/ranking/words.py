@@ -60,6 +60,11 @@ def words(value: str) -> tuple[str, ...]:
     return tuple(_stem(word) for word in _WORD.findall(fold(value)))
 
 
+def telling(word: str) -> bool:
+    """Whether a folded word says anything by itself: no stop word, no number, no single letter."""
+    return len(word) > 1 and word not in _STOP and not word.isdigit()
+
+
 def count_phrase(phrase: Sequence[str], text: Sequence[str]) -> int:
     """Return how often the phrase's words stand next to each other in the text's."""
     if not phrase or len(phrase) > len(text):

@@ -123,6 +123,8 @@ class _Page(HTMLParser):
             self.guessed.append(Offer(anchor.url, words, stated=False))
 
     def _address(self, href: str) -> str:
+        if not href.strip():
+            return ""  # it would mean the page itself
         try:
             url = urljoin(self._base, one_line(href))
             if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:

@@ -125,15 +125,18 @@ async def _health(request: web.Request) -> web.Response:
 async def _published(request: web.Request) -> web.StreamResponse:
     """Serve a file of the public folder; a folder's address gets its index."""
     public = request.app[_APP]().config.state / "public"
-    path = (public / request.match_info["path"]).resolve()
-    if not path.is_relative_to(public):
-        raise web.HTTPNotFound
-    if path.is_dir():
-        if not request.path.endswith("/"):
-            raise web.HTTPMovedPermanently(request.path + "/")
-        path = path / "index.html"
-    if not path.is_file():
+    try:
+        path = (public / request.match_info["path"]).resolve()
+        folder = path.is_dir()
+        found = (path / "index.html" if folder else path).is_file()
+    except (OSError, ValueError):  # a name that no file can have
+        found = False
+    # What begins with a dot is a note of ours, or half a file.
+    if not found or not path.is_relative_to(public) or path.name.startswith("."):
         raise web.HTTPNotFound(text="There is no such page.")
+    if folder and not request.path.endswith("/"):
+        raise web.HTTPMovedPermanently(request.rel_url.raw_path + "/")
+    path = path / "index.html" if folder else path
     return web.FileResponse(path, headers={"Content-Type": _type(path)})
 
 

@@ -21,7 +21,7 @@ from pydantic import BaseModel
 from bot import __version__, ranking
 from bot.config import Config, Profile
 from bot.models import Edition, Paper
-from bot.outputs.charts import Chart, periods, placed
+from bot.outputs.charts import Chart, filled, periods
 from bot.outputs.former import former_sheets
 from bot.outputs.pages import site_feeds, site_pages
 from bot.outputs.site import Archive, Record, Sheet, Site
@@ -121,7 +121,7 @@ async def _site(
     voted = await _voted(due, store, workers)
     everyone = {paper.id: paper for paper in chain(picked.values(), trending, voted)}
     histories = await workers.store(store.histories, everyone)
-    charts = await workers.cpu(_charts, due, voted, histories)
+    charts = await workers.cpu(filled, due, voted, histories)
     told = [local_date(counted_at, config.bot.timezone)] if counted_at else []
     told += (edition.period for archive in archives for edition in archive.editions)
     site = Site(
@@ -151,12 +151,6 @@ def _is_due(chart: Chart, newest: date, folder: Path) -> bool:
     # Of the periods that came to rest, the last one's link to its successor may be new.
     last = (chart.later or chart.period).last
     return last >= newest - _CHARTED or not (folder / chart.period.path).is_file()
-
-
-def _charts(
-    due: list[Chart], voted: list[Paper], histories: Mapping[int, PaperHistory]
-) -> tuple[Chart, ...]:
-    return tuple(replace(chart, papers=placed(chart.period, voted, histories)) for chart in due)
 
 
 def _records(

@@ -1,0 +1,251 @@
+"""The archive: by words, by phrases, by people, by likeness."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from datetime import UTC, date, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot import ranking
+from bot.models import Event, Identifier, Paper, Scheme, Sighting, SourceState
+from bot.store import Store
+from bot.text.query import Clause, read_query, searchable
+from support_cli import MORNING, desk_in, walk_a_morning
+from support_replay import replaying, sample_day
+
+NOW = datetime(2026, 11, 20, 8, tzinfo=UTC)
+
+
+def paper(number: int, title: str, **fields: object) -> Paper:
+    names = frozenset({Identifier(Scheme.ARXIV, f"2611.{number:05d}")})
+    return Paper(title=title, identifiers=names, published=NOW, **fields)  # type: ignore[arg-type]
+
+
+def absorb(store: Store, *papers: Paper) -> None:
+    sightings = [Sighting(each, Event.NEW, NOW) for each in papers]
+    store.absorb("arxiv", sightings, SourceState("arxiv"), NOW, introduces=set(Event))
+
+
+PAPERS = (
+    paper(1, "Mixture of Experts", authors=("Noam Shazeer", "André Łukasz"),
+          abstract=r"Routers by Schr\"odinger's $\alpha$ rule.", categories=("cs.LG", "cs.CL")),
+    paper(2, "Routers Read Tokens", authors=("Noam Chomsky", "John Shazeer"),
+          abstract="A mixture of many words about experts and state-of-the-art routers.",
+          categories=("cs.CL", "Cell Biology")),
+    paper(3, "0", authors=tuple(f"Author Number{n}" for n in range(3000)), categories=("math.AG",)),
+    paper(4, "专家混合模型", authors=("Jürgen Müller",)),
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory):
+    with Store(tmp_path_factory.mktemp("archive") / "a.db") as store:
+        absorb(store, *PAPERS)
+        yield store
+
+
+def found(store: Store, typed: str) -> list[int]:
+    return [each.id for each, _ in store.search(read_query(typed), 10)]
+
+
+# ── What a person types ───────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("typed", "ids"),
+    [
+        ("mixture", [1, 2]),  # the title weighs most
+        ('"mixture of experts"', [1]),
+        ("“mixture of experts”", [1]),
+        ('"mixture of experts', [1]),
+        ("mixture experts", [1, 2]),
+        ("mixture espresso", []),
+        ("title:routers", [2]),
+        ("title: routers", [2]),
+        ('TITLE:"routers read"', [2]),
+        ("abstract:routers", [1, 2]),
+        ("router*", [2, 1]),
+        ("router", []),
+        ("state-of-the-art", [2]),
+        ("schrodinger", [1]),
+        ("Schrödinger", [1]),
+        ("α", [1]),
+        ("lukasz", [1]),
+        ("Łukasz", [1]),
+        ('author:"Noam Shazeer"', [1]),
+        ('author:"Shazeer, Noam"', [1]),
+        ('author:"N. Shazeer"', [1]),
+        ('author:"J. Shazeer"', [2]),
+        ("author:shazeer", [1, 2]),
+        ('author:"John Chomsky"', []),  # two people, not one
+        ("author:Number2999", [3]),
+        ("cat:cs.LG", [1]),
+        ("cat:CS", [1, 2]),
+        ("cat:cs.L", []),
+        ('cat:"cell biology"', [2]),
+        ("cat:biology", []),
+        ("cat:=cs.LG", [1]),
+        ("routers cat:cs.LG", [1]),
+        ("since:2026-11-20 mixture", [1, 2]),
+        ("since:2026-11-21 mixture", []),
+        ("0", [3]),
+        ("混合", [4]),
+        ("muller", [4]),
+    ],
+)
+def test_words_phrases_and_fields(archive, typed, ids):
+    assert sorted(found(archive, typed)) == sorted(ids)
+    if typed in ("mixture", "router*"):
+        assert found(archive, typed) == ids
+
+
+def test_a_date_alone_shows_the_newest_first(archive):
+    assert found(archive, "since:2026-01-01") == [4, 3, 2, 1]
+    assert [score for _, score in archive.search(read_query("since:2026-01-01"), 2)] == [0, 0]
+
+
+@pytest.mark.parametrize(
+    "typed",
+    ["AND", "a OR", "NEAR(", "title:", "*", '"', '""', "^x", "-", "{a} : b", "author:*", "a:b:c",
+     "col : 'x'", "since:yesterday", "since:2026-13-01", "cat:", "cat:\"", "x" * 5000, "a " * 3000,
+     "\x00", "\ue000", "%s", "'; DROP TABLE paper; --"],
+)  # fmt: skip
+def test_no_query_is_a_syntax_error(archive, typed):
+    archive.search(read_query(typed), 5)
+
+
+@given(st.text(max_size=60))
+def test_no_text_whatever_is_a_syntax_error(archive, typed):
+    archive.search(read_query(typed), 3)
+
+
+def test_what_is_not_ours_is_words():
+    assert read_query("since:yesterday").clauses == (Clause("", ("since", "yesterday")),)
+    assert read_query("mod:p").clauses == (Clause("", ("mod", "p")),)
+    assert read_query("since:2026-11-20").since == date(2026, 11, 20)
+    assert read_query(' "" - * ').empty
+
+
+def test_the_form_that_is_indexed_is_readable():
+    assert searchable(r"H$_2$O and $\mathcal{O}(n)$ by Łukasz") == "H2O and O(n) by Lukasz"
+
+
+# ── The index keeps up ────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_new_version_is_found_by_its_new_words_only(tmp_path):
+    with Store(tmp_path / "a.db") as store:
+        absorb(store, paper(1, "Old words"))
+        absorb(store, replace(paper(1, "Zebra words"), version=2))
+        assert found(store, "zebra") == [1]
+        assert found(store, "old") == []
+
+
+def test_two_that_turn_out_to_be_one_are_found_once(tmp_path):
+    with Store(tmp_path / "a.db") as store:
+        doi = Identifier(Scheme.DOI, "10.1000/x")
+        absorb(store, paper(1, "Twin zebra"), Paper("Twin zebra", frozenset({doi})))
+        assert len(found(store, "zebra")) == 2
+        both = replace(paper(1, "Twin zebra"), identifiers=paper(1, "").identifiers | {doi})
+        absorb(store, both)
+        assert found(store, "zebra") == [1]
+
+
+# ── Likeness ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_nearest_share_their_telling_terms_and_the_shares_make_the_score():
+    routing = paper(1, "Expert routing", abstract="Experts are routed to tokens by a router.")
+    near = paper(2, "Routing experts by debt", abstract="Routing tokens to an expert.")
+    far = paper(3, "Espresso", abstract="Coffee by a Bayesian barista who routes nothing.")
+    background = ranking.Background.of([routing, near, far])
+    ranked = ranking.nearest(routing, [far, near, routing], background, 5)
+    assert ranked[0].paper is near
+    assert routing not in [each.paper for each in ranked]
+    for each in ranked:
+        assert sum(reason.share for reason in each.reasons) == pytest.approx(each.score)
+        assert 0 < each.score <= 1
+
+
+def test_a_paper_without_words_is_like_nothing():
+    empty = paper(1, "...")
+    background = ranking.Background.of([empty])
+    assert ranking.nearest(empty, [paper(2, "Words")], background, 5) == []
+    assert ranking.telling_words(empty, background) == []
+
+
+# ── The commands ──────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture(scope="module")
+def morning(tmp_path_factory):
+    with replaying(sample_day(1)) as site:
+        yield walk_a_morning(tmp_path_factory.mktemp("morning"), site.url)
+
+
+@pytest.fixture
+def desk(tmp_path, monkeypatch, capsys, morning):
+    shutil.copytree(morning, tmp_path / "desk")
+    yield from desk_in(tmp_path / "desk", monkeypatch, capsys)
+
+
+def test_search_prints_records(desk):
+    told = desk(*MORNING, "search", "experts", "--json").document
+    assert told[0].keys() >= {"id", "title", "authors", "date", "votes", "score"}
+    assert "Experts" in told[0]["title"]
+    scores = [each["score"] for each in told]
+    assert scores == sorted(scores, reverse=True)
+    assert any(each["votes"] for each in told)
+    assert len(desk(*MORNING, "search", "experts", "--limit", "2", "--json").document) == 2
+
+
+def test_search_takes_several_words_without_quotes_and_shows_a_table(desk):
+    said = desk(*MORNING, "search", "balancing", "experts", "author:oyelaran")
+    assert said.code == 0
+    assert "Ledger Routing" in said.words
+    assert "2026-11-17" in said.words
+
+
+def test_search_by_identifier_finds_the_paper(desk):
+    assert desk("search", "arXiv:2611.90011", "--json").document[0]["id"] == "arXiv:2611.90011"
+
+
+def test_search_that_finds_nothing_says_so(desk):
+    said = desk("search", "zzz", "qqq")
+    assert said.code == 0
+    assert "None of the 30 stored papers fits 'zzz qqq'" in said.words
+    assert desk("search", "zzz", "--json").document == []
+
+
+def test_search_for_nothing_is_a_usage_mistake(desk):
+    said = desk("search", '""')
+    assert said.code == 2
+    assert "names nothing to look for" in said.words
+
+
+def test_search_by_meaning_is_not_there_yet(desk):
+    said = desk("search", "experts", "--semantic")
+    assert said.code == 2
+    assert "the semantic tier is not installed" in said.err
+
+
+def test_similar_shows_the_nearest_with_their_shares(desk):
+    told = desk("similar", "arXiv:2611.90011", "--json").document
+    assert told
+    assert "arXiv:2611.90011" not in [each["id"] for each in told]
+    assert "xpert" in told[0]["title"]
+    for each in told:
+        assert sum(r["share"] for r in each["reasons"]) == pytest.approx(each["score"])
+    said = desk("similar", "https://arxiv.org/abs/2611.90011v2", "--limit", "3")
+    assert "Ledger Routing" in said.words
+
+
+def test_similar_to_what_is_not_there(desk):
+    assert "is not stored" in desk("similar", "arXiv:2001.99999").words
+    said = desk("similar", "a paper I read")
+    assert said.code == 2
+    assert "names no paper" in said.words
