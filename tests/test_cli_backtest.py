@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 import shutil
+
 import pytest
-from bot.models import Event, Opinion, Pick
-from bot.store import Store
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.models import Event, Opinion, Pick
+from bot.store import Store
 from support_cli import CONFIG, MORNING, NEXT, desk_in, walk_a_morning
 from support_replay import replaying, sample_day
 from support_round import (
@@ -55,8 +56,8 @@ def store(tmp_path):
 
 def but_the_sources(out):
     """What was shown, less how the sources stood: that is kept for editions only."""
-    out = re.sub(r'<div class="health".*?</div>\s*', "", out, flags=re.S)
-    return re.sub(r"-{60,}\nAll \d sources answered.*?\n\n", "", out, flags=re.S)
+    out = re.sub(r'<div class="health".*?</div>\s*', "", out, flags=re.DOTALL)
+    return re.sub(r"-{60,}\nAll \d sources answered.*?\n\n", "", out, flags=re.DOTALL)
 
 
 def ids(papers):
@@ -151,7 +152,9 @@ def test_titles_and_versions_are_those_that_held(store):
 def test_votes_are_those_that_had_been_counted(store):
     paper = a_paper(arxiv(1))
     for n, votes in enumerate((5, 9, 30)):
-        absorb(store, shown(paper, Event.SEEN, votes=votes, comments=n), source="hf", now=NOW + n * DAY)
+        absorb(
+            store, shown(paper, Event.SEEN, votes=votes, comments=n), source="hf", now=NOW + n * DAY
+        )
     assert [store.as_of(NOW + n * DAY).papers([1])[1].votes for n in range(3)] == [5, 9, 30]
     assert store.as_of(NOW + DAY).papers([1])[1].comments == 1
     store.submit(1, "", NOW + DAY)

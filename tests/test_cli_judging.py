@@ -6,10 +6,10 @@ import shutil
 from datetime import UTC, datetime
 
 import pytest
+
 from bot.models import Event, InterestKind, Opinion
 from bot.ranking import learnt
 from bot.store import Store
-
 from support_cli import MORNING, NEXT, desk_in, mails, text_of, walk_a_morning
 from support_replay import replaying, sample_day
 from support_round import (
@@ -233,7 +233,11 @@ def test_a_curators_pick_stands_in_the_next_edition_once(desk):
 
 def test_exclusion_is_stronger_than_a_curator(desk):
     text = (desk.folder / "config.toml").read_text()
-    desk.write(text.replace('keywords = ["protein"]', 'keywords = ["protein"]\nexclude = ["paper:2611.90001"]'))
+    desk.write(
+        text.replace(
+            'keywords = ["protein"]', 'keywords = ["protein"]\nexclude = ["paper:2611.90001"]'
+        )
+    )
     desk(*MORNING, "submit", UNPICKED, "--profile", "proteins")
     desk(*NEXT, "once")
     assert UNPICKED not in picked_by(desk, "proteins")

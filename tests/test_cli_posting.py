@@ -6,8 +6,8 @@ import shutil
 from datetime import UTC, datetime
 
 import pytest
-from bot.store import Store
 
+from bot.store import Store
 from support_cli import MORNING, NEXT, desk_in, mails, walk_a_morning
 from support_replay import replaying, sample_day
 
@@ -33,7 +33,9 @@ def desk(tmp_path, monkeypatch, capsys, morning, site):
     shutil.copytree(morning, tmp_path / "desk")
     for each in desk_in(tmp_path / "desk", monkeypatch, capsys):
         text = (each.folder / "config.toml").read_text()
-        each.write(text + '[mail]\ntransport = "smtp"\nhost = "127.0.0.1"\nport = 9\ntls = "none"\n')
+        each.write(
+            text + '[mail]\ntransport = "smtp"\nhost = "127.0.0.1"\nport = 9\ntls = "none"\n'
+        )
         assert each(*NEXT, "once").code == 1
         each.write(text)
         assert statuses(each) == {3: "pending", 4: "pending"}
@@ -95,7 +97,9 @@ def test_a_delivery_that_is_not_there_is_named(desk, action):
 
 
 def test_what_is_held_waits_until_it_is_released(desk):
-    assert "Delivery 3 is held until it is released" in desk(*LATER, "deliveries", "hold", "3").words
+    assert (
+        "Delivery 3 is held until it is released" in desk(*LATER, "deliveries", "hold", "3").words
+    )
     assert delivered(desk) == {"sent": 1}
     assert statuses(desk) == {3: "held", 4: "sent"}
     # Long after its grace it goes out still, since somebody said so.
@@ -126,13 +130,20 @@ def test_everything_is_held_and_released(desk):
 def test_what_was_due_before_a_date_can_be_left_out(desk):
     desk(*LATER, "deliveries", "hold", "3")
     desk(*LATER, "deliveries", "hold", "4")
-    told = desk(*LATER, "deliveries", "release", "4", "--skip-before", "2026-11-20", "--json").document
+    told = desk(
+        *LATER, "deliveries", "release", "4", "--skip-before", "2026-11-20", "--json"
+    ).document
     assert (told["released"], told["skipped"]) == ([4], [])
-    told = desk(*LATER, "deliveries", "release", "--all", "--skip-before", "2026-11-21", "--json").document
+    told = desk(
+        *LATER, "deliveries", "release", "--all", "--skip-before", "2026-11-21", "--json"
+    ).document
     assert (told["released"], told["skipped"]) == ([], [3])
     assert delivered(desk) == {"sent": 1}
     assert a_day_later(desk) == set(), "its papers are not sent later either"
-    assert desk("deliveries", "show", "3", "--json").document["said"] == "left out when it was released"
+    assert (
+        desk("deliveries", "show", "3", "--json").document["said"]
+        == "left out when it was released"
+    )
 
 
 def test_release_says_which(desk):
@@ -166,7 +177,9 @@ def test_a_delivery_whose_papers_went_out_since_is_not_sent_too(desk):
 
 def test_a_retry_does_not_wait_for_its_time(desk):
     with Store(desk.state / "paperround.db") as store, store.db.transaction():
-        store.db.write("UPDATE delivery SET status = 'retry', next_try = due + 1000000 WHERE id = 3")
+        store.db.write(
+            "UPDATE delivery SET status = 'retry', next_try = due + 1000000 WHERE id = 3"
+        )
     assert delivered(desk) == {"sent": 1}
     assert desk(*LATER, "deliveries", "retry", "3").code == 0
     assert delivered(desk) == {"sent": 1}
@@ -180,13 +193,15 @@ def test_what_is_not_known_to_have_arrived_goes_again_with_the_same_bytes(desk):
         store.claim("here/1", NOW, NOW, 1)
         store.prepare(3, content, NOW)
         with store.db.transaction():
-            store.db.write("UPDATE delivery SET status = 'uncertain', owner = '', lease_until = NULL")
+            store.db.write(
+                "UPDATE delivery SET status = 'uncertain', owner = '', lease_until = NULL"
+            )
     assert desk(*LATER, "deliveries", "hold", "3").code == 0
     desk(*LATER, "deliveries", "release", "3")
     delivered(desk)
-    assert content in {mail.as_bytes().replace(b"\n", b"\r\n") for mail in mails(desk.state)} or any(
-        path.read_bytes() == content for path in (desk.state / "mail" / "new").iterdir()
-    )
+    assert content in {
+        mail.as_bytes().replace(b"\n", b"\r\n") for mail in mails(desk.state)
+    } or any(path.read_bytes() == content for path in (desk.state / "mail" / "new").iterdir())
 
 
 def test_a_slot_in_which_nothing_was_new_holds_nothing(desk):

@@ -81,7 +81,10 @@ def test_set_changes_all_that_an_address_gets(desk):
         "--zone", "Asia/Tokyo", "--limit", "2", "--profiles", "proteins,experts",
     )  # fmt: skip
     assert said.code == 0
-    assert "grace@example.org · experts: confirmed, weekly at 09:05 (Asia/Tokyo), at most 2" in said.words
+    assert (
+        "grace@example.org · experts: confirmed, weekly at 09:05 (Asia/Tokyo), at most 2"
+        in said.words
+    )
     told = shown(desk, "grace@example.org")
     assert [(s["profile"], s["cadence"], s["at"], s["limit"]) for s in told["subscriptions"]] == [
         ("experts", "weekly", "09:05", 2), ("proteins", "weekly", "09:05", 2),
@@ -271,7 +274,9 @@ def test_a_stranger_can_be_forgotten_beforehand(desk):
 def test_a_suppressed_address_is_never_mailed_until_it_is_taken_off(desk):
     said = desk(*MORNING, "suppressions", "add", "ADA@example.org", "--reason", "asked by phone")
     assert said.code == 0
-    assert "suppressed already: asked by phone" in desk("suppressions", "add", "ada@example.org").words
+    assert (
+        "suppressed already: asked by phone" in desk("suppressions", "add", "ada@example.org").words
+    )
     (one,) = desk("suppressions", "list", "--json").document
     assert (one["address"], one["reason"], one["at"]) == (
         "ada@example.org", "asked by phone", "2026-11-19T08:00:00Z",
@@ -371,10 +376,12 @@ def test_what_is_exported_can_be_imported_elsewhere(desk, fresh, form, tmp_path)
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     config = (desk.folder / "config.toml").read_text()
-    (elsewhere / "config.toml").write_text(re.sub(r"^to = .*\n", "", config, flags=re.M))
+    (elsewhere / "config.toml").write_text(re.sub(r"^to = .*\n", "", config, flags=re.MULTILINE))
     (elsewhere / f"list.{form}").write_text(out)
     there = ("--config", str(elsewhere / "config.toml"))
-    told = desk(*there, "subscribers", "import", str(elsewhere / f"list.{form}"), "--confirmed", "--json")
+    told = desk(
+        *there, "subscribers", "import", str(elsewhere / f"list.{form}"), "--confirmed", "--json"
+    )
     assert told.document["skipped"][0]["problem"] == "eve@example.org is unsubscribed in this list."
     after = {s["address"]: s for s in desk(*there, "subscribers", "list", "--json").document}
     assert after == {address: s for address, s in before.items() if address != "eve@example.org"}

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from bot.config import SourceSettings
 from bot.errors import ConfigError, DiskFullError, Mistake
 from bot.fetch import CannedFetcher
 from bot.models import Document, Failure, NotModified
@@ -240,6 +241,33 @@ async def test_two_sources_that_show_one_paper_at_once_store_it_once(walk):
     assert reports["arxiv"].new + reports["nature"].new == 1
     paper = stored(walk.store, arxiv(1))
     assert {s["source"] for s in walk.store.sightings(paper.id)} == {"arxiv", "nature"}
+
+
+ANNOUNCED = SourceSettings(name="listing", kind="arxiv", url="https://mirror.example/listing")
+REPLACED = b"""<rss xmlns:arxiv="http://arxiv.org/schemas/atom" version="2.0"><channel>
+<title>cs.LG updates on arXiv.org</title><item><title>Paper 1, better</title>
+<link>https://arxiv.org/abs/2611.00001</link>
+<description>arXiv:2611.00001v2 Announce Type: replace \nAbstract: Now with proofs.</description>
+<guid isPermaLink="false">oai:arXiv.org:2611.00001v2</guid>
+<arxiv:announce_type>replace</arxiv:announce_type></item></channel></rss>"""
+
+
+@pytest.mark.parametrize("order", [(ANNOUNCED, HF), (HF, ANNOUNCED)])
+async def test_a_replacement_counts_whichever_source_answers_first(walk, order):
+    walk.answers(ANNOUNCED, REPLACED)
+    walk.answers(HF, feed(1))
+    reports = await walk.poll(*order)
+    paper = stored(walk.store, arxiv(1))
+    assert (paper.title, paper.version) == ("Paper 1, better", 2)
+    assert {s["source"] for s in walk.store.sightings(paper.id)} == {"listing", "hf"}
+    assert (reports["hf"].new, reports["listing"].new) == (1, 0)
+
+
+async def test_a_replacement_of_what_nobody_brought_is_no_paper(walk):
+    walk.answers(ANNOUNCED, REPLACED)
+    walk.answers(HF, feed(2))
+    await walk.poll(ANNOUNCED, HF)
+    assert walk.store.lookup([arxiv(1)]) == []
 
 
 async def test_a_feeds_past_is_not_news_at_the_first_look(walk):

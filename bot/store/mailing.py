@@ -321,19 +321,6 @@ class MailLedger(EditionLedger):
                 {"owner": owner},
             )
 
-    def deliveries(self, limit: int, status: str = "") -> list[Delivery]:
-        """Return deliveries, newest first."""
-        rows = self.db.rows(
-            f"{_DELIVERIES} WHERE :status = '' OR d.status = :status ORDER BY d.id DESC LIMIT :limit",
-            {"limit": limit, "status": status},
-        )
-        return [delivery_of(row) for row in rows]
-
-    def count_deliveries(self) -> dict[str, int]:
-        """Return how many deliveries stand in each status."""
-        rows = self.db.rows("SELECT status, count(*) AS n FROM delivery GROUP BY status")
-        return {row["status"]: row["n"] for row in rows}
-
     def next_try(self) -> int | None:
         """Return when the next open delivery is due, in seconds since 1970."""
         row = self.db.row(

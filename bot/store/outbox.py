@@ -23,6 +23,19 @@ _HELD_BY_HAND = "held by hand"
 class OutboxLedger(MailLedger):
     """The part of the store that the `deliveries` commands read and write."""
 
+    def deliveries(self, limit: int, status: str = "") -> list[Delivery]:
+        """Return deliveries, newest first."""
+        rows = self.db.rows(
+            f"{_DELIVERY} WHERE :status = '' OR d.status = :status ORDER BY d.id DESC LIMIT :limit",
+            {"limit": limit, "status": status},
+        )
+        return [delivery_of(row) for row in rows]
+
+    def count_deliveries(self) -> dict[str, int]:
+        """Return how many deliveries stand in each status."""
+        rows = self.db.rows("SELECT status, count(*) AS n FROM delivery GROUP BY status")
+        return {row["status"]: row["n"] for row in rows}
+
     def delivery(self, number: int) -> Delivery | None:
         """Return a delivery, None where there is none of that number."""
         row = self.db.row(f"{_DELIVERY} WHERE d.id = :id", {"id": number})

@@ -23,6 +23,7 @@ from bot.models import (
     NotModified,
     Parsed,
     Request,
+    Sighting,
     SourceState,
 )
 from bot.ports import Absorbed, CollectStore, Fetcher, Workers
@@ -74,19 +75,25 @@ async def collect(
     """Poll every enabled source that is due, all at once; return one report each, in their order."""
     states = await around.workers.store(around.store.source_states)
 
-    async def one(source: SourceSettings) -> Collected:
-        state = states.get(source.name, SourceState(source.name))
-        report = await _Poll(source, state, around).report()
+    async def one(poll: _Poll) -> Collected:
+        report = await poll.report()
         on_done(report)
         return report
 
-    enabled = [source for source in configured if source.enabled]
+    polls = [
+        _Poll(source, states.get(source.name, SourceState(source.name)), around)
+        for source in configured
+        if source.enabled
+    ]
     # What one of them raises (the disk is full, a bug of ours) is raised when all have ended.
-    ended = await asyncio.gather(*(one(source) for source in enabled), return_exceptions=True)
+    ended = await asyncio.gather(*(one(poll) for poll in polls), return_exceptions=True)
     for each in ended:
         if isinstance(each, BaseException):
             raise each
-    return [each for each in ended if isinstance(each, Collected)]
+    reports = [each for each in ended if isinstance(each, Collected)]
+    if sum(report.new > 0 for report in reports) == 0:
+        return reports
+    return [await poll.again(report) for poll, report in zip(polls, reports, strict=True)]
 
 
 class _Poll:
@@ -97,6 +104,7 @@ class _Poll:
         self.first = state.last_ok is None
         self.jitter = around.jitter()
         self.asked = 0
+        self.not_introducing: list[Sighting] = []
 
     async def report(self) -> Collected:
         """Ask for the document and for what is owed besides; return what they brought."""
@@ -218,7 +226,27 @@ class _Poll:
 
     # ── The store ──
 
+    async def again(self, report: Collected) -> Collected:
+        """Look again at what could not bring a paper by itself, now that all sources have told.
+
+        arXiv's replacement of a paper that another source brought in this round counts whichever of
+        the two answered first (DESIGN.md: nothing depends on the order of arrival).
+        """
+        if not self.not_introducing:
+            return report
+        absorbed = await self.around.workers.store(
+            self.around.store.absorb,
+            self.source.name,
+            self.not_introducing,
+            self.state,
+            self.around.now,
+            introduces=frozenset(),
+        )
+        return replace(report, updated=report.updated + absorbed.updated)
+
     async def _absorb(self, parsed: Parsed, after: SourceState) -> Absorbed:
+        introducing = _introducing(self.source)
+        self.not_introducing += [s for s in parsed.sightings if s.event not in introducing]
         seen_before = _seen_before(self.source, parsed, self.around.now) if self.first else None
         absorbed = await self.around.workers.store(
             self.around.store.absorb,
@@ -226,7 +254,7 @@ class _Poll:
             parsed.sightings,
             after,
             self.around.now,
-            introduces=_introducing(self.source),
+            introduces=introducing,
             seen_before=seen_before,
             keep_guids=sources.keeps_guids(self.source.kind),
         )
