@@ -155,7 +155,7 @@ def test_whatever_a_reader_changed_once_it_rests_nothing_is_lost(written, day, c
 def test_a_weekly_reader_who_changes_nothing_is_served_every_week(day, zone, at):
     start = schedule.instant(day, "any", zone)
     names = []
-    for n in range(24 * 28):
+    for n in range(0, 24 * 28, 4):
         found = slot(start + n * HOUR, Cadence.WEEKLY, "mon-fri", at, zone)
         if found is not None and found.name not in names:
             names.append(found.name)

@@ -29,6 +29,8 @@ async def get(tmp_path):
     path.write_text(CONFIG)
     with open_app(load_config(path), lambda: datetime(2026, 11, 20, tzinfo=UTC), b"s" * 32) as app:
         public = tmp_path / "state" / "public"
+        public.mkdir()
+        (public / ".published").write_text("a note of ours")
 
         async def ask(href, *, page=""):
             if page:

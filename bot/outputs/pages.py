@@ -44,7 +44,6 @@ from bot.outputs.health import health_lines, latest_notes
 from bot.outputs.paper_pages import paper_sheets
 from bot.outputs.site import (
     Archive,
-    Record,
     Sheet,
     Site,
     card_on,
@@ -58,8 +57,6 @@ from bot.outputs.trending_pages import trending_sheets
 from bot.outputs.wording import counted, listed, long_day, month, short_day
 from bot.ports import Renderer
 from bot.text import shorten
-
-__all__ = ["Archive", "Record", "Sheet", "Site", "site_feeds", "site_pages", "unsubscribe_page"]
 
 _TEASED = 3
 _TRENDING_TEASED = 5

@@ -62,9 +62,7 @@ async def open_slots(
                 await _open(post, store, workers, batch, plan, now, report)
 
 
-async def _end_pauses(
-    config: Config, store: DeliverStore, workers: Workers, now: datetime
-) -> None:
+async def _end_pauses(config: Config, store: DeliverStore, workers: Workers, now: datetime) -> None:
     over = {
         subscription.subscriber
         for subscription in await workers.store(store.paused)
