@@ -21,7 +21,11 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fast"))
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Under PAPERROUND_E2E=1 (CI) a test that cannot run has failed: green must mean tried."""
     report = yield
-    if report.skipped and os.environ.get("PAPERROUND_E2E") == "1" and not hasattr(report, "wasxfail"):
+    if (
+        report.skipped
+        and os.environ.get("PAPERROUND_E2E") == "1"
+        and not hasattr(report, "wasxfail")
+    ):
         report.outcome = "failed"
         report.longrepr = f"skipped, which PAPERROUND_E2E=1 forbids: {report.longrepr}"
     return report

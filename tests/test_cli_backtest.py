@@ -272,6 +272,16 @@ def test_backtest_keeps_to_the_profiles_days_and_hour(desk):
     assert early["days"] == []
 
 
+def test_backtest_counts_what_the_first_run_after_the_hour_collected(desk):
+    text = (desk.folder / "config.toml").read_text()
+    desk.write(text.replace('at = "any"\nlimit = 6', 'at = "07:00"\nlimit = 6'))
+    desk(*NEXT, "collect")
+    told = desk(*NEXT, "backtest", "experts", "--json").document
+    assert [(day["at"], len(day["picks"])) for day in told["days"]] == [
+        ("2026-11-19T08:00:00Z", 6), ("2026-11-20T08:00:00Z", 6),
+    ]  # fmt: skip
+
+
 def test_backtest_with_nothing_stored_says_so(tmp_path, monkeypatch, capsys, site):
     (tmp_path / "config.toml").write_text(CONFIG.format(url=site.url))
     for fresh in desk_in(tmp_path, monkeypatch, capsys):

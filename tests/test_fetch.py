@@ -11,10 +11,10 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 from aiohttp import web
+
 from bot import __version__
 from bot.fetch import CannedFetcher, HttpFetcher, refusal
 from bot.models import Document, Failure, NotModified, Request
-
 from support_http import Site, serving
 
 LOOPBACK = ("127.0.0.1/32",)

@@ -6,6 +6,9 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from bot.models import (
     Identifier,
     InterestKind,
@@ -33,9 +36,6 @@ from bot.outputs.cards import (
 from bot.outputs.health import health_lines, latest_notes
 from bot.outputs.links import key_of, title_href
 from bot.outputs.wording import counted, day_near, listed, long_day, short_day
-from hypothesis import given
-from hypothesis import strategies as st
-
 from outputs_samples import (
     BOUND,
     COLLABORATION,

@@ -11,15 +11,15 @@ from email.header import decode_header, make_header
 from html.parser import HTMLParser
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from bot.config import Profile
 from bot.models import InterestKind, Pick, Role
 from bot.outputs.cards import Section
 from bot.outputs.email import HTML_LIMIT, digest_message, subject_line
 from bot.outputs.mime import WIRE, encoded_size, message_bytes, quoted_printable
 from bot.render import TemplateRenderer
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
 from outputs_samples import (
     BOT,
     EDITION,

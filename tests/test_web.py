@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import aiohttp
 import pytest
+
 from bot import tokens
 from bot.app import open_app
 from bot.config import load_config

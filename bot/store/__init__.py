@@ -35,7 +35,9 @@ class Founding:
     authority: str
 
 
-class Store(SubscriberLedger, OutboxLedger, FeedbackLedger, InboxLedger, ProfileLedger, SearchLedger):
+class Store(
+    SubscriberLedger, OutboxLedger, FeedbackLedger, InboxLedger, ProfileLedger, SearchLedger
+):
     """The database of one state folder."""
 
     def __init__(self, path: Path) -> None:

@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import date, datetime
 
 from bot.models import Edition, Feedback, Identifier, Paper, SourceState
-from bot.store.connection import Connection, seconds
+from bot.store.connection import Connection, moment, seconds
 from bot.store.feedback import FeedbackLedger
 from bot.store.rows import revised
 
@@ -35,8 +35,8 @@ class Past:
             name: state
             for name, state in states.items()
             if all(
-                moment is None or moment <= self._until
-                for moment in (state.last_ok, state.last_new, state.failing_since)
+                at is None or at <= self._until
+                for at in (state.last_ok, state.last_new, state.failing_since)
             )
         }
 
@@ -47,6 +47,11 @@ class Past:
     def newest_paper(self) -> int:
         """Return the highest paper id there was, 0 where there was none."""
         return self._present.newest_paper(self._until)
+
+    def first_run(self, after: datetime) -> datetime | None:
+        """Return when a run first left a trace from `after` on: a new paper, or an edition."""
+        row = self._db.row(_FIRST_RUN, {"after": seconds(after), "until": seconds(self._until)})
+        return moment(row["at"]) if row else None
 
     def candidates(
         self,
@@ -108,6 +113,12 @@ class Past:
         return were
 
 
+_FIRST_RUN = """
+SELECT min(at) AS at FROM (
+    SELECT min(first_seen) AS at FROM paper WHERE first_seen BETWEEN :after AND :until
+    UNION ALL SELECT min(made_at) FROM edition WHERE made_at BETWEEN :after AND :until
+)
+"""
 _REVISIONS = """
 SELECT *, min(until) FROM revision
 WHERE until > :until AND paper IN (SELECT value FROM json_each(:ids)) GROUP BY paper

@@ -19,6 +19,10 @@ THRESHOLDS = (0.1, 0.3, 0.5, 0.7, 0.9)
 class PastStore(RankingStore, Protocol):
     """The store as it stood at a moment."""
 
+    def first_run(self, after: datetime) -> datetime | None:
+        """Return when a run first left a trace from `after` on: a new paper, or an edition."""
+        ...
+
     def newest_paper(self) -> int:
         """Return the highest paper id there was, 0 where there was none."""
         ...
@@ -49,18 +53,16 @@ async def replay(
 ) -> list[Day]:
     """Return the profile's days among the last `days`, today's too where its hour has come.
 
-    Each sees what had been collected by its hour and not by the hour of the day before it. Days
-    before the first paper that is stored are left out.
+    Each sees what had been collected by its run and not by the run of the day before. Days before
+    the first paper that is stored are left out.
     """
     found: list[Day] = []
     for period in _periods(profile, now, zone, days):
-        at = schedule.instant(period, profile.at, zone)
-        if profile.at == "any":  # the first run of the day is not known: the day's end sees it all
-            at = min(now, schedule.instant(period + timedelta(days=1), "any", zone))
-        if at > now:
-            continue
-        before = _before(profile, period, zone)
-        day = await _day(profile, as_of(at), as_of(before), workers, period, at, before)
+        at = await _run_of(profile, period, as_of, workers, now, zone)
+        before = await _run_of(profile, _day_before(profile, period), as_of, workers, now, zone)
+        day = None
+        if at is not None and before is not None:
+            day = await _day(profile, as_of(at), as_of(before), workers, period, at, before)
         on_day()
         if day is not None:
             found.append(day)
@@ -73,14 +75,31 @@ def _periods(profile: Profile, now: datetime, zone: str, days: int) -> list[date
     return [day for day in wanted if day.weekday() in parse_days(profile.days)]
 
 
-def _before(profile: Profile, period: date, zone: str) -> datetime:
-    """Return the hour of the profile's day before this one."""
+def _day_before(profile: Profile, period: date) -> date:
+    """Return the profile's day before this one."""
     day = period - timedelta(days=1)
     while day.weekday() not in parse_days(profile.days):
         day -= timedelta(days=1)
-    if profile.at == "any":
-        return schedule.instant(day + timedelta(days=1), "any", zone)
-    return schedule.instant(day, profile.at, zone)
+    return day
+
+
+async def _run_of(
+    profile: Profile,
+    period: date,
+    as_of: Callable[[datetime], PastStore],
+    workers: Workers,
+    now: datetime,
+    zone: str,
+) -> datetime | None:
+    """Return when the day's edition would have been made, None where its hour has not come.
+
+    That is at its hour, or by the first run after it that left a trace: a run collects first.
+    """
+    hour = schedule.instant(period, profile.at, zone)
+    if hour > now:
+        return None
+    end = schedule.instant(period + timedelta(days=1), "any", zone) - timedelta(seconds=1)
+    return await workers.store(as_of(min(now, end)).first_run, hour) or hour
 
 
 async def _day(
