@@ -178,8 +178,11 @@ class HttpFetcher:
         async with gate.lock:
             if gate.paused_until <= loop.time():
                 await asyncio.sleep(max(gate.next_turn - loop.time(), 0.0))
+            try:
+                yield
+            finally:
+                # From the end of an exchange: what left us in time may have arrived late.
                 gate.next_turn = loop.time() + self._spacing.get(self._domain(url), 0.0)
-            yield
 
     # ── One request ───────────────────────────────────────────────────────────────────────────────
 
