@@ -6,11 +6,13 @@ import argparse
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from bot.app import App
 from bot.cli.opening import opened, profile_named
 from bot.cli.terminal import as_json, progress, say, table
-from bot.errors import ConfigError, StateError, TemplateError
+from bot.errors import ConfigError, StateError, StateLockedError, TemplateError
+from bot.schedule import local_date
 from bot.workflows.collect import Collected, Outcome
 from bot.workflows.compose import Composed
 from bot.workflows.outbox import DeliverReport
@@ -44,18 +46,40 @@ def once(args: argparse.Namespace) -> int:
 
 async def _once(app: App) -> Run:
     run = Run()
-    run.collected = await _collect(app)
-    run.composed = await app.compose()
-    # A feed or page that cannot be written must not keep the mail back, nor the other way round.
+    # A part that another process is busy with must not keep the others from their work, nor must a
+    # page that cannot be written keep the mail back.
+    try:
+        run.collected = await _collect(app)
+    except StateLockedError as error:
+        run.problems.append(str(error))
+    try:
+        run.composed = await app.compose()
+        run.problems += await _ahead_of_the_clock(app)
+    except StateLockedError as error:
+        run.problems.append(str(error))
     try:
         run.published = await app.publish()
     except (StateError, TemplateError) as error:
         run.problems.append(str(error))
     try:
         run.delivered = await app.deliver()
-    except (ConfigError, TemplateError) as error:
+    except (ConfigError, StateLockedError, TemplateError) as error:
         run.problems.append(str(error))
     return run
+
+
+async def _ahead_of_the_clock(app: App) -> list[str]:
+    """Say which profiles wait for a date that a wrong clock, or a slip in --now, once wrote."""
+    tomorrow = local_date(app.clock(), app.config.bot.timezone) + timedelta(days=1)
+    found = []
+    for name in app.config.profiles:
+        last = await app.workers.store(app.store.last_period, name)
+        if last is not None and last > tomorrow:
+            found.append(
+                f"{name}: its last edition is dated {last}, ahead of the clock, so none is made before "
+                f"that day. Was the clock wrong? `paperround compose --force {name}` makes one now."
+            )
+    return found
 
 
 async def _collect(app: App) -> list[Collected]:

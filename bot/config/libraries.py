@@ -55,6 +55,8 @@ def _text(config: Config, library: str, origin: str) -> tuple[str | None, str, s
     """Return a library's text, or None, what is wrong, and a hint."""
     path = config.resolve(library)
     try:
+        if path.exists() and not path.is_file():  # a folder, or a device that never ends
+            return None, f"{path} is no file.", ""
         if path.stat().st_size > LARGEST_FILE:
             return None, f"{path} is larger than {LARGEST_FILE // 1_000_000} MB.", ""
         content = path.read_bytes()

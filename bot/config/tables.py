@@ -19,6 +19,7 @@ from bot.config.values import (
     Line,
     Mailbox,
     Phrases,
+    Recipient,
     Secret,
     Zone,
 )
@@ -69,7 +70,7 @@ class Profile(_Table):
     """One `[profiles.NAME]`: what somebody wants to read, and when."""
 
     title: Line = ""
-    to: tuple[Address, ...] = ()
+    to: tuple[Recipient, ...] = ()
     about: Annotated[str, Field(max_length=60_000)] = ""
     keywords: Phrases = ()
     exclude: Phrases = ()

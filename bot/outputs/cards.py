@@ -274,7 +274,17 @@ def section_cards(
             paper_card(paper, pick, today=today, link_prefix=link_prefix, page=page_of(paper))
             for pick, paper in replaced
         ),
-        quiet="" if section.picks else quiet_text(section.considered),
+        quiet="" if section.picks else _quiet(section),
+    )
+
+
+def _quiet(section: Section) -> str:
+    """Say why a section is empty: nothing fitted, or all of it is told elsewhere."""
+    picked = sum(pick.role is Role.NEW for edition in section.editions for pick in edition.picks)
+    if not picked:
+        return quiet_text(section.considered)
+    return (
+        f"{counted(picked, 'paper')} picked here: told in another section, or sent to you before."
     )
 
 

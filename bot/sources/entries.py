@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import calendar
 import io
+import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,6 +21,11 @@ from bot import text
 from bot.errors import ParseError
 
 MOST_ENTRIES = 5000
+MOST_TAGS = 500_000
+MOST_ENTRIES_SENT = 20_000
+MOST_CATEGORIES_SENT = 1_000
+_ENTRY_STARTS = re.compile(rb"<(?:\w+:)?(?:item|entry)[\s>]", re.IGNORECASE)
+_CATEGORY_STARTS = re.compile(rb"<(?:\w+:)?(?:category|subject|keywords|tag)[\s>/]", re.IGNORECASE)
 MOST_AUTHORS = 10_000
 MOST_CATEGORIES = 100
 LONGEST_TITLE = 2000
@@ -67,6 +73,7 @@ def read_feed(body: bytes, url: str, content_type: str = "") -> Feed:
     host = host_of(url)
     if not body.strip():
         raise ParseError(f"{host} sent an empty document")
+    _bounded(body, host)
     found = _understood(body, host, content_type)
     entries: list[Entry] = list(found["entries"])
     broken = dict.get(found, "bozo_exception") if dict.get(found, "bozo") else None
@@ -84,6 +91,25 @@ def read_feed(body: bytes, url: str, content_type: str = "") -> Feed:
             f"{host} sent {len(entries)} entries; only the first {MOST_ENTRIES} were read"
         )
     return Feed(found["feed"], tuple(entries[:MOST_ENTRIES]), sound, tuple(warnings))
+
+
+def _bounded(body: bytes, host: str) -> None:
+    """Refuse what feedparser would take hours for; no feed of papers comes near these bounds.
+
+    It looks through all of an entry's categories for each new one, and reads a body twice that is
+    not well-formed: bounds on what it returns would come too late.
+    """
+    if body.count(b"<") > MOST_TAGS:
+        raise ParseError(f"{host} sent a document of more than {MOST_TAGS:,} tags; it was not read")
+    starts = [found.start() for found in _ENTRY_STARTS.finditer(body)]
+    if len(starts) > MOST_ENTRIES_SENT:
+        raise ParseError(f"{host} sent {len(starts):,} entries at once; none of them was read")
+    for start, end in itertools.pairwise([0, *starts, len(body)]):
+        if len(_CATEGORY_STARTS.findall(body, start, end)) > MOST_CATEGORIES_SENT:
+            raise ParseError(
+                f"{host} sent an entry with more than {MOST_CATEGORIES_SENT:,} categories; nothing of "
+                "the document was read"
+            )
 
 
 def _understood(body: bytes, host: str, content_type: str) -> Any:  # noqa: ANN401 - untyped library
@@ -191,6 +217,8 @@ def web_address(value: str, base: str = "") -> str:
     except ValueError:
         return ""
     if scheme not in ("http", "https") or not host or len(whole) > LONGEST_ADDRESS:
+        return ""
+    if "@" in urlsplit(whole).netloc:  # `https://arxiv.org@evil.example/`: a name that misleads
         return ""
     if any(char.isspace() or not char.isprintable() for char in whole):
         return ""

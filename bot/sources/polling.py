@@ -277,6 +277,8 @@ def is_due(source: SourceSettings, state: SourceState, now: datetime) -> bool:
         return True
     if state.gone:
         return False
+    if state.last_ok is not None and state.last_ok > now + DAY:
+        return True  # written under a clock that was wrong: what it put off is not put off
     return state.next_poll is None or now >= state.next_poll
 
 

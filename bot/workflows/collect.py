@@ -117,7 +117,7 @@ class _Poll:
 
     def _not_due(self) -> Collected:
         state = self.state
-        when = f"{state.next_poll:%d %b %H:%M} UTC" if state.next_poll else "it has gone"
+        when = f"{state.next_poll:%d %b %Y %H:%M} UTC" if state.next_poll else "it has gone"
         detail = f"{state.error}; next try {when}" if state.error else f"next poll {when}"
         return Collected(self.source.name, Outcome.NOT_DUE, detail=detail)
 

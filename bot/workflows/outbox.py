@@ -95,6 +95,7 @@ async def call_off_late(
         else:
             status = DeliveryStatus.SKIPPED
             await workers.store(store.call_off, delivery.id, status, _LATE)
+            report.problems.append(f"Delivery {delivery.id} {_LATE}.")
         report.count(status)
         on_end(delivery, status)
 
