@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.errors import StateLockedError
 from bot.files import write_file
 from bot.store import connection
 from support_cli import (
@@ -392,3 +393,27 @@ def test_output_that_is_closed_is_no_error(desk):
         stderr=subprocess.PIPE, encoding="utf-8", check=False, timeout=60,
     )  # fmt: skip
     assert (said.returncode, said.stderr) == (0, "")
+
+
+# ── What an attack found ──────────────────────────────────────────────────────────────────────────
+
+
+def test_a_part_that_another_process_is_busy_with_keeps_no_other_back(desk, monkeypatch):
+    async def busy(_self, _on_done=None):
+        raise StateLockedError("Another paperround (process 7) is busy with collect.")
+
+    monkeypatch.setattr("bot.app.App.collect", busy)
+    said = desk(*NEXT, "once")
+    assert said.code == 1
+    assert "busy with collect" in said.out
+    assert "compose" in said.out
+    assert "deliver" in said.out
+    monkeypatch.undo()
+
+
+def test_a_run_under_a_clock_of_next_year_is_told_until_it_is_mended(desk):
+    assert desk("--now", "2027-11-19T08:00:00Z", "once").code == 0
+    said = desk(*NEXT, "once")
+    assert said.code == 1
+    assert "ahead of the clock" in said.out
+    assert "not due" not in said.out, "the sources are asked all the same"

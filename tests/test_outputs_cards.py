@@ -24,6 +24,7 @@ from bot.models import (
 )
 from bot.outputs.cards import (
     LEAD_LIMIT,
+    Section,
     authors_line,
     count_text,
     lead,
@@ -262,6 +263,12 @@ def test_a_section_numbers_what_is_new_and_lists_what_was_replaced():
     assert [paper.title for paper in made.updates] == [REPLACED.title]
     assert made.count == "4 new from 301 considered, 1 replaced"
     assert made.quiet == ""
+
+
+def test_a_section_whose_papers_are_told_elsewhere_says_so():
+    told_above = Section(EXPERTS, (), (replace(OCTOBER, picks=PICKS),))
+    made = section_cards(told_above, today=TODAY)
+    assert made.quiet == ("4 papers picked here: told in another section, or sent to you before.")
 
 
 def test_a_catch_up_says_how_many_editions_it_covers():
