@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import shutil
+import sys
 from pathlib import Path
 
 from bot.cli.terminal import as_json, say, table
@@ -27,10 +30,20 @@ def show_demo(folder: Path, *, as_document: bool) -> int:
     for mail in made.mails[-2:]:
         say(f"  a mail        {mail.path}")
     say()
+    command = _as_typed()
     say(
-        "Your own: `paperround init --email you@example.org --categories cs.CL`, then `paperround once`."
+        f"Look around: `{command} --config {made.folder / 'config.toml'} status` (or search, explain …)"
     )
+    say(f"Your own:    `{command} init --email you@example.org --categories cs.CL`")
+    say(f"             `{command} once`")
     return 0
+
+
+def _as_typed() -> str:
+    """Return how this command can be typed here: `make demo` puts it into .venv, not on the PATH."""
+    if shutil.which("paperround") or not sys.argv[0].endswith("paperround"):
+        return "paperround"
+    return os.path.relpath(sys.argv[0])
 
 
 def _show_morning(number: int, morning: Morning) -> None:

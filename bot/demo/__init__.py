@@ -111,8 +111,7 @@ def _configuration(folder: Path, http: str, smtp_port: int) -> Config:
     text = (_samples() / "demo.toml").read_text(encoding="utf-8")
     text = text.replace("@HTTP@", http).replace("@SMTP_PORT@", str(smtp_port))
     write_file(folder / "config.toml", text.encode())
-    config = load_config(folder / "config.toml")
-    return config.model_copy(update={"bot": config.bot.model_copy(update={"state": "."})})
+    return load_config(folder / "config.toml")
 
 
 async def _morning(config: Config, day: _Day, index: int) -> Morning:
