@@ -321,11 +321,16 @@ def test_a_users_template_that_breaks_is_told_and_the_mail_goes(desk, broken):
 # ── Two at once, and stopping ─────────────────────────────────────────────────────────────────────
 
 
-def started(folder, *arguments, **options):
+def interruptible() -> None:
+    """In a child: take SIGINT as usual, also where the tests run in the background, ignoring it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def started(folder, *arguments):
+    given = {"env": environment(), "encoding": "utf-8", "preexec_fn": interruptible}
     return subprocess.Popen(
-        [*PYTHON, *arguments], cwd=folder, env=environment(), stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE, encoding="utf-8", **options,
-    )  # fmt: skip
+        [*PYTHON, *arguments], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **given
+    )
 
 
 def test_two_at_the_same_time_send_one_digest_each(tmp_path, site):
