@@ -17,6 +17,7 @@ from bot.config.values import (
     Hour,
     HttpAddress,
     Line,
+    Listen,
     Mailbox,
     Phrases,
     Recipient,
@@ -166,7 +167,7 @@ class FetchSettings(_Table):
 class WebSettings(_Table):
     """`[web]`: where `serve` listens."""
 
-    listen: Line = "127.0.0.1:8600"
+    listen: Listen = "127.0.0.1:8600"
     trusted_proxies: tuple[str, ...] = ()
     metrics: Line = ""
 

@@ -25,6 +25,7 @@ _UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(day
           "w": timedelta(weeks=1), "y": timedelta(days=365)}  # fmt: skip
 
 # No date that we reckon with leaves the calendar (its first year is 1).
+_HIGHEST_PORT = 65_535
 _LONGEST = timedelta(days=36_500)
 
 
@@ -153,6 +154,13 @@ def _secret(value: str) -> str:
     return value
 
 
+def _listen(value: str) -> str:
+    match = re.fullmatch(r"(?:[\w.-]+|\[[0-9A-Fa-f:.]+\]):(\d{1,5})", value)
+    if match is None or int(match.group(1)) > _HIGHEST_PORT:
+        raise ValueError('expected an address and a port such as "127.0.0.1:8600" or "[::1]:8600"')
+    return value
+
+
 def _http_header(value: str) -> str:
     if any(ord(char) < 32 or ord(char) == 127 for char in value):  # noqa: PLR2004 - C0 and DEL
         raise ValueError("must be one line, without control characters")
@@ -165,6 +173,7 @@ Days = Annotated[str, AfterValidator(_days)]
 Zone = Annotated[str, AfterValidator(normal_zone)]
 HttpAddress = Annotated[str, AfterValidator(_http_address)]
 Address = Annotated[str, AfterValidator(_address)]
+Listen = Annotated[str, AfterValidator(_listen)]
 Recipient = Annotated[str, AfterValidator(normal_address)]
 Mailbox = Annotated[str, AfterValidator(_mailbox)]
 Secret = Annotated[str, AfterValidator(_secret)]
