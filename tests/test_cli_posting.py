@@ -52,10 +52,10 @@ def delivered(desk, *when):
     return desk(*(when or LATER), "deliver", "--json").document["delivered"]["ended"]
 
 
-def a_day_later(desk):
+def a_day_later(desk, code=0):
     """Let a round run the next day, which brings no papers; return whom it mailed."""
     before = len(mails(desk.state))
-    assert desk("--now", "2026-11-21T09:00Z", "once").code == 0
+    assert desk("--now", "2026-11-21T09:00Z", "once").code == code
     return {mail["To"] for mail in mails(desk.state)[before:]}
 
 
@@ -169,7 +169,7 @@ def test_a_delivery_that_was_called_off_can_be_taken_up_again(desk):
 def test_a_delivery_whose_papers_went_out_since_is_not_sent_too(desk):
     desk("suppressions", "add", "ada@example.org")
     desk("suppressions", "remove", "ada@example.org")
-    assert "ada@example.org" in a_day_later(desk)
+    assert "ada@example.org" in a_day_later(desk, code=1)
     said = desk("--now", "2026-11-21T10:00Z", "deliveries", "retry", "3")
     assert said.code == 2
     assert "a later digest has taken up its papers" in said.words
