@@ -23,7 +23,7 @@ from bot.config import (
 )
 from bot.errors import UsageError
 from bot.identity import parse_identifier
-from bot.models import Feedback, Paper, Subscription, SubscriptionStatus
+from bot.models import Feedback, Opinion, Paper, Subscription, SubscriptionStatus
 from bot.outputs.cards import title_of
 from bot.ranking import Suggestion, suggested
 from bot.schedule import next_edition
@@ -97,15 +97,21 @@ def _show(args: argparse.Namespace) -> int:
         state = app.store.profile_states()[profile.name]
         interests = [*_written(app, profile), *_learnt(app, profile)]
         settings = _settings(profile)
+        readers = _readers_opinions(app, profile)
         if args.json:
             as_json({
                 "name": profile.name, "state": state, "file": app.config.file_of(profile.name),
                 "interests": interests, "settings": settings,
+                "readers_opinions": readers,
             })  # fmt: skip
             return 0
         line = _line(app, profile.name, state)
         say(f"{profile.heading} · [profiles.{profile.name}] in {app.config.file_of(profile.name)}")
         say(f"{state}, {line['editions']} editions, {line['subscribers']} subscribers")
+        if any(readers.values()):
+            say(
+                f"readers: {readers['like']} × more like this, {readers['dislike']} × less like this"
+            )
         say()
         rows = [(i["kind"], shorten(str(i["text"]), 90), i["origin"]) for i in interests]
         table("", ("interest", "what", "from"), rows)
@@ -137,6 +143,12 @@ def _learnt(app: App, profile: Profile) -> Iterator[dict[str, object]]:
         }  # fmt: skip
     for paper in app.store.submitted(profile.name):
         yield {"kind": "always", "text": f"{_name(paper)} {title_of(paper)}", "origin": "submitted"}
+
+
+def _readers_opinions(app: App, profile: Profile) -> dict[str, int]:
+    """Return how many opinions readers gave by the links of a digest, by what they say."""
+    said = [each.opinion for each in app.store.feedback_of(profile.name) if each.subscriber]
+    return {opinion.value: said.count(opinion) for opinion in Opinion}
 
 
 def _name(paper: Paper) -> str:

@@ -11,7 +11,7 @@ from datetime import date, datetime
 from functools import cache, partial
 from itertools import groupby
 
-from bot.config import BotSettings, Profile
+from bot.config import Profile
 from bot.models import Edition, Paper, Role
 from bot.outputs.cards import (
     count_text,
@@ -31,7 +31,6 @@ from bot.outputs.contexts import (
     ProfileTeaser,
     StyleSheet,
     TodayPage,
-    UnsubscribePage,
 )
 from bot.outputs.feeds import (
     EDITIONS_SHOWN,
@@ -176,29 +175,6 @@ def _in_every_form(
 
 def _written(form: Form, feed: Callable[[], Feed]) -> bytes:
     return form.written(feed())
-
-
-# ── The way out ───────────────────────────────────────────────────────────────────────────────────
-
-
-def unsubscribe_page(
-    *, bot: BotSettings, address: str, profiles: Sequence[Profile], done: bool, render: Renderer
-) -> bytes:
-    """Return the page behind a digest's unsubscribe link, which `serve` shows at /unsubscribe/TOKEN.
-
-    The address is masked: a digest may have been forwarded.
-    """
-    site = Site(bot, (), {}, (), date.min)
-    heading = "Unsubscribed" if done else "Unsubscribe"
-    frame = frame_of(site, "../", heading, "", feeds=())
-    local, _, domain = address.partition("@")
-    context = UnsubscribePage(
-        frame=frame,
-        address=f"{local[:1]}…@{domain}",
-        profiles=tuple(heading_of(profile) for profile in profiles),
-        done=done,
-    )
-    return render("web/unsubscribe.html", context).encode()
 
 
 # ── Pages ─────────────────────────────────────────────────────────────────────────────────────────

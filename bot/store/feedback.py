@@ -20,21 +20,33 @@ class FeedbackLedger(EditionLedger):
         self,
         profiles: Collection[str],
         paper: int,
-        opinion: Opinion,
+        opinion: Opinion | None,
         now: datetime,
         subscriber: int = 0,
     ) -> None:
-        """Commit an opinion of a paper for these profiles; a later one takes an earlier one back."""
-        values = {"paper": paper, "subscriber": subscriber}
+        """Commit an opinion of a paper for these profiles; None takes back what was said before.
+
+        A later opinion replaces an earlier one. Saying the same again changes nothing, so that since
+        when it is held stays known.
+        """
+        values = {"paper": paper, "subscriber": subscriber, "now": seconds(now)}
         with self.db.transaction():
             for profile in sorted(profiles):
+                if opinion is not None and self.opinion_of(profile, paper, subscriber) is opinion:
+                    continue
                 # Under whichever number the paper stood when it was last judged.
                 self.db.write(_UNSAY, values | {"profile": profile})
-                self.db.write(
-                    "INSERT INTO feedback (profile, paper, subscriber, opinion, at) "
-                    "VALUES (:profile, :paper, :subscriber, :opinion, :now)",
-                    values | {"profile": profile, "opinion": opinion.value, "now": seconds(now)},
-                )
+                if opinion is not None:
+                    self.db.write(
+                        "INSERT INTO feedback (profile, paper, subscriber, opinion, at) "
+                        "VALUES (:profile, :paper, :subscriber, :opinion, :now)",
+                        values | {"profile": profile, "opinion": opinion.value},
+                    )
+
+    def opinion_of(self, profile: str, paper: int, subscriber: int = 0) -> Opinion | None:
+        """Return what somebody (0: the owner) last said of a paper for a profile, None for nothing."""
+        row = self.db.row(_OPINION, {"profile": profile, "paper": paper, "subscriber": subscriber})
+        return Opinion(row["opinion"]) if row else None
 
     def feedback_of(self, profile: str, until: datetime | None = None) -> list[Feedback]:
         """Return a profile's feedback, the latest first; with `until`, what had been said by then.
@@ -92,10 +104,14 @@ class FeedbackLedger(EditionLedger):
         return [row["profile"] for row in rows]
 
 
-_UNSAY = """
-DELETE FROM feedback WHERE profile = :profile AND subscriber = :subscriber
-AND paper IN (SELECT id FROM paper WHERE coalesce(merged_into, id) = :paper)
+# The paper, and those that turned out to be it: by indexes, where coalesce would read every paper.
+_SAID = """
+profile = :profile AND subscriber = :subscriber AND paper IN (
+    SELECT :paper UNION ALL SELECT id FROM paper WHERE merged_into = :paper
+)
 """
+_UNSAY = f"DELETE FROM feedback WHERE {_SAID}"  # noqa: S608 - our own constant
+_OPINION = f"SELECT opinion FROM feedback WHERE {_SAID} ORDER BY at DESC, paper LIMIT 1"  # noqa: S608 - our own constant
 # Of a paper that was two, one reader's latest word on either counts.
 _FEEDBACK = """
 SELECT coalesce(p.merged_into, p.id) AS paper, f.subscriber, f.opinion, max(f.at) AS at

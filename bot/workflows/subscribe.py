@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from bot import tokens
 from bot.config import Profile
-from bot.models import Origin
+from bot.models import Origin, Subscription
 from bot.ports import Workers
 from bot.workflows.compose import fingerprint
 
@@ -50,10 +50,11 @@ async def mirror(
 
 @dataclass(frozen=True, slots=True)
 class WayOut:
-    """Whom a token unsubscribes, and from which profiles."""
+    """Whom a token unsubscribes: the names of the profiles it still gets, and of those that ended."""
 
     address: str
     profiles: tuple[str, ...]
+    ended: tuple[str, ...]
 
 
 class WayOutStore(Protocol):
@@ -61,6 +62,10 @@ class WayOutStore(Protocol):
 
     def subscriber(self, number: int) -> tuple[str, int, tuple[str, ...]] | None:
         """Return (address, token epoch, profiles it is subscribed to), None for nobody."""
+        ...
+
+    def subscriptions_of(self, address: str) -> Sequence[Subscription]:
+        """Return every subscription that an address ever had, by profile."""
         ...
 
     def unsubscribe(self, address: str, profile: str, ended_by: Origin) -> int:
@@ -75,18 +80,28 @@ async def show_way_out(
     read = tokens.read(secret, tokens.Purpose.UNSUBSCRIBE, token)
     if read is None or len(read[0]) != 1:
         return None
-    (number,), epoch = read
-    found = await workers.store(store.subscriber, number)
+    return await workers.store(_way_out, read[0][0], read[1], store)
+
+
+def _way_out(number: int, epoch: int, store: WayOutStore) -> WayOut | None:
+    found = store.subscriber(number)
     if found is None or found[1] != epoch:
         return None
-    return WayOut(found[0], found[2])
+    address, _, subscribed = found
+    had = [subscription.profile for subscription in store.subscriptions_of(address)]
+    return WayOut(address, subscribed, tuple(name for name in had if name not in subscribed))
 
 
 async def take_way_out(
-    token: str, store: WayOutStore, workers: Workers, secret: bytes
+    token: str, store: WayOutStore, workers: Workers, secret: bytes, only: str = ""
 ) -> WayOut | None:
-    """Unsubscribe from everything, at once; as often as asked, with the same answer."""
+    """Unsubscribe from `only` one profile, or with "" from everything; return how it stands then.
+
+    It holds at once, as often as asked, with the same answer. A profile that the address never had
+    changes nothing, and is not among those that ended.
+    """
     found = await show_way_out(token, store, workers, secret)
-    if found is not None:
-        await workers.store(store.unsubscribe, found.address, "", Origin.SELF)
-    return found
+    if found is None:
+        return None
+    await workers.store(store.unsubscribe, found.address, only, Origin.SELF)
+    return await show_way_out(token, store, workers, secret)

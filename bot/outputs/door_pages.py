@@ -1,0 +1,137 @@
+"""The pages behind the links of a mail, which `serve` shows, and what it says when there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import date
+from email.utils import parseaddr
+
+from bot.config import BotSettings, Config, Profile
+from bot.models import Opinion, Paper
+from bot.outputs.cards import authors_line, heading_of, title_of
+from bot.outputs.contexts import (
+    FeedbackPage,
+    FrameContext,
+    LinkContext,
+    NoticePage,
+    UnsubscribePage,
+)
+from bot.outputs.links import title_href
+from bot.outputs.site import Site, frame_of, no_link
+from bot.outputs.wording import listed
+from bot.ports import Renderer
+from bot.text import one_line, shorten
+
+_WORDS = {Opinion.LIKE: "more", Opinion.DISLIKE: "less", None: ""}
+
+
+def unsubscribe_page(
+    *,
+    config: Config,
+    address: str,
+    profiles: Sequence[str],
+    ended: Sequence[str],
+    done: bool,
+    render: Renderer,
+) -> bytes:
+    """Return the page at /unsubscribe/TOKEN: what the address gets, and the buttons that end it.
+
+    `profiles` are the names of what it still gets, `ended` of what it does not get any more, which is
+    told where something was `done`. The address is masked: a digest may have been forwarded.
+    """
+    titles = {name: _title_of(name, config) for name in profiles}
+    gone = [_title_of(name, config) for name in ended if name in config.profiles]
+    local, _, domain = address.partition("@")
+    context = UnsubscribePage(
+        frame=_frame(config.bot, "../", "Unsubscribed" if done else "Unsubscribe"),
+        address=shorten(one_line(f"{local[:1]}…@{domain}"), 120),
+        gets=_quoted(titles.values()),
+        profiles=titles,
+        ended=_quoted(gone),
+        done=done,
+        contact=_contact(config),
+    )
+    return render("web/unsubscribe.html", context).encode()
+
+
+def feedback_page(
+    *,
+    config: Config,
+    profile: Profile,
+    paper: Paper,
+    opinion: Opinion | None,
+    owner: bool,
+    done: bool,
+    first: str,
+    render: Renderer,
+) -> bytes:
+    """Return the page at /feedback/TOKEN: the paper, what was said of it, and the buttons.
+
+    `opinion` is what is on record now; `owner` whether it is the owner's; `done` whether a button was
+    pressed; `first` ("more", "less" or "") is the button that the mail's link asked for.
+    """
+    context = FeedbackPage(
+        frame=_frame(config.bot, "../", "Thank you" if done else "More or less like this?"),
+        paper=LinkContext(title_of(paper), title_href(paper, config.bot.link_prefix)),
+        authors=authors_line(paper.authors),
+        profile=heading_of(profile),
+        opinion=_WORDS[opinion],
+        kept=_kept(profile, opinion, owner=owner) if done else "",
+        first=first or "more",
+        asked=bool(first),
+    )
+    return render("web/feedback.html", context).encode()
+
+
+def notice_page(
+    *, config: Config, heading: str, lines: Sequence[str], ask: bool, render: Renderer
+) -> bytes:
+    """Return a page that says why there is nothing else; with `ask`, whom to write to.
+
+    Its links are absolute paths: it is shown at whatever address was asked for.
+    """
+    _, _, path = config.bot.base_url.partition("//")
+    _, _, prefix = path.partition("/")
+    context = NoticePage(
+        frame=_frame(config.bot, f"/{prefix}/" if prefix else "/", heading),
+        lines=tuple(lines),
+        contact=_contact(config) if ask else no_link(),
+    )
+    return render("web/notice.html", context).encode()
+
+
+def _kept(profile: Profile, opinion: Opinion | None, *, owner: bool) -> str:
+    """Return what was kept of an opinion, and what it will do by the profile's `learn`."""
+    heading = f"“{heading_of(profile)}”"
+    if opinion is None:
+        return "Taken back: nothing is kept of what you said of this paper."
+    kept = f"Kept: {_WORDS[opinion]} like this."
+    if profile.learn == "none":
+        return f"{kept} {heading} learns nothing by itself: whoever runs it sees what you said."
+    if owner:
+        return f"{kept} It counts from the next edition of {heading} on."
+    if profile.learn == "owner":
+        return f"{kept} {heading} learns only from whoever runs it, who sees what you said."
+    return (
+        f"{kept} It counts from the next edition of {heading} on, "
+        "together with what its other readers say."
+    )
+
+
+def _quoted(titles: Iterable[str]) -> str:
+    # A title may hold commas of its own.
+    return listed([f"“{title}”" for title in titles])
+
+
+def _title_of(name: str, config: Config) -> str:
+    profile = config.profiles.get(name)
+    return heading_of(profile) if profile else name
+
+
+def _contact(config: Config) -> LinkContext:
+    address = config.bot.contact or parseaddr(config.mail.sender)[1]
+    return LinkContext(address, f"mailto:{address}")
+
+
+def _frame(bot: BotSettings, root: str, heading: str) -> FrameContext:
+    return frame_of(Site(bot, (), {}, (), date.min), root, heading, heading, feeds=())

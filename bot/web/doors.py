@@ -1,0 +1,110 @@
+"""The doors that a mail leads to: the way out, and what its reader thinks of a paper."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from bot.config import Config
+from bot.models import Opinion
+from bot.outputs.door_pages import feedback_page, unsubscribe_page
+from bot.web.answers import STANDING, form_of, notice, private_page
+from bot.workflows import opinions, subscribe
+
+_OPINIONS = {"more": Opinion.LIKE, "less": Opinion.DISLIKE, "none": None}
+
+
+async def show_way_out(request: web.Request) -> web.Response:
+    """Show what an address gets and the buttons that end it; whatever the query says, only that."""
+    app = request.app[STANDING].app
+    found = await subscribe.show_way_out(
+        request.match_info["token"], app.store, app.workers, app.founding.secret
+    )
+    return _not_valid(request) if found is None else _way_out(request, app.config, found)
+
+
+async def take_way_out(request: web.Request) -> web.Response:
+    """End everything, which is what one-click asks for (RFC 8058), or one profile by its button."""
+    form = await form_of(request)
+    only = "" if "List-Unsubscribe" in form else form.get("profile", "")
+    app = request.app[STANDING].app
+    found = await subscribe.take_way_out(
+        request.match_info["token"], app.store, app.workers, app.founding.secret, only
+    )
+    if found is None:
+        return _not_valid(request)
+    if only and only not in found.ended:
+        return notice(
+            request, 400, "Nothing was changed", "This address never got what was to be stopped."
+        )
+    return _way_out(request, app.config, found, ended=(only,) if only else found.ended)
+
+
+def _way_out(
+    request: web.Request,
+    config: Config,
+    found: subscribe.WayOut,
+    ended: tuple[str, ...] | None = None,
+) -> web.Response:
+    page = unsubscribe_page(
+        config=config,
+        address=found.address,
+        profiles=found.profiles,
+        ended=ended or (),
+        done=ended is not None,
+        render=request.app[STANDING].render,
+    )
+    return private_page(page)
+
+
+async def show_opinion(request: web.Request) -> web.Response:
+    """Show a paper and the buttons; `?v=more` and `?v=less` only say which of them stands first."""
+    app = request.app[STANDING].app
+    asked = await opinions.show_opinion(
+        request.match_info["token"], app.store, app.workers, app.founding.secret, app.config
+    )
+    return _opinion(request, app.config, asked, done=False)
+
+
+async def give_opinion(request: web.Request) -> web.Response:
+    """Keep what the reader says of a paper, or take it back."""
+    said = (await form_of(request)).get("v", "")
+    if said not in _OPINIONS:
+        return notice(request, 400, "Nothing was changed", "It was not said: more, less or none?")
+    app = request.app[STANDING].app
+    asked = await opinions.give_opinion(
+        request.match_info["token"], _OPINIONS[said], app.store, app.workers,
+        app.founding.secret, app.config, app.clock(),
+    )  # fmt: skip
+    return _opinion(request, app.config, asked, done=True)
+
+
+def _opinion(
+    request: web.Request, config: Config, asked: opinions.PaperAsked | None, *, done: bool
+) -> web.Response:
+    if asked is None:
+        return _not_valid(request)
+    wanted = request.query.get("v", "")
+    page = feedback_page(
+        config=config,
+        profile=config.profiles[asked.profile],
+        paper=asked.paper,
+        opinion=asked.opinion,
+        owner=asked.owner,
+        done=done,
+        first=wanted if wanted in ("more", "less") else "",
+        render=request.app[STANDING].render,
+    )
+    return private_page(page)
+
+
+def _not_valid(request: web.Request) -> web.Response:
+    # The same for a token that was forged, mistyped, revoked or outlived what it was for.
+    return notice(
+        request,
+        404,
+        "This link is not valid",
+        "It may be incomplete, or it was valid once. If it came with a digest of ours, the newest "
+        "digest has a link that works.",
+        "Nothing was changed.",
+        ask=True,
+    )

@@ -1,0 +1,56 @@
+"""What is published, as files, and whether all is well."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from aiohttp import web
+
+from bot.web.answers import STANDING
+
+_TYPES = {
+    ".html": "text/html", ".css": "text/css", ".rss": "application/rss+xml",
+    ".atom": "application/atom+xml", ".json": "application/feed+json", ".opml": "text/x-opml",
+    ".png": "image/png", ".svg": "image/svg+xml",
+}  # fmt: skip
+
+
+async def health(request: web.Request) -> web.Response:
+    """Say whether a source alarms, and how the outbox stands."""
+    app = request.app[STANDING].app
+    states = await app.workers.store(app.store.source_states)
+    outbox = await app.workers.store(app.store.count_deliveries)
+    failing = sorted(name for name, state in states.items() if state.alarmed_at)
+    return web.json_response(
+        {"ok": not failing, "alarms": failing, "outbox": outbox}, status=503 if failing else 200
+    )
+
+
+async def published(request: web.Request) -> web.StreamResponse:
+    """Serve a file of the public folder; a folder's address gets its index."""
+    public = (request.app[STANDING].app.config.state / "public").resolve()
+    try:
+        path = (public / request.match_info["path"]).resolve()
+        folder = path.is_dir()
+        found = (path / "index.html" if folder else path).is_file()
+    except (OSError, ValueError):  # a name that no file can have
+        found = False
+    # Looked at only after links were followed: one that leads away leads nowhere.
+    if not found or not path.is_relative_to(public) or _hidden(path.relative_to(public)):
+        raise web.HTTPNotFound
+    if folder and not request.path.endswith("/"):
+        # One slash: a browser takes two for another host's address.
+        raise web.HTTPMovedPermanently(f"/{request.rel_url.raw_path.strip('/')}/")
+    path = path / "index.html" if folder else path
+    return web.FileResponse(path, headers={"Content-Type": _type(path)})
+
+
+def _hidden(path: Path) -> bool:
+    """Return whether something in a path begins with a dot: a note of ours, or half a file."""
+    return any(part.startswith(".") for part in path.parts)
+
+
+def _type(path: Path) -> str:
+    known = _TYPES.get(path.suffix, "application/octet-stream")
+    textual = known.startswith("text/") or known.endswith(("xml", "json"))
+    return f"{known}; charset=utf-8" if textual else known
