@@ -12,6 +12,7 @@ tree: it crashes, with its traceback.
     │   ├── StateLockedError       another process holds the lock or the database
     │   └── DiskFullError          no room left
     ├── TemplateError         a template that does not render
+    ├── ResolverError         DNS cannot be asked, which is no answer about any name
     └── MailError             exit 1: the transport refuses before any recipient is named
 """
 
@@ -81,6 +82,10 @@ class DiskFullError(StateError):
 
 class TemplateError(PaperroundError):
     """A template that does not compile or asks for what its context does not have."""
+
+
+class ResolverError(PaperroundError):
+    """DNS could not be asked, or its servers fail: whether there is such a record is not known."""
 
 
 class MailError(PaperroundError):

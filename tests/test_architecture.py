@@ -21,7 +21,9 @@ MODULES = sorted((CHECKOUT / "bot").rglob("*.py"))
 TREES = {
     path.relative_to(CHECKOUT): ast.parse(path.read_text(encoding="utf-8")) for path in MODULES
 }
-DECISIONS = ("sources", "ranking", "digest", "schedule", "identity", "text", "tokens")
+DECISIONS = (
+    "sources", "ranking", "digest", "schedule", "manners", "domains", "identity", "text", "tokens",
+)  # fmt: skip
 
 
 def within(*rooms):

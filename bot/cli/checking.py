@@ -5,20 +5,18 @@ from __future__ import annotations
 import argparse
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.utils import parseaddr
 
 from bot import sources
 from bot.app import App
+from bot.cli.findings import Finding, show_findings
 from bot.cli.keeping import gone_in_words, gone_profiles
+from bot.cli.mailing import mail_findings, send_test_mail
 from bot.cli.opening import opened
-from bot.cli.terminal import as_json, say
-from bot.config import Profile, SourceSettings, normal_address, not_yet
-from bot.errors import ConfigError, PaperroundError, ParseError, UsageError
+from bot.config import Profile, SourceSettings, not_yet
+from bot.errors import ConfigError, PaperroundError, ParseError
 from bot.models import (
     Edition,
-    Envelope,
     Failure,
     Identifier,
     NotModified,
@@ -26,46 +24,29 @@ from bot.models import (
     Pick,
     Scheme,
     SourceState,
-    Verdict,
 )
 from bot.outputs.cards import Section
-from bot.outputs.email import DigestMaterial, digest_message
+from bot.outputs.email import DigestMaterial, Press
 from bot.ports import Fetcher
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at: what, whether it is well, and words."""
-
-    what: str
-    ok: bool
-    words: str
-    warning: bool = False
-
-
 def check(args: argparse.Namespace) -> int:
-    """Check everything a digest needs; exit 1 where something is wrong."""
+    """Check everything a digest needs, or a mail that arrived; exit 1 where something is wrong."""
+    if args.received is not None:
+        from bot.cli.receiving import findings_of
+
+        return show_findings(findings_of(args), as_document=args.json)
     with opened(args) as app:
         findings = asyncio.run(_all(app, offline=args.offline, send=args.send))
-    if args.json:
-        as_json(
-            [{"what": f.what, "ok": f.ok, "warning": f.warning, "words": f.words} for f in findings]
-        )
-    else:
-        for finding in findings:
-            mark = (
-                "ok  " if finding.ok and not finding.warning else "warn" if finding.ok else "FAIL"
-            )
-            say(f"{mark} {finding.what}: {finding.words}")
-    return 0 if all(finding.ok for finding in findings) else 1
+    return show_findings(findings, as_document=args.json)
 
 
 async def _all(app: App, *, offline: bool, send: str | None) -> list[Finding]:
     findings = [*_configuration(app), _templates(app)]
     findings += [f async for f in _sources(app, offline=offline)]
-    findings.append(await _mail(app, offline=offline))
+    findings += await mail_findings(app, offline=offline)
     if send:
-        findings.append(await _test_mail(app, send))
+        findings += await send_test_mail(app, send)
     return findings
 
 
@@ -112,10 +93,8 @@ def _templates(app: App) -> Finding:
     material = DigestMaterial("you@example.org", "<sample@paperround.invalid>", moment, (section,))
     before = len(app.warnings)
     try:
-        digest_message(
-            material=material, bot=app.config.bot, sender=app.config.mail.sender, unsubscribe="",
-            render=app.renderer(),
-        )  # fmt: skip
+        press = Press(bot=app.config.bot, sender=app.config.mail.sender, render=app.renderer())
+        press.digest(material)
     except PaperroundError as error:
         return Finding("templates", ok=False, words=str(error))
     broken = app.warnings[before:]
@@ -156,42 +135,3 @@ def _of_answer(app: App, source: SourceSettings, answer: object) -> Finding:
         return Finding(name, ok=False, words=str(error))
     words = f"{len(parsed.sightings)} entries" + (f" ({parsed.quiet})" if parsed.quiet else "")
     return Finding(name, ok=True, words=words)
-
-
-async def _mail(app: App, *, offline: bool) -> Finding:
-    mail = app.config.mail
-    if mail.transport == "maildir":
-        return Finding("mail", ok=True, words=f"into the Maildir {app.config.state / 'mail'}")
-    where = f"{mail.host}:{mail.port}"
-    if offline:
-        return Finding("mail", ok=True, words=f"{where} not asked (--offline)")
-    try:
-        async with app.mailer().session():
-            pass
-    except PaperroundError as error:
-        return Finding("mail", ok=False, words=str(error))
-    login = f", logged in as {mail.username}" if mail.username else ", without a login"
-    return Finding("mail", ok=True, words=f"{where}{login}")
-
-
-async def _test_mail(app: App, address: str) -> Finding:
-    try:
-        recipient = normal_address(address)
-    except ValueError as error:
-        raise UsageError(str(error)) from error
-    sender = parseaddr(app.config.mail.sender)[1]
-    message_id = f"<check.{app.clock().timestamp():.0f}@{sender.rpartition('@')[2]}>"
-    lines = (
-        f"From: {sender}", f"To: {recipient}", "Subject: A test from paperround",
-        f"Date: {app.clock():%a, %d %b %Y %H:%M:%S +0000}", f"Message-ID: {message_id}",
-        "MIME-Version: 1.0", "Content-Type: text/plain; charset=us-ascii",
-        "Auto-Submitted: auto-generated", "", "If you can read this, mail works.", "",
-    )  # fmt: skip
-    envelope = Envelope(0, sender, recipient, message_id, "\r\n".join(lines).encode("ascii"))
-    try:
-        async with app.mailer().session() as session:
-            attempt = await session.send(envelope)
-    except PaperroundError as error:
-        return Finding("test mail", ok=False, words=str(error))
-    sent = attempt.verdict is Verdict.SENT
-    return Finding("test mail", ok=sent, words=f"to {recipient}: {attempt.said}")

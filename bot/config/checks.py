@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterator
+from email.utils import parseaddr
 
 from bot.config.mistakes import Origins
 from bot.config.tables import Config, InboundSettings, Profile, SubscribeSettings
@@ -98,8 +99,46 @@ def not_yet(config: Config) -> list[str]:
 
 
 def _check_mail(config: Config) -> Iterator[tuple[str, ...]]:
-    if config.mail.dkim.domain:
-        # Refused, not merely warned of: mail that its owner believes to be signed must be.
-        yield "mail.dkim", "domain", "this version does not sign yet; let the relay sign."
+    yield from _check_dkim(config)
     if config.mail.bounce and "{token}" not in config.mail.bounce:
         yield "mail", "bounce", 'has no {token}, e.g. "bounce+{token}@example.org".'
+
+
+def _check_dkim(config: Config) -> Iterator[tuple[str, ...]]:
+    """Half a signature is refused: mail that its owner believes to be signed must be."""
+    dkim = config.mail.dkim
+    sender = parseaddr(config.mail.sender)[1].rpartition("@")[2]
+    if dkim.domain and not dkim.selector:
+        hint = f'E.g. selector = "papers" for a key published at papers._domainkey.{dkim.domain}.'
+        yield "mail.dkim", "selector", "is missing.", hint
+    if dkim.selector and not dkim.domain:
+        hint = f'Write domain = "{sender}", or take the selector out.'
+        yield "mail.dkim", "domain", "is missing, so nothing would be signed.", hint
+    if dkim.domain and not dkim.key:
+        yield "mail.dkim", "key", "is missing.", 'E.g. key = "file:dkim.pem".'
+    if dkim.domain and not aligned(dkim.domain, sender):
+        problem = f'"{dkim.domain}" is not the domain that [mail] from writes as ("{sender}").'
+        hint = "A signature counts only for its own domain (RFC 7489, section 3.1.1): sign as that."
+        yield "mail.dkim", "domain", problem, hint
+
+
+def aligned(domain: str, other: str) -> bool:
+    """Whether two domains are one organisation's: "relaxed" alignment (RFC 7489 §3.1.1)."""
+    return _organisation(domain) == _organisation(other)
+
+
+def _organisation(domain: str) -> str:
+    """Return the organisational domain by rule of thumb: `example.org`, `example.co.uk`.
+
+    The list of public suffixes that browsers have would be exact, and out of date every month.
+    """
+    labels = domain.lower().rstrip(".").split(".")
+    second = len(labels) > 1 and len(labels[-1]) == _COUNTRY and labels[-2] in _SECOND_LEVEL
+    return ".".join(labels[-3:] if second else labels[-2:])
+
+
+_COUNTRY = 2
+_SECOND_LEVEL = frozenset(
+    {"ac", "co", "com", "edu", "gen", "go", "gob", "gov", "gouv", "gv", "ind", "lg", "ltd", "me",
+     "mil", "ne", "net", "nhs", "nom", "or", "org", "plc", "res", "sch"}
+)  # fmt: skip

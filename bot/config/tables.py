@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
@@ -23,6 +24,7 @@ from bot.config.values import (
     Recipient,
     Secret,
     Zone,
+    normal_address,
 )
 from bot.errors import ConfigError, Mistake
 
@@ -123,12 +125,32 @@ class Profile(_Table):
         return copy
 
 
+# RFC 6376 §3.1: labels of a domain name, joined by dots.
+_SELECTOR = re.compile(r"(?=.{1,200}$)[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?"
+                      r"(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*")  # fmt: skip
+
+
 class DkimSettings(_Table):
     """`[mail.dkim]`: sign what is sent."""
 
     domain: str = ""
     selector: str = ""
     key: Secret = "file:dkim.pem"
+
+    @field_validator("domain")
+    @classmethod
+    def _domain(cls, value: str) -> str:
+        try:
+            return normal_address(f"papers@{value}").partition("@")[2] if value else value
+        except ValueError as error:
+            raise ValueError(f'"{value}" is no domain such as "example.org"') from error
+
+    @field_validator("selector")
+    @classmethod
+    def _selector(cls, value: str) -> str:
+        if value and not _SELECTOR.fullmatch(value):
+            raise ValueError(f'"{value}" is no selector: letters, digits and hyphens, as "papers"')
+        return value
 
 
 class MailSettings(_Table):
@@ -143,6 +165,14 @@ class MailSettings(_Table):
     password: Secret = ""
     bounce: Line = ""
     rate: Annotated[float, Field(gt=0, le=100_000)] = 10.0
+    connections: Annotated[int, Field(ge=1, le=100)] = 2
+    per_domain: Annotated[int, Field(ge=1, le=100)] = 2
+    reuse: Annotated[int, Field(ge=1, le=10_000)] = 100
+    retry: Annotated[tuple[Duration, ...], Field(min_length=1, max_length=50)] = (
+        timedelta(minutes=5), timedelta(minutes=15), timedelta(minutes=30), timedelta(hours=1),
+        timedelta(hours=2),
+    )  # fmt: skip
+    breaker: Annotated[int, Field(ge=1, le=1000)] = 3
     grace: Duration = timedelta(hours=12)
     uncertain: Literal["resend", "hold"] = "resend"
     dkim: DkimSettings = DkimSettings()

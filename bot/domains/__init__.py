@@ -1,0 +1,30 @@
+"""Decisions about the sender's domain: SPF, DKIM keys, DMARC, and signatures as they arrived.
+
+Pure: the judges of records are generators that yield the questions to DNS and are sent the answers.
+"""
+
+from bot.domains.dmarc import judge_dmarc
+from bot.domains.keys import OurKey, judge_key
+from bot.domains.names import foreign_free_mail, in_dns, on_this_machine, relay_in_words
+from bot.domains.records import Asking, Judgement, Question, Standing
+from bot.domains.signatures import Received, Signature, fault_of, read_received
+from bot.domains.spf import judge_spf
+
+__all__ = [
+    "Asking",
+    "Judgement",
+    "OurKey",
+    "Question",
+    "Received",
+    "Signature",
+    "Standing",
+    "fault_of",
+    "foreign_free_mail",
+    "in_dns",
+    "judge_dmarc",
+    "judge_key",
+    "judge_spf",
+    "on_this_machine",
+    "read_received",
+    "relay_in_words",
+]
