@@ -23,13 +23,13 @@ from bot.config import Config
 from bot.errors import UsageError
 from bot.files import deliver_to_maildir, private_folder, withdraw, workflow_lock, write_file
 from bot.models import Document, Failure, NotModified, Request
-from bot.ports import Clock, Fetcher, Mailer, MailSession, Renderer, Worker, Workers
+from bot.ports import Clock, Fetcher, Mailer, MailSession, Printer, Renderer, Worker, Workers
 from bot.store import Founding, Store
 
 if TYPE_CHECKING:  # the workflows load when they run: `once` with nothing due stays quick
     from bot.workflows.collect import Collected
     from bot.workflows.compose import Composed
-    from bot.workflows.outbox import DeliverReport
+    from bot.workflows.desk import DeliverReport
     from bot.workflows.publish import Published
 
 P = ParamSpec("P")
@@ -67,7 +67,7 @@ class App:
                 return MaildirMailer(self.config.state / "mail", deliver_to_maildir)
             return SmtpMailer(
                 host=mail.host, port=mail.port, tls=mail.tls, username=mail.username,
-                password=password, rate=mail.rate,
+                password=password, rate=mail.rate, reuse=mail.reuse,
             )  # fmt: skip
 
         return _MailerOnDemand(mailer)
@@ -147,15 +147,30 @@ class App:
                 write_file, config.state / "public", afresh=afresh, withdraw=withdraw,
             )  # fmt: skip
 
-    async def deliver(self) -> DeliverReport:
-        """Open and send what is due. Raises StateError, ConfigError (a secret is missing)."""
+    async def deliver(
+        self, *, patient: bool = False, stop: asyncio.Event | None = None
+    ) -> DeliverReport:
+        """Open and send what is due; `patient` is for who calls again and again, `stop` ends it early.
+
+        Raises StateError, ConfigError (a secret is missing).
+        """
         from bot.workflows.deliver import deliver
-        from bot.workflows.outbox import Post
+        from bot.workflows.desk import Post
 
         async with self._locked("deliver"):
             await self.mirror()
-            post = Post(self.config, self.founding.secret, self.renderer(), self.mailer())
-            return await deliver(post, self.store, self.workers, self.clock())
+            post = Post(self.config, self.founding.secret, self._printing, self.mailer())
+            return await deliver(
+                post, self.store, self.workers, self.clock, patient=patient, stop=stop
+            )
+
+    def _printing(self, due: int) -> AbstractAsyncContextManager[Printer]:
+        """Give a printer for so many messages; its libraries load only where there are any."""
+        from bot.printing import printing
+
+        return printing(
+            due, self.config, self.founding.secret, self.workers.cpu, self.warnings.append
+        )
 
     async def _standing(self) -> Config:
         """Return the configuration less the profiles that were retired by hand."""
@@ -201,7 +216,7 @@ class _MailerOnDemand:
     """A Mailer that is made, and its library loaded, for the first session."""
 
     def __init__(self, made: Callable[[], Mailer]) -> None:
-        self._made = made
+        self._made = cache(made)  # one for all sessions: they share its rate
 
     def session(self) -> AbstractAsyncContextManager[MailSession]:
         """Open a connection that is reused for several messages."""

@@ -16,15 +16,16 @@ from pathlib import Path
 import aiosmtplib
 
 from bot.errors import MailError
+from bot.manners import Bucket
 from bot.models import Attempt, Envelope, Phase, Verdict
 from bot.text import one_line, shorten
 
 _CONNECT_SECONDS = 30.0
 _COMMAND_SECONDS = 300.0  # RFC 5321 §4.5.3.2.2 and following
 _DATA_SECONDS = 600.0  # RFC 5321 §4.5.3.2.6: the other side may take ten minutes after the dot
-_PER_CONNECTION = 100
 _CONNECTION_SECONDS = 60.0  # servers drop older ones, and then nobody knows what arrived
 _CLOSING = 421
+_MAILBOX_FULL = 552
 _TAKEN, _SEND_NOW = 200, 354
 _TRANSIENT, _PERMANENT = 400, 500  # RFC 5321 §4.2.1: 4yz is for now, 5yz for good
 
@@ -57,7 +58,10 @@ class MaildirMailer:
 
 
 class SmtpMailer:
-    """Sends by SMTP over connections that are reused, never faster than `rate` messages a second."""
+    """Sends by SMTP over connections that are reused, never faster than `rate` messages a second.
+
+    The rate holds for all its sessions together; `reuse` is how many messages one connection carries.
+    """
 
     def __init__(
         self,
@@ -68,15 +72,17 @@ class SmtpMailer:
         username: str = "",
         password: str = "",
         rate: float = 10.0,
+        reuse: int = 100,
     ) -> None:
         self._host, self._port, self._tls = host, port, tls
         self._username, self._password = username, password
-        self._pause = 1 / rate
+        self._bucket = Bucket(rate)
+        self._reuse = reuse
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[SmtpSession]:
         """Connect, encrypt and log in. Raises MailError that says which of them failed."""
-        session = SmtpSession(self._connect, self._pause)
+        session = SmtpSession(self._connect, self._bucket, self._reuse)
         await session.open()
         try:
             yield session
@@ -96,6 +102,7 @@ class SmtpMailer:
         )
         try:
             await client.connect()
+            await _greet(client)
         except (aiosmtplib.SMTPException, OSError, TimeoutError) as error:
             client.close()
             raise MailError(self._explain(error)) from error
@@ -125,13 +132,14 @@ class SmtpMailer:
 class SmtpSession:
     """A connection that is renewed when it is worn or lost."""
 
-    def __init__(self, connect: Callable[[], Awaitable[aiosmtplib.SMTP]], pause: float) -> None:
+    def __init__(
+        self, connect: Callable[[], Awaitable[aiosmtplib.SMTP]], bucket: Bucket, reuse: int
+    ) -> None:
         self._connect = connect
-        self._pause = pause
+        self._bucket, self._reuse = bucket, reuse
         self._client: aiosmtplib.SMTP | None = None
         self._sent = 0
         self._opened = 0.0
-        self._next = 0.0
 
     async def open(self) -> None:
         """Connect now, so that a wrong password is known before any message is claimed."""
@@ -149,7 +157,16 @@ class SmtpSession:
 
     async def send(self, envelope: Envelope) -> Attempt:
         """Send one message; every end is an Attempt (MAIL.md, Outbox)."""
-        await self._wait_for_turn()
+        loop = asyncio.get_running_loop()
+        await asyncio.sleep(self._bucket.wait(loop.time()))
+        used_before = self._sent > 0
+        attempt = await self._send(envelope)
+        if used_before and attempt.code == 0 and attempt.phase is Phase.MAIL:
+            # The server had hung up since the message before: of this one it has heard nothing.
+            attempt = await self._send(envelope)
+        return attempt
+
+    async def _send(self, envelope: Envelope) -> Attempt:
         if self._worn():
             await self.close()
             try:
@@ -169,12 +186,7 @@ class SmtpSession:
     def _worn(self) -> bool:
         age = asyncio.get_running_loop().time() - self._opened
         lost = self._client is None or not self._client.is_connected
-        return lost or self._sent >= _PER_CONNECTION or age >= _CONNECTION_SECONDS
-
-    async def _wait_for_turn(self) -> None:
-        loop = asyncio.get_running_loop()
-        await asyncio.sleep(max(0.0, self._next - loop.time()))
-        self._next = max(self._next, loop.time()) + self._pause
+        return lost or self._sent >= self._reuse or age >= _CONNECTION_SECONDS
 
     async def _start_over(self) -> None:
         """Forget a refused message, so that the next one starts clean on the same connection."""
@@ -186,20 +198,30 @@ class SmtpSession:
             self._client.close()
 
 
+async def _greet(client: aiosmtplib.SMTP) -> None:
+    """Say who we are, where neither encryption nor a login has: before any mail is claimed."""
+    if client.is_ehlo_or_helo_needed:
+        try:
+            await client.ehlo()
+        except aiosmtplib.SMTPHeloError as error:
+            if error.code < _PERMANENT:
+                raise
+            await client.helo()  # RFC 5321 §3.2: an old server knows nothing else
+
+
 async def _transmit(client: aiosmtplib.SMTP, envelope: Envelope) -> Attempt:
     """Say MAIL, RCPT and DATA ourselves: aiosmtplib's exceptions don't tell how far it got."""
-    phase, handed_over = Phase.MAIL, False
+    phase, handed_over = Phase.CONNECT, False
+    code, said = 0, ""
     try:
-        await client.mail(envelope.sender)
-        phase = Phase.RCPT
-        await client.rcpt(envelope.recipient)
-        phase = Phase.DATA
-        answer = await client.execute_command(b"DATA")
-        if answer.code == _SEND_NOW:
+        for phase, words in _conversation(envelope):  # noqa: B007 - the last one is told
+            code, said = await client.execute_command(*words)
+            if not _TAKEN <= code < _TAKEN + 100:
+                break
+        if phase is Phase.DATA and code == _SEND_NOW:
             handed_over = True
-            answer = await _hand_over(client, envelope.content)
-        code, said = answer.code, answer.message
-    except (aiosmtplib.SMTPRecipientRefused, aiosmtplib.SMTPResponseException) as error:
+            code, said = await _hand_over(client, _stuffed(envelope))
+    except aiosmtplib.SMTPResponseException as error:
         code, said = error.code, error.message
     except (aiosmtplib.SMTPException, OSError, TimeoutError) as error:
         code, said = 0, f"the connection was lost ({_said(str(error)) or type(error).__name__})"
@@ -213,21 +235,39 @@ async def _transmit(client: aiosmtplib.SMTP, envelope: Envelope) -> Attempt:
     return _refused(phase, code, said)
 
 
-async def _hand_over(client: aiosmtplib.SMTP, content: bytes) -> aiosmtplib.SMTPResponse:
-    """Write the message after a 354, dots stuffed (RFC 5321 §4.5.2), and read the answer to it.
+def _conversation(envelope: Envelope) -> tuple[tuple[Phase, tuple[bytes, ...]], ...]:
+    return (
+        (Phase.MAIL, (b"MAIL", b"FROM:<%s>" % envelope.sender.encode("ascii"))),
+        (Phase.RCPT, (b"RCPT", b"TO:<%s>" % envelope.recipient.encode("ascii"))),
+        (Phase.DATA, (b"DATA",)),
+    )
+
+
+async def _hand_over(client: aiosmtplib.SMTP, stuffed: bytes) -> aiosmtplib.SMTPResponse:
+    """Write the message after a 354 and read the answer to it.
 
     aiosmtplib's own `data` doesn't tell a connection lost before the 354 from one lost after it.
     """
-    lines = re.sub(rb"\r\n|\r|\n", b"\r\n", content)
-    stuffed = re.sub(rb"(?m)^\.", b"..", lines.removesuffix(b"\r\n") + b"\r\n")
     if client.protocol is None:
         raise aiosmtplib.SMTPServerDisconnected("the server hung up")
-    client.protocol.write(stuffed + b".\r\n")
+    client.protocol.write(stuffed)
     return await client.protocol.read_response(timeout=_DATA_SECONDS)
+
+
+def _stuffed(envelope: Envelope) -> bytes:
+    """Return the content as DATA wants it: CRLF alone ends a line, dots stuffed (RFC 5321 §4.5.2)."""
+    content = envelope.content
+    if not envelope.dotless:  # to look at every line of 65 KB costs as much as all the talking
+        content = re.sub(rb"\r\n|\r|\n", b"\r\n", content)
+        content = re.sub(rb"(?m)^\.", b"..", content)
+    return b"".join([content, b".\r\n" if content.endswith(b"\r\n") else b"\r\n.\r\n"])
 
 
 def _refused(phase: Phase, code: int, message: str) -> Attempt:
     said = _said(message)
+    if phase is Phase.RCPT and (code == _MAILBOX_FULL or re.match(r"5\.2\.", said)):
+        # A mailbox that is full today may have room tomorrow (RFC 5321 §4.5.3.1.10, RFC 3463 §3.3).
+        return Attempt(Verdict.RETRY, phase, code, said)
     # Who refuses us before anybody is named, refuses all our mail: 530 (RFC 4954 §6), 5.7.1 …
     if code == _CLOSING or (phase is Phase.MAIL and code >= _PERMANENT):
         return Attempt(Verdict.SLOW_DOWN, phase, code, said)

@@ -421,7 +421,10 @@ class DigestPlan:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """What one subscriber is owed in one slot, as the store has it."""
+    """What one subscriber is owed in one slot, as the store has it.
+
+    `token_epoch` is the subscriber's: links in an older mail end where it was raised.
+    """
 
     id: int
     subscriber: int
@@ -438,6 +441,7 @@ class Delivery:
     said: str = ""
     sent_at: datetime | None = None
     resent: bool = False
+    token_epoch: int = 0
 
 
 class Phase(StrEnum):
@@ -472,14 +476,27 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
+class Rest:
+    """All sending rests `until` then, for the `times`-th time in a row; `reason` says why."""
+
+    until: datetime
+    times: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Envelope:
-    """A message ready to go: bytes with CRLF line ends, built once and never re-flattened."""
+    """A message ready to go: bytes with CRLF line ends, built once and never re-flattened.
+
+    `dotless` content goes over the wire as it is: CRLF alone ends a line, and none begins with a dot.
+    """
 
     delivery: int
     sender: str
     recipient: str
     message_id: str
     content: bytes = field(repr=False)
+    dotless: bool = False
 
 
 @dataclass(frozen=True, slots=True)

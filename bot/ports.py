@@ -28,6 +28,7 @@ from bot.models import (
     NotModified,
     Paper,
     Request,
+    Rest,
     Sighting,
     SourceState,
     Subscription,
@@ -85,6 +86,22 @@ class MailSession(Protocol):
 
     async def send(self, envelope: Envelope) -> Attempt:
         """Send the bytes as they are; never raises for what the other side says or does."""
+        ...
+
+
+class Resolver(Protocol):
+    """The only way to ask DNS. Each raises ResolverError where nobody answers."""
+
+    async def txt(self, name: str) -> tuple[str, ...]:
+        """Return the TXT records, the pieces of each joined; empty where there are none."""
+        ...
+
+    async def addresses(self, name: str) -> tuple[str, ...]:
+        """Return the IPv4 and IPv6 addresses; an address is its own answer."""
+        ...
+
+    async def mx(self, name: str) -> tuple[str, ...]:
+        """Return the names of the mail exchangers, the preferred first."""
         ...
 
 
@@ -326,16 +343,58 @@ class DeliverStore(Protocol):
         """
         ...
 
+
+class SendStore(Protocol):
+    """What sending reads and writes."""
+
+    def together(self, writes: Sequence[Callable[[], object]]) -> list[object]:
+        """Run several writes of this store in one transaction; one that raises undoes them all."""
+        ...
+
+    def count_due(self, now: datetime) -> int:
+        """Return how many deliveries are due."""
+        ...
+
     def claim(self, owner: str, now: datetime, lease_until: datetime, limit: int) -> list[Delivery]:
         """Lease due deliveries: pending, due for a retry, or left by a sender that died."""
         ...
 
-    def prepare(self, delivery: int, content: bytes, lease_until: datetime) -> None:
-        """Commit the bytes with the status `sending`, before anything is said to a server."""
+    def overdue(self, owner: str, now: datetime) -> list[Delivery]:
+        """Return deliveries whose time is over and that nobody is sending, oldest first."""
         ...
 
-    def prepared(self, delivery: int) -> bytes | None:
-        """Return the bytes of a delivery that was in flight, None where there are none."""
+    def release(self, owner: str) -> None:
+        """Give up the leases on deliveries of which nothing was said to a server yet."""
+        ...
+
+    def wanted(self, suppressed: Mapping[int, str]) -> Mapping[int, Mapping[str, bool]]:
+        """Return the profiles that deliveries serve, and whether their subscriber wants each."""
+        ...
+
+    def papers(self, ids: Collection[int]) -> dict[int, Paper]:
+        """Return papers by id, aliases followed."""
+        ...
+
+    def editions_by_id(self, ids: Collection[int]) -> dict[int, Edition]:
+        """Return editions with picks, by id."""
+        ...
+
+    def prepare(
+        self,
+        delivery: int,
+        content: bytes,
+        wanted: Collection[str],
+        suppressed: str,
+        lease_until: datetime,
+    ) -> bool:
+        """Commit the bytes with the status `sending`, before anything is said to a server.
+
+        False, with nothing written, where the subscriber wants other profiles than `wanted` by now.
+        """
+        ...
+
+    def prepared(self, deliveries: Collection[int]) -> Mapping[int, bytes]:
+        """Return the bytes of those deliveries that were in flight once."""
         ...
 
     def record(
@@ -353,6 +412,47 @@ class DeliverStore(Protocol):
         """End a delivery unsent; its papers go to the next digest."""
         ...
 
-    def release(self, owner: str) -> None:
-        """Give up the leases on deliveries of which nothing was said to a server yet."""
+    def suppress(self, address: str, suppressed: str, reason: str, now: datetime) -> int:
+        """Write to an address no more; call off what is open for it."""
+        ...
+
+    def rest(self) -> Rest | None:
+        """Return the rest that all sending takes, None where the last try went well."""
+        ...
+
+    def set_rest(self, rest: Rest | None) -> None:
+        """Commit a rest, or with None that there is none any more."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One message to be made: for which delivery, with which profiles' sections, of what date."""
+
+    delivery: Delivery
+    profiles: tuple[str, ...]
+    date: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Unprintable:
+    """An order that no message can be made of, and why."""
+
+    reason: str
+
+
+class Printer(Protocol):
+    """Makes messages; what several of them share is told to it once."""
+
+    async def print(
+        self,
+        orders: Sequence[Order],
+        papers: Mapping[int, Paper],
+        editions: Mapping[int, Edition],
+    ) -> list[bytes | Unprintable]:
+        """Return each order's bytes; `papers` and `editions` are those not told before.
+
+        CRLF alone ends a line of them, and none begins with a dot (`Envelope.dotless`). Raises
+        TemplateError where our own template breaks.
+        """
         ...

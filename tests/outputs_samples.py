@@ -32,6 +32,7 @@ NOON = datetime(2026, 11, 20, 6, 30, tzinfo=UTC)
 TODAY = date(2026, 11, 20)
 SENDER = "Morning papers <papers@example.org>"
 UNSUBSCRIBE = "https://papers.example.org/unsubscribe/Zm9vYmFyYmF6cXV4cXV1eDEyMzQ1Njc4OTAtYWJjZGVm"
+UNSUBSCRIBE_MAIL = "mailto:papers+Zm9vYmFyYmF6cXV4cXV1eDEyMzQ1@example.org?subject=unsubscribe"
 
 BOT = BotSettings(
     title="Morning papers",
@@ -223,6 +224,20 @@ def material(*sections: Section, **fields) -> DigestMaterial:
         "sections": sections or (section(EXPERTS, EDITION),),
     }
     return DigestMaterial(**{**given, **fields})
+
+
+def feedback(paper: int) -> str:
+    return f"https://papers.example.org/feedback/aW52ZW50ZWQtdG9rZW4tZm9yLWEtcmVhZGVy{paper}"
+
+
+def personal(*sections: Section, **fields) -> DigestMaterial:
+    """Return what a subscriber of a bot with every door open is sent."""
+    doors = {
+        "unsubscribe": UNSUBSCRIBE,
+        "unsubscribe_mail": UNSUBSCRIBE_MAIL,
+        "feedback": feedback,
+    }
+    return material(*sections, **{**doors, **fields})
 
 
 # ── The site ──────────────────────────────────────────────────────────────────────────────────────

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import shutil
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from bot.models import Rest
 from bot.store import Store
 from support_cli import MORNING, NEXT, desk_in, mails, walk_a_morning
 from support_replay import replaying, sample_day
@@ -187,11 +188,55 @@ def test_a_retry_does_not_wait_for_its_time(desk):
     assert (said.code, "there is nothing to retry" in said.words) == (2, True)
 
 
+# ── How mail is sent ──────────────────────────────────────────────────────────────────────────────
+
+
+def test_how_mail_is_sent_is_shown_with_what_waits(desk):
+    said = desk(*LATER, "deliveries", "show")
+    assert said.code == 0
+    assert said.out.splitlines() == [
+        "waiting      2 pending",
+        "speed        at most 10 a second, over 2 connections",
+        "             at most 2 at once to one receiving domain",
+        "             a new connection after 100 messages or 60 s",
+        "retries      after 5m, 15m, 30m, 1h, 2h and so on; given up after 12h (its papers go on)",
+        "in doubt     what may have arrived goes once more, with the same bytes",
+        "breaker      all sending rests after 3 failures in a row",
+    ]
+
+
+def test_how_mail_is_sent_is_as_configured(desk):
+    desk.write(
+        (desk.folder / "config.toml").read_text() + "[mail]\nrate = 0.5\nconnections = 1\n"
+        'per_domain = 1\nreuse = 20\nretry = ["1m", "90m"]\nbreaker = 7\ngrace = "2d"\n'
+        'uncertain = "hold"\n'
+    )
+    told = desk(*LATER, "deliveries", "show", "--json").document
+    assert told.pop("outbox") == {"pending": 2, "sent": 2}
+    assert told.pop("rest")["times"] == 1
+    assert told == {
+        "hold": "", "rate": 0.5, "connections": 1, "per_domain": 1, "reuse": 20,
+        "retry_minutes": [1, 90], "breaker": 7, "grace_hours": 48, "uncertain": "hold",
+    }  # fmt: skip
+    words = desk(*LATER, "deliveries", "show").words
+    assert "at most 0.5 a second, over 1 connection" in words
+    assert "after 1m, 90m and so on; given up after 2d" in words
+    assert "what may have arrived is held for you" in words
+
+
+@pytest.mark.parametrize("command", [("status",), ("deliveries", "show"), ("deliveries", "list")])
+def test_a_rest_is_told_with_its_reason(desk, command):
+    with Store(desk.state / "paperround.db") as store:
+        store.set_rest(Rest(NOW + timedelta(hours=2), 3, "the mail server is busy."))
+    words = desk(*LATER, *command).words
+    assert "ending rests until 2026-11-20 10:00 UTC: the mail server is busy" in words
+
+
 def test_what_is_not_known_to_have_arrived_goes_again_with_the_same_bytes(desk):
     content = b"From: p@example.org\r\nTo: ada@example.org\r\nDate: Fri, 20 Nov 2026 08:00:00 +0000\r\n\r\nx"
     with Store(desk.state / "paperround.db") as store:
         store.claim("here/1", NOW, NOW, 1)
-        store.prepare(3, content, NOW)
+        store.prepare(3, content, store.wanted({3: ""})[3], "", NOW)
         with store.db.transaction():
             store.db.write(
                 "UPDATE delivery SET status = 'uncertain', owner = '', lease_until = NULL"

@@ -8,6 +8,7 @@ import socket
 import ssl
 import subprocess
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 
@@ -87,6 +88,13 @@ async def test_the_bytes_arrive_as_they_were_built(body):
     assert relay.taken[0].content == content
 
 
+async def test_content_that_is_known_to_be_so_goes_over_the_wire_as_it_is():
+    ready = replace(_envelope(1), content=b"Subject: x\r\n\r\nno dot\r\n", dotless=True)
+    async with a_relay() as relay, _mailer(relay).session() as session:
+        await session.send(ready)
+    assert relay.taken[0].content == ready.content
+
+
 @pytest.mark.parametrize(
     ("bare", "wire"),
     [
@@ -118,8 +126,6 @@ R, S, A, C, U = (
 @pytest.mark.parametrize(
     ("phase", "answer", "verdict", "ended", "code"),
     [
-        ("EHLO", "421 4.3.2 closing", S, Phase.MAIL, 421),
-        ("EHLO", CLOSE, R, Phase.MAIL, 0),
         ("MAIL", "421 4.3.2 closing", S, Phase.MAIL, 421),
         ("MAIL", "451 4.3.0 later", R, Phase.MAIL, 451),
         ("MAIL", "530 5.7.0 authentication required", S, Phase.MAIL, 530),
@@ -130,6 +136,9 @@ R, S, A, C, U = (
         ("RCPT", "551 user not local", A, Phase.RCPT, 551),
         ("RCPT", "450 4.2.0 greylisted", R, Phase.RCPT, 450),
         ("RCPT", "452 4.2.2 mailbox full", R, Phase.RCPT, 452),
+        ("RCPT", "552 5.2.2 mailbox full", R, Phase.RCPT, 552),
+        ("RCPT", "552 over quota", R, Phase.RCPT, 552),
+        ("RCPT", "550 5.2.1 disabled for now", R, Phase.RCPT, 550),
         ("RCPT", "554 5.7.1 relay access denied", C, Phase.RCPT, 554),
         ("RCPT", "550 5.7.26 unauthenticated sender", C, Phase.RCPT, 550),
         ("RCPT", "421 4.7.0 too many", S, Phase.RCPT, 421),
@@ -163,7 +172,6 @@ async def test_each_answer_comes_to_its_verdict(phase, answer, verdict, ended, c
 @pytest.mark.parametrize(
     ("phase", "verdict", "ended"),
     [
-        ("EHLO", R, Phase.MAIL),
         ("MAIL", R, Phase.MAIL),
         ("RCPT", R, Phase.RCPT),
         ("DATA", R, Phase.DATA),
@@ -220,22 +228,35 @@ async def _refused(**settings):
 
 
 @pytest.mark.parametrize(
-    ("greeting", "said"),
-    [("421 4.3.2 come back later", "421"), ("554 No SMTP service here", "554"), (CLOSE, "cannot")],
+    ("phase", "answer", "said"),
+    [
+        ("GREETING", "421 4.3.2 come back later", "421"),
+        ("GREETING", "554 No SMTP service here", "554"),
+        ("GREETING", CLOSE, "cannot"),
+        ("EHLO", "421 4.3.2 closing", "421"),
+        ("EHLO", CLOSE, "cannot"),
+    ],
 )
-async def test_a_server_that_does_not_greet_is_told(greeting, said):
+async def test_a_server_that_does_not_greet_is_told(phase, answer, said):
     async with a_relay() as relay:
-        relay.on("GREETING", greeting)
+        relay.on(phase, answer)
         async with _refused(port=relay.port, tls="none") as told:
             assert said in told
             assert f"127.0.0.1:{relay.port}" in told
 
 
-async def test_a_server_that_never_greets_is_told(impatient):
+@pytest.mark.parametrize("phase", ["GREETING", "EHLO"])
+async def test_a_server_that_never_greets_is_told(impatient, phase):
     async with a_relay() as relay:
-        relay.on("GREETING", HANG)
+        relay.on(phase, HANG)
         async with _refused(port=relay.port, tls="none") as told:
             assert "did not answer within" in told
+
+
+async def test_an_old_server_that_knows_no_ehlo_is_greeted_as_it_knows():
+    async with a_relay() as relay:
+        relay.on("EHLO", "502 5.5.1 what?")
+        assert (await _one(relay)).verdict is Verdict.SENT
 
 
 async def test_nobody_there_is_told(closed_port):

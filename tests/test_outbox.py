@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import multiprocessing
 import random
-import sys
+import re
 from collections import Counter
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -12,11 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from bot.errors import DiskFullError, MailError
+import bot.printing
+from bot.errors import DiskFullError, MailError, StateError
 from bot.mail import CapturingMailer, SmtpMailer
-from bot.models import Attempt, DeliveryStatus, Origin, Phase, Verdict
+from bot.models import Attempt, DeliveryStatus, Origin, Phase, Rest, Verdict
 from bot.store import Store
-from bot.tokens import suppression_key
+from bot.tokens import Purpose, read_from_mail, suppression_key
+from bot.workflows import outbox
+from support_carrier import Carrier, Fate, taken_by
 from support_office import SENT, Office
 from support_round import (
     DAY,
@@ -25,10 +29,9 @@ from support_round import (
     SECRET,
     a_paper,
     absorb,
-    an_edition,
     arxiv,
+    subscribed,
     suppress,
-    with_profiles,
 )
 from support_smtp import a_relay
 
@@ -37,6 +40,7 @@ LATER = Attempt(Verdict.RETRY, Phase.RCPT, 450, "4.2.0 later")
 LOST = Attempt(Verdict.RETRY, Phase.MAIL, 0, "the connection was lost")
 UNSURE = Attempt(Verdict.UNCERTAIN, Phase.DATA, 0, "the connection was lost")
 REFUSED = Attempt(Verdict.REFUSED_CONTENT, Phase.DATA, 554, "5.6.0 refused")
+DISABLED = Attempt(Verdict.REFUSED_ADDRESS, Phase.RCPT, 550, "5.0.0 disabled")
 NOBODY = Attempt(Verdict.REFUSED_ADDRESS, Phase.RCPT, 550, "5.1.1 nobody")
 REST = Attempt(Verdict.SLOW_DOWN, Phase.MAIL, 421, "4.3.2 busy")
 
@@ -69,13 +73,22 @@ async def test_what_is_sent_was_committed_first_with_its_bytes(office):
     def look(envelope):
         with Store(office.path) as other:
             (delivery,) = other.deliveries(1)
-            seen.append((delivery.status, other.prepared(delivery.id) == envelope.content))
+            seen.append(
+                (delivery.status, other.prepared([delivery.id])[delivery.id] == envelope.content)
+            )
         return SENT
 
     office.mailer = CapturingMailer(look)
     await office.run()
     assert seen == [(DeliveryStatus.SENDING, True)]
-    assert office.store.prepared(1) is None
+    assert office.store.prepared([1]) == {}
+
+
+async def test_what_was_just_made_needs_no_mending_on_the_wire(office):
+    await office.run()
+    (envelope,) = office.mailer.sent
+    assert envelope.dotless
+    assert re.search(rb"(?<!\r)\n|\r(?!\n)|(?:\A|\n)\.", envelope.content) is None
 
 
 async def test_a_mail_has_its_own_name_for_ever(office):
@@ -151,16 +164,34 @@ async def test_a_relay_that_is_down_for_days_keeps_no_paper_from_the_first_diges
 
 
 async def test_an_address_that_is_refused_fails_alone_and_its_papers_come_back(office):
-    office.readers("grace").says(NOBODY)
+    office.readers("grace").says(DISABLED)
     report = await office.run()
     assert report.ended == {"failed": 1, "sent": 1}
-    assert "5.1.1 nobody" in report.problems[0]
+    assert "5.0.0 disabled" in report.problems[0]
     assert [e.recipient for e in office.mailer.sent] == ["grace@example.org"]
     office.edition(1, 4)
     await office.run(NOW + DAY)
     mails = {e.recipient: index for index, e in enumerate(office.mailer.sent)}
     assert office.papers(mails["ada@example.org"]) == [1, 2, 3, 4]
     assert office.papers(mails["grace@example.org"]) == [4]
+
+
+@pytest.mark.parametrize("said", ["5.1.1 nobody", "5.1.0 bad", "5.1.2 no such host"])
+async def test_an_address_that_does_not_exist_is_written_to_no_more(office, said):
+    office.says(Attempt(Verdict.REFUSED_ADDRESS, Phase.RCPT, 550, said))
+    await office.run()
+    office.edition(1, 4)
+    assert (await office.run(NOW + DAY)).ended == {}
+    (suppressed,) = office.store.suppressions()
+    assert suppressed.reason == f"bounce: 550 {said}"
+    assert suppressed.key == suppression_key(SECRET, "ada@example.org")
+
+
+@pytest.mark.parametrize("answer", [DISABLED, REFUSED, LATER, REST, UNSURE])
+async def test_nothing_else_that_a_server_says_ends_a_subscription(office, answer):
+    office.says(answer)
+    await office.run()
+    assert office.store.suppressions() == []
 
 
 @pytest.mark.parametrize(
@@ -180,6 +211,37 @@ async def test_where_the_next_would_fare_no_better_sending_stops(office, answer,
     assert "the others wait" in report.problems[-1]
     office.says()
     assert (await office.run(NOW + MINUTE)).sent == 10 - tried
+
+
+async def test_after_trouble_a_service_rests_and_a_person_may_try_at_once(office):
+    office.readers("grace").says(REST)
+    await office.run(patient=True)
+    assert (await office.run(NOW + MINUTE, patient=True)).ended == {}
+    assert office.store.rest().until == NOW + 2 * MINUTE
+    assert (await office.run(NOW + MINUTE)).sent == 1
+    assert office.store.rest() is None
+
+
+async def test_while_nothing_gets_through_each_rest_is_longer(office):
+    up, office.mailer, now, rests = office.mailer, _Down(), NOW, []
+    for _ in range(5):
+        await office.run(now, patient=True)
+        rest = office.store.rest()
+        rests.append(int((rest.until - now) / MINUTE))
+        now = rest.until
+    assert rests == [2, 5, 10, 15, 30]
+    office.mailer = up
+    assert (await office.run(now, patient=True)).sent == 1
+
+
+async def test_a_rest_keeps_no_slot_from_being_opened_nor_what_is_late_from_ending(office):
+    office.mailer = _Down()
+    await office.run(patient=True)
+    office.readers("grace")
+    report = await office.run(NOW + MINUTE, patient=True)
+    assert (report.opened, report.problems) == (1, [])
+    office.store.set_rest(Rest(NOW + 2 * DAY, 9, "for long"))
+    assert (await office.run(NOW + 13 * HOUR, patient=True)).ended == {"skipped": 2}
 
 
 async def test_one_refused_message_among_others_stops_nothing(office):
@@ -290,6 +352,36 @@ async def test_who_is_suppressed_before_it_is_sent_gets_nothing(office):
     assert office.mailer.sent == []
 
 
+async def test_who_unsubscribes_while_the_mail_waits_its_turn_gets_nothing(tmp_path):
+    """It is made a batch ahead: what was made for who left since is not sent."""
+    made = Office(tmp_path, mail={"connections": 1}).readers("ada", "grace")
+
+    def leave(_):
+        made.store.unsubscribe("grace@example.org", "", Origin.SELF)
+        return SENT
+
+    made.mailer = CapturingMailer(leave)
+    report = await made.run()
+    made.store.close()
+    assert [e.recipient for e in made.mailer.sent] == ["ada@example.org"]
+    assert report.ended == {"sent": 1, "skipped": 1}
+
+
+async def test_who_leaves_a_profile_while_the_mail_waits_gets_it_without(tmp_path):
+    made = Office(tmp_path, mail={"connections": 1}).readers("ada", "grace")
+    made.readers("grace", profile="others").edition(0, 4, 5, profile="others")
+
+    def leave(envelope):
+        if envelope.recipient.startswith("ada"):
+            made.store.unsubscribe("grace@example.org", "others", Origin.SELF)
+        return SENT
+
+    made.mailer = CapturingMailer(leave)
+    await made.run()
+    made.store.close()
+    assert [made.papers(0), made.papers(1)] == [[1, 2, 3], [1, 2, 3]]
+
+
 async def test_who_unsubscribes_between_two_tries_gets_nothing(office):
     office.says(LATER)
     await office.run()
@@ -339,6 +431,201 @@ async def test_two_papers_that_became_one_before_it_was_sent_are_shown_once(offi
     assert office.papers() == [1, 2]
 
 
+# ── Who hears of failures ─────────────────────────────────────────────────────────────────────────
+
+
+async def test_reports_of_failure_go_to_the_senders_own_address(office):
+    await office.run()
+    assert office.mailer.sent[0].sender == "paperround@localhost"
+
+
+async def test_reports_of_failure_say_whose_they_are_where_an_address_is_set_up_for_it(tmp_path):
+    made = Office(tmp_path, mail={"bounce": "bounce+{token}@example.org"}).readers("ada", "grace")
+    await made.run()
+    made.store.close()
+    for number, envelope in enumerate(made.mailer.sent, start=1):
+        local, _, domain = envelope.sender.partition("@")
+        assert (len(local) <= 64, domain) == (True, "example.org")
+        token = local.removeprefix("bounce+")
+        assert read_from_mail(SECRET, Purpose.BOUNCE, token) == ((number, envelope.delivery), 0)
+
+
+# ── Several at once ───────────────────────────────────────────────────────────────────────────────
+
+
+class _Busy:
+    """A mailer whose every message takes a moment, and that counts what is under way."""
+
+    def __init__(self, allowed: int = 100) -> None:
+        self.allowed, self.open, self.most, self.sent = allowed, 0, Counter(), []
+        self._under_way = Counter()
+
+    @asynccontextmanager
+    async def session(self):
+        if self.open >= self.allowed:
+            raise MailError("421 too many connections.")
+        self.open += 1
+        try:
+            yield self
+        finally:
+            self.open -= 1
+
+    async def send(self, envelope):
+        domain = envelope.recipient.partition("@")[2]
+        self._under_way.update([domain, "all"])
+        self.most |= self._under_way
+        await asyncio.sleep(0.001)
+        self._under_way.subtract([domain, "all"])
+        self.sent.append(envelope)
+        return SENT
+
+
+def many(folder: Path, **mail: object) -> Office:
+    made = Office(folder, mail=mail)
+    for number in range(30):
+        for domain in ("example.org", "example.net"):
+            subscribed(made.store, f"reader{number}@{domain}")
+    return made
+
+
+async def test_messages_go_over_as_many_connections_as_allowed_and_few_to_one_domain(tmp_path):
+    made = many(tmp_path, connections=5, per_domain=3)
+    made.mailer = _Busy()
+    report = await made.run()
+    made.store.close()
+    assert (report.sent, len({e.recipient for e in made.mailer.sent})) == (60, 60)
+    assert made.mailer.most == {"all": 5, "example.org": 3, "example.net": 3}
+    assert made.mailer.open == 0
+
+
+async def test_a_few_messages_share_one_connection(office):
+    office.mailer = _Busy()
+    await office.readers("grace", "noam").run()
+    assert office.mailer.most["all"] == 1
+
+
+async def test_a_server_that_grants_fewer_connections_gets_fewer(tmp_path):
+    made = many(tmp_path, connections=5)
+    made.mailer = _Busy(allowed=2)
+    report = await made.run()
+    made.store.close()
+    assert (report.sent, report.problems, made.mailer.most["all"]) == (60, [], 2)
+
+
+async def test_what_several_connections_write_at_one_moment_is_one_commit(tmp_path, monkeypatch):
+    made = many(tmp_path, connections=10, per_domain=10)
+    made.mailer, commits = _Busy(), []
+    together = made.store.together
+    monkeypatch.setattr(
+        made.store, "together", lambda writes: commits.append(len(writes)) or together(writes)
+    )
+    await made.run()
+    made.store.close()
+    assert sum(commits) == 120, "each is committed before it goes, and after"
+    assert len(commits) < 60
+
+
+async def test_where_one_connection_meets_trouble_all_end_and_none_is_left_open(tmp_path):
+    made = many(tmp_path, connections=4)
+    made.mailer, answer = _Busy(), made.mailer
+    busy = made.mailer.send
+
+    async def send(envelope):
+        await busy(envelope)
+        return REST if len(made.mailer.sent) >= 20 else SENT
+
+    made.mailer.send = send
+    report = await made.run()
+    assert 16 <= report.sent < 20
+    assert sum(report.ended.values()) <= 23
+    assert made.mailer.open == 0
+    made.mailer = answer
+    assert (await made.run(NOW + HOUR)).sent == 60 - report.sent
+    made.store.close()
+
+
+async def test_told_to_stop_it_ends_what_is_under_way_and_begins_nothing_more(tmp_path):
+    made = many(tmp_path, connections=3)
+    made.mailer, answer, stop = _Busy(), made.mailer, asyncio.Event()
+    busy = made.mailer.send
+
+    async def send(envelope):
+        if len(made.mailer.sent) >= 20:
+            stop.set()
+        return await busy(envelope)
+
+    made.mailer.send = send
+    report = await made.run(stop=stop)
+    assert report.problems == []
+    assert 20 < report.sent < 60
+    assert {d.status.value for d in made.store.deliveries(100)} == {"sent", "pending"}
+    made.mailer = answer
+    assert (await made.run(NOW + MINUTE)).sent == 60 - report.sent
+    made.store.close()
+
+
+async def test_a_server_that_does_not_answer_holds_up_no_stop(tmp_path, monkeypatch):
+    monkeypatch.setattr(outbox, "_LEAVING_SECONDS", 0.05)
+    made, stop = Office(tmp_path).readers("ada", "grace"), asyncio.Event()
+    answer, made.mailer = made.mailer, _Busy()
+
+    async def send(_):
+        stop.set()
+        await asyncio.sleep(600)
+
+    made.mailer.send = send
+    assert (await made.run(stop=stop)).ended == {}
+    assert made.mailer.open == 0
+    assert sorted(d.status.value for d in made.store.deliveries(9)) == ["pending", "sending"]
+    made.mailer = answer
+    assert (await made.run(NOW + MINUTE)).sent == 2
+    made.store.close()
+
+
+async def test_a_mail_that_cannot_be_made_fails_alone(office):
+    office.readers("grace")
+    with office.store.db.transaction():
+        office.store.db.write("UPDATE subscriber SET address = 'not an address' WHERE id = 1")
+    report = await office.run()
+    assert report.ended == {"failed": 1, "sent": 1}
+    assert "not an address" in report.problems[0]
+
+
+async def test_many_mails_are_made_in_a_process_of_their_own(tmp_path, monkeypatch):
+    monkeypatch.setattr(bot.printing, "WORTH_A_PROCESS", 2)
+    made = Office(tmp_path).readers("ada", "grace")
+    await made.run()
+    beside = [envelope.content for envelope in made.mailer.sent]
+    made.store.close()
+    monkeypatch.setattr(bot.printing, "WORTH_A_PROCESS", 3)
+    (tmp_path / "other").mkdir()
+    made = Office(tmp_path / "other").readers("ada", "grace")
+    await made.run()
+    made.store.close()
+    assert beside == [envelope.content for envelope in made.mailer.sent]
+    assert multiprocessing.active_children() == []
+
+
+async def test_where_that_process_dies_nothing_is_lost(tmp_path, monkeypatch):
+    monkeypatch.setattr(bot.printing, "WORTH_A_PROCESS", 2)
+    made = Office(tmp_path).readers("ada", "grace")
+    printing = made.printing
+
+    @asynccontextmanager
+    async def doomed(due):
+        async with printing(due) as printer:
+            for child in multiprocessing.active_children():
+                child.kill()
+            yield printer
+
+    made.printing = doomed
+    with pytest.raises(StateError, match="process that makes the mails has ended"):
+        await made.run()
+    made.printing = printing
+    assert (await made.run(NOW + MINUTE)).sent == 2
+    made.store.close()
+
+
 # ── Over SMTP ─────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -369,124 +656,18 @@ async def test_a_server_in_every_mood_loses_nothing_and_repeats_only_what_was_in
 # ── Killed while it works ─────────────────────────────────────────────────────────────────────────
 
 
-class Carrier:
-    """`paperround deliver` as a process of its own, which can be killed at any moment."""
-
-    def __init__(self, folder: Path, port: int, readers: int) -> None:
-        self.readers = [f"reader{n}@example.org" for n in range(readers)]
-        self.config = folder / "config.toml"
-        self.config.write_text(
-            f"""
-            [bot]
-            contact = "owner@example.org"
-            timezone = "UTC"
-            [profiles.experts]
-            to = {self.readers!r}
-            keywords = ["experts"]
-            at = "07:00"
-            [mail]
-            transport = "smtp"
-            from = "Papers <papers@example.org>"
-            host = "127.0.0.1"
-            port = {port}
-            tls = "none"
-            rate = 10000.0
-            """.replace("'", '"')
-        )
-        self.database = folder / "state" / "paperround.db"
-        with Store(self.database) as store:
-            with_profiles(store, "experts")
-            absorb(store, *(a_paper(arxiv(n), title=f"Paper {n}.") for n in range(1, 6)))
-            an_edition(store, 1, 2, 3, 4, 5)
-        self.process: asyncio.subprocess.Process | None = None
-
-    async def start(self) -> asyncio.subprocess.Process:
-        self.process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "bot", "--config", str(self.config), "--now", NOW.isoformat(),
-            "deliver", cwd=Path(__file__).parents[1], stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-        )  # fmt: skip
-        return self.process
-
-    def kill(self) -> None:
-        if self.process is not None and self.process.returncode is None:
-            self.process.kill()
-
-    async def finish(self) -> tuple[int | None, str]:
-        assert self.process is not None
-        said, _ = await asyncio.wait_for(self.process.communicate(), 60)
-        return self.process.returncode, said.decode()
-
-    def check(self, relay, kills: int) -> None:
-        """Nothing lost; what came twice was in flight at a kill, and came with the same bytes."""
-        with Store(self.database) as store:
-            statuses = {d.address: d.status.value for d in store.deliveries(10_000)}
-        held = {address for address, status in statuses.items() if status == "held"}
-        counts = Counter(relay.recipients)
-        assert set(counts) | held == set(self.readers)
-        assert set(statuses.values()) <= {"sent", "held"}
-        assert sum(counts.values()) <= len(self.readers) + kills
-        for recipient in counts:
-            copies = [m for m in relay.taken if m.recipient == recipient]
-            assert len({m.content for m in copies}) == 1
-        assert len({m.message_id for m in relay.taken}) == len(counts)
-
-
 async def test_a_sender_killed_in_any_phase_loses_nothing_and_repeats_what_was_in_flight(tmp_path):
     async with a_relay() as relay:
-        carrier = Carrier(tmp_path, relay.port, readers=40)
-        doomed = [("MAIL", 5), ("CONTENT", 12), ("DATA", 20)]
-        seen: Counter[str] = Counter()
-
-        def watch(phase: str, _recipient: str) -> None:
-            seen[phase] += 1
-            if doomed and doomed[0][0] == phase and seen[phase] >= doomed[0][1]:
-                doomed.pop(0)
-                carrier.kill()
-
-        relay.watch = watch
-        codes = []
-        for _ in range(4):
-            await carrier.start()
-            codes.append((await carrier.finish())[0])
-        assert codes == [-9, -9, -9, 0]
-        carrier.check(relay, kills=3)
-        assert len(relay.taken) == 41, "only the one that was taken unanswered came twice"
+        with Carrier(tmp_path, relay.port, readers=40) as carrier:
+            relay.watch = carrier.saw
+            fates = [Fate("MAIL", 5), Fate("CONTENT", 8), Fate("DATA", 9), None]
+            assert [await carrier.run(fate) for fate in fates] == [-9, -9, -9, 0]
+            assert carrier.check(taken_by(relay)) == 1, "the one that was taken unanswered"
 
 
 async def test_of_two_senders_at_once_one_sends_each_mail(tmp_path):
     async with a_relay() as relay:
-        carrier = Carrier(tmp_path, relay.port, readers=20)
-        both = [await carrier.start() for _ in range(2)]
-        said = await asyncio.gather(*(process.communicate() for process in both))
-        assert [process.returncode for process in both] == [0, 0], said
-        assert Counter(relay.recipients) == dict.fromkeys(carrier.readers, 1)
-
-
-@pytest.mark.long
-async def test_two_hundred_mails_survive_a_sender_that_is_killed_again_and_again(tmp_path):
-    dice = random.Random(20261120)  # noqa: S311 - a test's dice
-    async with a_relay() as relay:
-        carrier = Carrier(tmp_path, relay.port, readers=200)
-        kills, moment = 0, 0
-
-        def watch(_phase: str, _recipient: str) -> None:
-            nonlocal kills, moment
-            moment -= 1
-            if moment == 0 and kills < 25:
-                kills += 1
-                if dice.random() < 0.5:
-                    carrier.kill()
-                else:  # also between a server's answer and the next word to it
-                    asyncio.get_running_loop().call_later(dice.random() * 0.01, carrier.kill)
-
-        relay.watch = watch
-        for _ in range(60):
-            moment = dice.randint(2, 45)
-            await carrier.start()
-            code, said = await carrier.finish()
-            if code == 0:
-                break
-            assert code in (-9, 1), said
-        assert kills > 10
-        carrier.check(relay, kills)
+        with Carrier(tmp_path, relay.port, readers=20) as carrier:
+            both = [await carrier.start() for _ in range(2)]
+            assert await asyncio.gather(*(each.wait() for each in both)) == [0, 0], carrier.said()
+            assert Counter(relay.recipients) == dict.fromkeys(carrier.readers, 1)

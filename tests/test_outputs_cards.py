@@ -180,8 +180,48 @@ def test_what_spoke_against_a_paper_is_not_among_its_reasons():
     assert reasons_in_words([reason(InterestKind.ABOUT, "  ", 0.4)]) == ()
 
 
-def test_no_more_than_five_reasons_are_shown():
-    assert len(reasons_in_words([reason(InterestKind.KEYWORD, str(n)) for n in range(9)])) == 5
+def because(*reasons):
+    """Return the reasons in words; each weighs more than the next."""
+    weighed = [reason(kind, text, 1 - n / 100) for n, (kind, text) in enumerate(reasons)]
+    return reason_text(reasons_in_words(weighed))
+
+
+KEYWORD, ABOUT, AUTHOR = InterestKind.KEYWORD, InterestKind.ABOUT, InterestKind.AUTHOR
+CATEGORY, LIKE, TRENDING = InterestKind.CATEGORY, InterestKind.LIKE, InterestKind.TRENDING
+
+
+def test_no_more_than_four_reasons_are_shown_the_best_ones():
+    nine = [(KEYWORD, f"term{n}") for n in range(9)]
+    assert because(*nine) == "term0, term1, term2, term3"
+
+
+def test_a_term_of_the_description_that_a_keyword_says_is_dropped():
+    assert because((ABOUT, "routing, sparsity, expert"), (KEYWORD, "Expert Routings")) == (
+        "sparsity, Expert Routings"
+    )
+    assert because((KEYWORD, "expert routing"), (ABOUT, "experts")) == "expert routing"
+
+
+def test_a_keyword_inside_a_longer_one_is_dropped():
+    assert because((KEYWORD, "routing"), (KEYWORD, "expert routing")) == "expert routing"
+    assert because((KEYWORD, "C++"), (KEYWORD, "漢字")) == "C++, 漢字"
+
+
+def test_the_same_reason_stands_once():
+    assert because((LIKE, "Whispering Gates"), (LIKE, "Whispering gates")) == (
+        "like your “Whispering Gates”"
+    )
+
+
+def test_a_category_is_a_reason_only_where_nothing_better_is():
+    assert because((CATEGORY, "cs.LG"), (AUTHOR, "Ada Quill")) == "Ada Quill"
+    assert because((CATEGORY, "cs.LG"), (TRENDING, "9")) == "cs.LG, 9 votes"
+
+
+def test_votes_that_are_no_reason_any_more_stand_among_the_facts():
+    many = tuple(reason(KEYWORD, f"term{n}", 1.0) for n in range(4))
+    pick = replace(PICKS[0], reasons=(*many, reason(TRENDING, "45", 0.1)))
+    assert card(ROUTER, pick).votes == "45 votes"
 
 
 def test_a_dislike_that_helped_and_votes_in_words_read_well():
@@ -255,11 +295,12 @@ def test_a_papers_key_is_the_stores_or_else_its_strongest_identifier():
 # ── A section ─────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_section_numbers_what_is_new_and_lists_what_was_replaced():
+def test_a_section_has_what_is_new_and_what_was_replaced():
     made = section_cards(
         section(EXPERTS, replace(OCTOBER, picks=PICKS)), today=TODAY, href="https://x.example/"
     )
-    assert [paper.number for paper in made.papers] == [1, 2, 3, 4]
+    assert [paper.title for paper in made.papers][:1] == [ROUTER.title]
+    assert len(made.papers) == 4
     assert [paper.title for paper in made.updates] == [REPLACED.title]
     assert made.count == "4 new from 301 considered, 1 replaced"
     assert made.quiet == ""

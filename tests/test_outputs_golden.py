@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.outputs.email import digest_message
+from bot.outputs.email import Press
 from bot.outputs.feeds import feeds_opml, profile_feed
 from bot.outputs.syndication import FORMS
 from bot.render import TemplateRenderer
@@ -22,9 +22,8 @@ from outputs_samples import (
     PAPERS,
     PROTEINS,
     SENDER,
-    UNSUBSCRIBE,
-    material,
     pages,
+    personal,
     section,
     site,
 )
@@ -43,13 +42,8 @@ def hold_against(name, content):
 
 @pytest.fixture(scope="module")
 def digest():
-    raw = digest_message(
-        material=material(section(EXPERTS, EDITION), section(PROTEINS, OTHER), overflow=4),
-        bot=BOT,
-        sender=SENDER,
-        unsubscribe=UNSUBSCRIBE,
-        render=RENDER,
-    )
+    given = personal(section(EXPERTS, EDITION), section(PROTEINS, OTHER), overflow=4)
+    raw = Press(bot=BOT, sender=SENDER, render=RENDER).digest(given)
     return raw, email.message_from_bytes(raw, policy=email.policy.default)
 
 

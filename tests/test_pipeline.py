@@ -20,12 +20,13 @@ from bot.fetch import CannedFetcher
 from bot.mail import CapturingMailer
 from bot.models import Document, Failure, Weather
 from bot.ports import Workers
+from bot.printing import printing
 from bot.render import TemplateRenderer
 from bot.store import Store
 from bot.workflows.collect import Round, collect
 from bot.workflows.compose import compose
 from bot.workflows.deliver import deliver
-from bot.workflows.outbox import Post
+from bot.workflows.desk import Post
 from bot.workflows.publish import publish
 from bot.workflows.subscribe import mirror
 
@@ -126,8 +127,12 @@ class Bot:
         self.published = await publish(
             self.config, "test,2026", self.store, workers, render, self.write, Path("/public"),
         )  # fmt: skip
-        post = Post(self.config, SECRET, render, self.mailer)
-        self.report = await deliver(post, self.store, workers, self.now)
+        post = Post(
+            self.config, SECRET,
+            lambda due: printing(due, self.config, SECRET, _here, self.warnings.append),
+            self.mailer,
+        )  # fmt: skip
+        self.report = await deliver(post, self.store, workers, lambda: self.now)
         sent = self.mailer.sent[before:]
         assert len(sent) <= 1
         return _text(sent[0].content) if sent else ""

@@ -11,6 +11,7 @@ import tempfile
 import threading
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,7 @@ from bot.models import (
     Pick,
     Reason,
     Rel,
+    Rest,
     Role,
     Scheme,
     SourceNote,
@@ -43,7 +45,7 @@ from bot.models import (
     Verdict,
     Weather,
 )
-from bot.store import Store, connection
+from bot.store import Store, connection, sending
 from bot.store.rows import packed_picks, unpacked_picks
 from bot.store.schema import migrations
 from support_round import (
@@ -844,6 +846,12 @@ def test_a_dead_sender_on_the_same_machine_holds_nothing_back(outbox):
     assert len(_claim(outbox, "here/2")) == 1
 
 
+def test_what_a_slow_sender_has_not_come_to_is_not_claimed_twice(outbox):
+    outbox.claim("here/1", NOW, NOW + HOUR, 10)
+    assert outbox.claim("here/1", NOW + 2 * HOUR, NOW + 3 * HOUR, 10) == []
+    assert len(outbox.claim("elsewhere/1", NOW + 2 * HOUR, NOW + 3 * HOUR, 10)) == 1
+
+
 def test_released_leases_are_free(outbox):
     _claim(outbox, "here/1")
     outbox.release("here/1")
@@ -861,21 +869,21 @@ def test_a_retry_waits_for_its_time(outbox):
 
 def test_what_died_in_flight_comes_back_as_uncertain_with_the_same_bytes(outbox):
     _claim(outbox)
-    outbox.prepare(1, b"the very bytes", NOW + HOUR)
+    assert outbox.prepare(1, b"the very bytes", ["experts"], "nobody", NOW + HOUR)
     assert _claim(outbox, "elsewhere/1") == [], "another machine may still be at it"
     (delivery,) = _claim(outbox, "here/2")
     assert (delivery.status, delivery.resent) == (DeliveryStatus.UNCERTAIN, False)
-    assert outbox.prepared(1) == b"the very bytes"
-    outbox.prepare(1, b"the very bytes", NOW + HOUR)
+    assert outbox.prepared([1]) == {1: b"the very bytes"}
+    assert outbox.prepare(1, b"the very bytes", ["experts"], "nobody", NOW + HOUR)
     (again,) = _claim(outbox, "here/3")
     assert again.resent
 
 
 def test_sent_is_the_end_and_drops_the_bytes(outbox):
     _claim(outbox)
-    outbox.prepare(1, b"the very bytes", NOW + HOUR)
+    assert outbox.prepare(1, b"the very bytes", ["experts"], "nobody", NOW + HOUR)
     outbox.record(1, DeliveryStatus.SENT, Attempt(Verdict.SENT, Phase.DONE, 250, "OK"), NOW)
-    assert outbox.prepared(1) is None
+    assert outbox.prepared([1]) == {}
     assert _claim(outbox, now=NOW + 30 * DAY) == []
     (delivery,) = outbox.deliveries(10, "sent")
     assert delivery.sent_at == NOW
@@ -886,21 +894,75 @@ def test_only_what_nobody_is_sending_can_be_overdue(outbox):
     late = NOW + 13 * HOUR
     assert outbox.overdue("here/1", NOW + 12 * HOUR) == []
     assert [d.id for d in outbox.overdue("here/1", late)] == [1]
-    outbox.claim("elsewhere/1", late, late + HOUR, 10)
+    outbox.claim("elsewhere/1", NOW + 12 * HOUR, late + HOUR, 10)
     assert outbox.overdue("here/1", late) == []
     outbox.release("elsewhere/1")
-    outbox.prepare(1, b"in flight", late + HOUR)
+    assert outbox.prepare(1, b"in flight", ["experts"], "nobody", late + HOUR)
     assert outbox.overdue("here/1", late) == [], "it may have arrived"
 
 
 def test_who_left_wants_it_no_more(outbox):
-    assert outbox.wanted(1, "nobody") == {"experts": True}
+    assert outbox.wanted({1: "nobody"}) == {1: {"experts": True}}
     outbox.unsubscribe("ada@example.org", "", Origin.SELF)
-    assert outbox.wanted(1, "nobody") == {"experts": False}
+    assert outbox.wanted({1: "nobody"}) == {1: {"experts": False}}
     subscribed(outbox, "ada@example.org")
-    assert outbox.wanted(1, "nobody") == {"experts": True}
+    assert outbox.wanted({1: "nobody"}) == {1: {"experts": True}}
     suppress(outbox, "hidden")
-    assert outbox.wanted(1, "hidden") == {"experts": False}
+    assert outbox.wanted({1: "hidden"}) == {1: {"experts": False}}
+
+
+def test_bytes_made_for_a_profile_that_was_left_since_are_not_sent(outbox):
+    _claim(outbox)
+    outbox.unsubscribe("ada@example.org", "", Origin.SELF)
+    assert not outbox.prepare(1, b"too late", ["experts"], "nobody", NOW + HOUR)
+    assert outbox.prepared([1]) == {}
+    assert outbox.deliveries(1)[0].status is DeliveryStatus.PENDING
+
+
+def test_writes_that_go_together_are_all_kept_or_none(outbox):
+    _claim(outbox)
+    sent = Attempt(Verdict.SENT, Phase.DONE, 250, "OK")
+    write = partial(outbox.record, 1, DeliveryStatus.SENT, sent, NOW)
+
+    def break_off():
+        raise RuntimeError("the power is gone")
+
+    with pytest.raises(RuntimeError):
+        outbox.together([write, break_off])
+    assert outbox.deliveries(1)[0].status is DeliveryStatus.PENDING
+    assert outbox.together([write, lambda: "and what each returns"]) == [
+        None, "and what each returns",
+    ]  # fmt: skip
+    assert outbox.deliveries(1)[0].status is DeliveryStatus.SENT
+
+
+def test_what_is_due_is_counted_and_what_was_in_flight_with_it(outbox):
+    assert outbox.count_due(NOW - DAY) == 0
+    assert outbox.count_due(NOW) == 1
+    _claim(outbox)
+    outbox.prepare(1, b"in flight", ["experts"], "nobody", NOW + HOUR)
+    assert outbox.count_due(NOW) == 1
+    outbox.record(1, DeliveryStatus.SENT, Attempt(Verdict.SENT, Phase.DONE, 250, "OK"), NOW)
+    assert outbox.count_due(NOW) == 0
+
+
+def test_due_deliveries_are_found_by_their_index(outbox):
+    plan = outbox.db.rows(
+        f"EXPLAIN QUERY PLAN {sending.CLAIMABLE}",
+        {"now": 0, "owner": "", "node": "", "limit": 1},
+    )
+    told = " ".join(row["detail"] for row in plan)
+    assert "USING INDEX delivery_due" in told
+    assert "TEMP B-TREE" not in told
+
+
+def test_a_rest_is_remembered_until_it_is_over(outbox):
+    assert outbox.rest() is None
+    for rest in (Rest(NOW, 1, "busy"), Rest(NOW + HOUR, 2, "still busy")):
+        outbox.set_rest(rest)
+        assert outbox.rest() == rest
+    outbox.set_rest(None)
+    assert outbox.rest() is None
 
 
 def test_a_sources_state_comes_back_as_it_went_in(store):

@@ -8,14 +8,17 @@ from datetime import date
 
 import jinja2
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from jinja2 import meta, nodes
 
 import outputs_samples as samples
 from bot.errors import TemplateError
 from bot.outputs import contexts
-from bot.outputs.email import digest_context
+from bot.outputs.cards import Section, paper_card
+from bot.outputs.email import Press
 from bot.outputs.site import Archive, Site
-from bot.render import TemplateRenderer, shipped_templates, wrapped
+from bot.render import TemplateRenderer, columns, shipped_templates, wrapped
 from outputs_samples import (
     BOT,
     EARLIER,
@@ -25,11 +28,14 @@ from outputs_samples import (
     HEALTH,
     LOCAL,
     OTHER,
+    PICKS,
     PROTEINS,
+    REPLACED,
     ROUTER,
     SENDER,
-    UNSUBSCRIBE,
-    material,
+    TODAY,
+    feedback,
+    personal,
     section,
 )
 
@@ -41,16 +47,8 @@ CONTEXT_CLASSES = [
 
 
 @pytest.fixture
-def digest():
-    context = digest_context(
-        material=material(section(EXPERTS, EDITION), section(PROTEINS, OTHER), overflow=3),
-        bot=BOT,
-        sender=SENDER,
-        unsubscribe=UNSUBSCRIBE,
-    )
-    first = context.sections[0]
-    brief = replace(first, briefs=first.papers[:1], quiet="Nothing.")
-    return replace(context, sections=(brief, *context.sections[1:]))
+def line():
+    return contexts.MailLineContext(paper_card(REPLACED, PICKS[-1], today=TODAY))
 
 
 @pytest.fixture
@@ -127,7 +125,7 @@ def watched(value, seen):
     return Watched(value, seen) if is_dataclass(value) else value
 
 
-def test_every_field_of_every_part_is_shown_somewhere(digest, site):
+def test_every_field_of_every_part_is_shown_somewhere(site):
     seen = defaultdict(set)
     renderer = TemplateRenderer(None, pytest.fail)
 
@@ -135,8 +133,10 @@ def test_every_field_of_every_part_is_shown_somewhere(digest, site):
         given = {f.name: watched(getattr(context, f.name), seen) for f in fields(context)}
         return renderer(template, replace(context, **given))
 
-    render("email/digest.html", digest)
-    render("email/digest.txt", digest)
+    crowded = Section(EXPERTS, section(EXPERTS, EDITION).picks * 40, (EDITION,))
+    Press(bot=BOT, sender=SENDER, render=render).digest(
+        personal(crowded, Section(PROTEINS), overflow=3)
+    )
     samples.pages(site, render)
     tops = set(contexts.TEMPLATES.values())
     unseen = {
@@ -175,39 +175,87 @@ def test_html_is_escaped_and_text_is_not(own):
     assert render("email/greeting.txt", Greeting("<b>&")) == "<b>&"
 
 
-def test_a_users_own_template_comes_before_ours(own, digest):
-    write(own, "email/digest.txt", "Good morning: {{ subject }}")
+def test_a_users_own_template_comes_before_ours(own, line):
+    write(own, "email/line.txt", "Good morning: {{ paper.title }}")
     render = TemplateRenderer(own, pytest.fail)
-    assert render("email/digest.txt", digest) == f"Good morning: {digest.subject}"
-    assert "<!doctype html>" in render("email/digest.html", digest)
+    assert render("email/line.txt", line) == f"Good morning: {line.paper.title}"
+    assert "<li>" in render("email/line.html", line)
 
 
 @pytest.mark.parametrize(
     ("broken", "said"),
     [
-        ("line one\n{{ subject", "line 2"),
-        ("{{ subjekt }}", "subjekt"),
+        ("line one\n{{ paper", "line 2"),
+        ("{{ papier }}", "papier"),
         ("{{ 1 / 0 }}", "ZeroDivisionError"),
         ("{% include 'email/missing.txt' %}", "missing.txt"),
-        ("{{ title.__class__.__mro__ }}", "unsafe"),
+        ("{{ paper.__class__.__mro__ }}", "unsafe"),
     ],
 )
-def test_a_users_template_that_breaks_is_told_once_and_ours_is_used(own, digest, broken, said):
-    write(own, "email/digest.txt", broken)
+def test_a_users_template_that_breaks_is_told_once_and_ours_is_used(own, line, broken, said):
+    write(own, "email/line.txt", broken)
     warnings = []
     render = TemplateRenderer(own, warnings.append)
-    ours = TemplateRenderer(None, pytest.fail)("email/digest.txt", digest)
-    assert render("email/digest.txt", digest) == ours
-    assert render("email/digest.txt", digest) == ours
+    ours = TemplateRenderer(None, pytest.fail)("email/line.txt", line)
+    assert render("email/line.txt", line) == ours
+    assert render("email/line.txt", line) == ours
     (warning,) = warnings
     assert said in warning
-    assert "digest.txt" in warning
+    assert "line.txt" in warning
     assert "Ours was used instead" in warning
 
 
-def test_a_folder_that_is_not_there_is_no_mistake(tmp_path, digest):
+def test_a_folder_that_is_not_there_is_no_mistake(tmp_path, line):
     render = TemplateRenderer(tmp_path / "nowhere", pytest.fail)
-    assert digest.title in render("email/digest.html", digest)
+    assert line.paper.title in render("email/line.html", line)
+
+
+# ── Pieces of a mail ──────────────────────────────────────────────────────────────────────────────
+
+
+def printed_with(own, warn=pytest.fail):
+    """Return both parts of a digest made with a user's own templates."""
+    press = Press(bot=BOT, sender=SENDER, render=TemplateRenderer(own, warn))
+    return press.parts(personal(section(EXPERTS, EDITION)))
+
+
+def test_each_piece_of_a_mail_can_be_a_users_own(own):
+    write(own, "email/card.txt", "{{ number }}MY CARD {{ paper.title }} <{{ feedback }}>\n")
+    write(own, "email/card.html", "<p class=mine>{{ number }}{{ paper.title }}</p>")
+    write(own, "email/style.css", ".mine { color: #123456 }")
+    text, html = printed_with(own)
+    assert f" 1. MY CARD {ROUTER.title} <{feedback(ROUTER.id)}>\n" in text
+    assert f'style="color: #123456;"> 1. {ROUTER.title}</p>' in html
+    assert "Replaced since your last digest" in html
+
+
+def test_a_piece_that_breaks_is_ours_and_the_others_stay_the_users(own):
+    write(own, "email/card.txt", "{{ papier }}")
+    write(own, "email/line.txt", "MY LINE\n")
+    warnings = []
+    text, _ = printed_with(own, warnings.append)
+    assert "because: *expert routing*" in text
+    assert "MY LINE" in text
+    assert len(warnings) == 1
+
+
+def test_a_template_from_before_there_were_pieces_is_told_and_ours_is_used(own):
+    write(
+        own,
+        "email/digest.txt",
+        "{% for s in sections %}{% for p in s.papers %}{% endfor %}{% endfor %}",
+    )
+    warnings = []
+    text, _ = printed_with(own, warnings.append)
+    assert ROUTER.title in text
+    assert "email/digest.txt" in warnings[0]
+
+
+def test_filters_that_change_no_digits_leave_a_readers_own_as_it_is(own):
+    shell = "{{ footer.address | upper | trim | title | e }} {{ preview | wrapped }} {{ sections }}"
+    write(own, "email/digest.txt", shell)
+    text, _ = printed_with(own)
+    assert text.startswith("reader@example.org Quiet Routers")
 
 
 def test_a_template_that_nobody_has_is_an_error_in_a_sentence(tmp_path):
@@ -218,7 +266,7 @@ def test_a_template_that_nobody_has_is_an_error_in_a_sentence(tmp_path):
 
 def test_a_context_is_a_dataclass():
     with pytest.raises(TypeError, match="dataclass, not dict"):
-        TemplateRenderer(None, pytest.fail)("email/digest.txt", {"title": "x"})
+        TemplateRenderer(None, pytest.fail)("email/line.txt", {"title": "x"})
 
 
 def test_text_is_wrapped_at_72_columns_with_its_indent():
@@ -227,6 +275,24 @@ def test_text_is_wrapped_at_72_columns_with_its_indent():
     assert all(len(line) <= 72 for line in text.splitlines())
     assert all(line.startswith("    ") for line in text.splitlines()[1:])
     assert max(map(len, wrapped("x" * 5000).splitlines())) == 72
+
+
+def test_letters_that_are_two_columns_wide_count_as_two():
+    lines = wrapped("混合専門家モデルの経路選択について" * 6, 4).splitlines()
+    assert [columns(line) for line in lines[:-1]] == [72] * (len(lines) - 1)
+    assert columns("Léa e\u0301 🙂") == 8
+    assert wrapped("") == wrapped("  ", 4, first="- ") == ""
+
+
+WORDS = st.text(st.sampled_from("ab é漢\u0301🙂 \u00ad"), max_size=200)
+
+
+@given(WORDS, st.integers(0, 6), st.integers(8, 40))
+def test_wrapping_keeps_every_letter_and_its_width(text, indent, width):
+    lines = wrapped(text, indent, width).split("\n")
+    assert "".join(lines).replace(" ", "") == "".join(text.split())
+    assert max(map(columns, lines)) <= width
+    assert all(line == line.rstrip() for line in lines)
 
 
 def test_every_page_of_a_bare_installation_renders():

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from bot.app import App
 from bot.cli.opening import opened
+from bot.cli.posting import resting
 from bot.cli.terminal import as_json, say, table, when
 from bot.models import SourceState, SubscriptionStatus
 
@@ -52,6 +53,8 @@ def _show_status(app: App, document: dict[str, object]) -> None:
     say("outbox   " + (", ".join(f"{n} {name}" for name, n in sorted(outbox.items())) or "empty"))
     if reason := app.store.hold_of_all():
         say(f"         all sending is held: {reason}")
+    if rest := resting(app):
+        say(f"         {rest}")
     for sentence in app.config.warnings:
         say(f"config   {sentence}")
     for name, addresses in gone_profiles(app).items():

@@ -23,7 +23,7 @@ from bot.errors import UsageError
 from bot.identity import parse_identifier
 from bot.models import Edition, Envelope, Identifier, Paper, Ranked, Verdict
 from bot.outputs.cards import Section, authors_line, reason_text, reasons_in_words, title_of
-from bot.outputs.email import DigestMaterial, digest_context, digest_message
+from bot.outputs.email import DigestMaterial, Press
 from bot.outputs.feeds import profile_rss
 from bot.schedule import local_date
 from bot.workflows.collect import Outcome
@@ -120,12 +120,8 @@ def _recipient(address: str) -> str:
         raise UsageError(str(error)) from error
 
 
-def _message(app: App, material: DigestMaterial) -> bytes:
-    mail = app.config.mail
-    return digest_message(
-        material=material, bot=app.config.bot, sender=mail.sender, unsubscribe="",
-        render=app.renderer(),
-    )  # fmt: skip
+def _press(app: App) -> Press:
+    return Press(bot=app.config.bot, sender=app.config.mail.sender, render=app.renderer())
 
 
 async def _send(app: App, material: DigestMaterial) -> int:
@@ -134,7 +130,7 @@ async def _send(app: App, material: DigestMaterial) -> int:
         sender=parseaddr(app.config.mail.sender)[1],
         recipient=material.recipient,
         message_id=f"<preview.{app.clock().timestamp():.0f}@paperround.invalid>",
-        content=_message(app, material),
+        content=_press(app).digest(material),
     )
     async with app.mailer().session() as session:
         attempt = await session.send(envelope)
@@ -147,13 +143,10 @@ async def _send(app: App, material: DigestMaterial) -> int:
 
 def _show(app: App, material: DigestMaterial, args: argparse.Namespace) -> int:
     if args.format == "eml":
-        sys.stdout.buffer.write(_message(app, material))
+        sys.stdout.buffer.write(_press(app).digest(material))
         return 0
-    context = digest_context(
-        material=material, bot=app.config.bot, sender=app.config.mail.sender, unsubscribe=""
-    )
+    text, html = _press(app).parts(material)
     if args.open or args.format == "html":
-        html = app.renderer()("email/digest.html", context)
         if not args.open:
             print(html)
             return 0
@@ -166,7 +159,7 @@ def _show(app: App, material: DigestMaterial, args: argparse.Namespace) -> int:
         webbrowser.open(Path(file.name).as_uri())
         say(f"Opened {file.name}")
         return 0
-    say_block(app.renderer()("email/digest.txt", context))
+    say_block(text)
     return 0
 
 

@@ -104,9 +104,16 @@ def _beginning(commands: _Commands[argparse.ArgumentParser]) -> None:
     init.add_argument("--templates", action="store_true", help="also copy ours, to be edited")
     init.add_argument("--mirror", metavar="URL",
         help="read arXiv and Hugging Face from a mirror or a test server at this address")  # fmt: skip
-    check = _add(commands, "check", "check configuration, sources, mail and templates")
+    check = _add(
+        commands, "check", "check configuration, sources, templates, mail and the sender's domain"
+    )
     check.add_argument("--offline", action="store_true", help="ask nobody outside")
-    check.add_argument("--send", metavar="ADDRESS", help="also send a test mail there")
+    instead = check.add_mutually_exclusive_group()
+    instead.add_argument("--send", metavar="ADDRESS",
+        help="also send a test mail there, with the headers of a digest")  # fmt: skip
+    instead.add_argument("--received", metavar="FILE",
+        help="look only at this mail, saved as it arrived (- for standard input): who signed it, "
+        "and whether its list headers are covered")  # fmt: skip
 
 
 def _running(commands: _Commands[argparse.ArgumentParser]) -> None:
@@ -276,11 +283,13 @@ def _deliveries(commands: _Commands[argparse.ArgumentParser]) -> None:
     listed.add_argument("--status", default="", choices=(
         "", "pending", "sending", "sent", "retry", "failed", "uncertain", "held", "skipped",
     ), metavar="STATUS")  # fmt: skip
-    for name, says in (
-        ("show", "show a delivery and the attempts to send it"),
-        ("retry", "send a delivery at the next round, whatever kept it"),
-    ):
-        _add(actions, name, says).add_argument("id", type=_delivery, metavar="ID")
+    shown = _add(
+        actions, "show", "show a delivery and the attempts to send it, or how mail is sent"
+    )
+    shown.add_argument("id", nargs="?", type=_delivery, metavar="ID",
+        help="without it: what waits, and how quickly, how often and until when it is tried")  # fmt: skip
+    again = _add(actions, "retry", "send a delivery at the next round, whatever kept it")
+    again.add_argument("id", type=_delivery, metavar="ID")
     for name, says in (
         ("hold", "keep a delivery back, or with --all everything, until it is released"),
         ("release", "let go what is held"),

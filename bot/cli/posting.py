@@ -8,13 +8,20 @@ from datetime import date
 
 from bot.app import App
 from bot.cli.opening import opened
-from bot.cli.terminal import as_json, say, say_block, table, when
+from bot.cli.terminal import as_json, duration_text, say, say_block, table, when
+from bot.config import MailSettings
 from bot.errors import UsageError
 from bot.files import workflow_lock
 from bot.models import AttemptRecord, Delivery, DeliveryStatus, Quarantined
+from bot.outputs.wording import counted
 from bot.schedule import local_date
 
 _OVER = (DeliveryStatus.FAILED, DeliveryStatus.SKIPPED)
+_DONE = ("sent", "failed", "skipped")
+_IN_DOUBT = {
+    "resend": "what may have arrived goes once more, with the same bytes",
+    "hold": "what may have arrived is held for you",
+}
 _MOST_SHOWN = 20_000  # bytes of a quarantined mail
 
 
@@ -54,6 +61,51 @@ def _list(app: App, args: argparse.Namespace) -> int:
 def _show_hold(app: App) -> None:
     if reason := app.store.hold_of_all():
         say(f"All sending is held: {reason} `paperround deliveries release --all` lets it go on.")
+    if rest := resting(app):
+        say(f"{rest}; `paperround deliver` tries at once.")
+
+
+def resting(app: App) -> str:
+    """Return until when a running `serve` sends nothing, and why, "" where it does not rest."""
+    rest = app.store.rest()
+    if rest is None or rest.until <= app.clock():
+        return ""
+    return f"Sending rests until {when(rest.until)}: {rest.reason.rstrip('.')}"
+
+
+# ── How mail is sent ──────────────────────────────────────────────────────────────────────────────
+
+
+def _show_manners(app: App, args: argparse.Namespace) -> int:
+    mail, counts, rest = app.config.mail, app.store.count_deliveries(), app.store.rest()
+    if args.json:
+        as_json({
+            "outbox": counts, "hold": app.store.hold_of_all(),
+            "rest": {"until": rest.until, "times": rest.times, "reason": rest.reason}
+            if rest else None,
+            "rate": mail.rate, "connections": mail.connections, "per_domain": mail.per_domain,
+            "reuse": mail.reuse, "retry_minutes": [wait.total_seconds() / 60 for wait in mail.retry],
+            "breaker": mail.breaker, "grace_hours": mail.grace.total_seconds() / 3600,
+            "uncertain": mail.uncertain,
+        })  # fmt: skip
+        return 0
+    waiting = {name: n for name, n in sorted(counts.items()) if name not in _DONE}
+    say("waiting      " + (", ".join(f"{n} {name}" for name, n in waiting.items()) or "nothing"))
+    say(
+        f"speed        at most {mail.rate:g} a second, over {counted(mail.connections, 'connection')}"
+    )
+    say(f"             at most {mail.per_domain} at once to one receiving domain")
+    say(f"             a new connection after {counted(mail.reuse, 'message')} or 60 s")
+    say(f"retries      {_retries(mail)}")
+    say(f"in doubt     {_IN_DOUBT[mail.uncertain]}")
+    say(f"breaker      all sending rests after {mail.breaker} failures in a row")
+    _show_hold(app)
+    return 0
+
+
+def _retries(mail: MailSettings) -> str:
+    waits = ", ".join(duration_text(wait) for wait in mail.retry)
+    return f"after {waits} and so on; given up after {duration_text(mail.grace)} (its papers go on)"
 
 
 def _told(delivery: Delivery) -> dict[str, object]:
@@ -76,6 +128,8 @@ def _named(app: App, number: int) -> Delivery:
 
 
 def _show(app: App, args: argparse.Namespace) -> int:
+    if args.id is None:
+        return _show_manners(app, args)
     delivery = _named(app, args.id)
     slots, attempts = app.store.slots_of(delivery.id), app.store.attempts(delivery.id)
     if args.json:
@@ -100,7 +154,8 @@ def _show(app: App, args: argparse.Namespace) -> int:
     if delivery.sent_at:
         say(f"  sent {when(delivery.sent_at)}")
     elif delivery.next_try and delivery.status not in _OVER:
-        say(f"  next try {when(delivery.next_try)}")
+        say(f"  next try {when(delivery.next_try)}; {_retries(app.config.mail)}")
+    _show_hold(app)
     say()
     rows = [
         (r.number, when(r.at), r.attempt.phase.value, r.attempt.verdict.value, r.attempt.code or "",

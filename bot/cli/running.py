@@ -15,7 +15,7 @@ from bot.errors import ConfigError, StateError, StateLockedError, TemplateError
 from bot.schedule import local_date
 from bot.workflows.collect import Collected, Outcome
 from bot.workflows.compose import Composed
-from bot.workflows.outbox import DeliverReport
+from bot.workflows.desk import DeliverReport
 from bot.workflows.publish import Published
 
 

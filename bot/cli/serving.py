@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from bot.app import App, kept_files, open_app
 from bot.cli.opening import configuration, warn_of_not_yet
@@ -31,7 +32,7 @@ def serve(args: argparse.Namespace) -> int:
     warn_of_not_yet(config)
     logging.getLogger("paperround").setLevel(logging.DEBUG if args.verbose else logging.INFO)
     with open_app(config, _clock(args.now)) as app:
-        asyncio.run(_serve(_Service(app)))
+        asyncio.run(_serve(app))
     return 0
 
 
@@ -43,8 +44,9 @@ def _clock(start: datetime | None) -> Clock:
     return lambda: start + timedelta(seconds=time.monotonic() - begun)
 
 
-async def _serve(service: _Service) -> None:
+async def _serve(app: App) -> None:
     stop = asyncio.Event()
+    service = _Service(app, stop)
     loop = asyncio.get_running_loop()
     for each in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(each, stop.set)
@@ -67,8 +69,9 @@ async def _serve(service: _Service) -> None:
 class _Service:
     """The App that holds now: an edited configuration is picked up before the next round."""
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: App, stop: asyncio.Event | None = None) -> None:
         self.app = app
+        self._stop = stop or asyncio.Event()
         self._stood = self._files()
 
     def _files(self) -> dict[Path, tuple[int, int]]:
@@ -83,6 +86,8 @@ class _Service:
         """Do whatever is due; trouble of one part is told, and keeps no other from its work."""
         await self._reload()
         for part in (self._collect, self._compose, self._publish, self._deliver):
+            if self._stop.is_set():
+                break
             try:
                 await part()
             except PaperroundError as error:
@@ -107,6 +112,8 @@ class _Service:
                 "bot": config.bot.model_copy(update={"state": str(self.app.config.state)}),
                 "web": self.app.config.web,
             })  # fmt: skip
+        if urlsplit(config.bot.base_url).path != urlsplit(self.app.config.bot.base_url).path:
+            log.warning("a new path in base_url takes a restart: pages are still at the old one")
         self.app = replace(self.app, config=config)
         store = self.app.store
         await self.app.workers.store(store.keep_files, config.good_files, config.wrong_files)
@@ -130,7 +137,7 @@ class _Service:
             log.info("%d feeds and pages changed", len(published.changed))
 
     async def _deliver(self) -> None:
-        report = await self.app.deliver()
+        report = await self.app.deliver(patient=True, stop=self._stop)
         if report.ended:
             log.info(
                 "deliveries: %s", ", ".join(f"{n} {s}" for s, n in sorted(report.ended.items()))

@@ -7,7 +7,7 @@ import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from bot.text import inert, one_line
@@ -67,6 +67,15 @@ def table(
 def when(value: object) -> str:
     """Return a moment as people read it, `never` where there is none."""
     return f"{value:%Y-%m-%d %H:%M} UTC" if isinstance(value, datetime) else "never"
+
+
+def duration_text(value: timedelta) -> str:
+    """Return a duration as the configuration has it: `90m`, `12h`, `7d`."""
+    minutes = round(value.total_seconds() / 60)
+    for unit, size in (("d", 24 * 60), ("h", 60)):
+        if minutes and minutes % size == 0:
+            return f"{minutes // size}{unit}"
+    return f"{minutes}m"
 
 
 def bar(share: float, most: float, width: int = 24) -> str:

@@ -28,7 +28,7 @@ from bot.errors import UsageError
 from bot.files import deliver_to_maildir, write_file
 from bot.workflows.collect import Collected
 from bot.workflows.compose import Composed
-from bot.workflows.outbox import DeliverReport
+from bot.workflows.desk import DeliverReport
 from bot.workflows.publish import Published
 
 SECRET = b"a secret that everybody knows..."

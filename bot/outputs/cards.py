@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date
 from functools import lru_cache
 
@@ -23,6 +23,7 @@ from bot.outputs.links import (
     web_address,
 )
 from bot.outputs.wording import counted, day_near
+from bot.ranking.words import words
 from bot.text import one_line, readable, shorten
 
 TITLE_LIMIT = 300
@@ -30,8 +31,9 @@ HEADING_LIMIT = 200
 LEAD_LIMIT = 420
 _AUTHORS_WHOLE = 8  # up to here all are named …
 _AUTHORS_NAMED = 6  # … beyond, so many
-_REASONS_SHOWN = 5
+_REASONS_SHOWN = 4
 _CATEGORIES_SHOWN = 5
+_LAST_RESORT = (InterestKind.CATEGORY, InterestKind.TRENDING)
 _IMPRINT_LINES = 8
 # TeX shrinks when it is read; nothing that is shown comes from beyond this many characters.
 _READ_LIMIT = 4000
@@ -43,6 +45,7 @@ _ABBREVIATION = re.compile(
     r"|[a-z]))\.$",
     re.IGNORECASE,
 )
+_LONGEST_ABBREVIATION = len("approx.")
 _LEAST_SHARE = 3  # a lead is at least a third of what it may be
 
 
@@ -62,6 +65,10 @@ class Section:
         """How many papers competed for these places."""
         return sum(edition.considered for edition in self.editions)
 
+    def count(self, role: Role) -> int:
+        """Return how many picks are in it for that."""
+        return [pick.role for pick, _ in self.picks].count(role)
+
     def with_role(self, role: Role) -> tuple[tuple[Pick, Paper], ...]:
         """Return the picks that are in it for that."""
         return tuple((pick, paper) for pick, paper in self.picks if pick.role is role)
@@ -76,18 +83,16 @@ def paper_card(
     *,
     today: date,
     link_prefix: str = "",
-    number: int = 0,
     page: str = "",
 ) -> PaperContext:
     """Return a paper's card; without a pick it has no reasons.
 
     `today` decides whether a date needs its year; `page` is our own page about it, if any.
     """
-    because = pick.reasons if pick else ()
-    shows_votes = any(reason.kind is InterestKind.TRENDING for reason in _strongest(because))
+    because = telling_reasons(pick.reasons if pick else ())
+    shows_votes = any(reason.kind is InterestKind.TRENDING for reason in because)
     discussion = web_address(paper.link(Rel.DISCUSSION))
     return PaperContext(
-        number=number,
         title=title_of(paper),
         href=title_href(paper, link_prefix),
         page=page,
@@ -99,7 +104,7 @@ def paper_card(
             shorten(legible(category), 60) for category in paper.categories[:_CATEGORIES_SHOWN]
         ),
         identifier=identifier_text(paper),
-        reasons=reasons_in_words(because),
+        reasons=tuple(map(_in_words, because)),
         lead=lead(paper.abstract),
         votes=counted(paper.votes, "vote") if paper.votes and not shows_votes else "",
         comments=counted(paper.comments, "comment") if paper.comments and not discussion else "",
@@ -132,7 +137,12 @@ _read_once = lru_cache(maxsize=8192)(_read)
 
 def title_of(paper: Paper) -> str:
     """Return the title as people read it, on one line, at most 300 characters, never empty."""
-    return shorten(legible(paper.title), TITLE_LIMIT) or "Untitled"
+    return readable_title(paper.title)
+
+
+def readable_title(title: str) -> str:
+    """Return a title as a source wrote it as people read it: on one line, bounded, never empty."""
+    return shorten(legible(title), TITLE_LIMIT) or "Untitled"
 
 
 def author_names(authors: Sequence[str], limit: int) -> tuple[str, ...]:
@@ -158,12 +168,17 @@ def lead(abstract: str, limit: int = LEAD_LIMIT) -> str:
     ends = [
         match.end()
         for match in _SENTENCE_END.finditer(text, 0, limit + 2)
-        if match.end() <= limit and not _ABBREVIATION.search(text[: match.start() + 1])
+        if match.end() <= limit and not _abbreviated(text, match.start() + 1)
     ]
     # A first sentence of a few words says too little: then a cut one is the better lead.
     if ends and ends[-1] > limit // _LEAST_SHARE:
         return text[: ends[-1]]
     return shorten(text, limit)
+
+
+def _abbreviated(text: str, end: int) -> bool:
+    """Whether the dot before `end` belongs to an abbreviation."""
+    return _ABBREVIATION.search(text, max(end - _LONGEST_ABBREVIATION, 0), end) is not None
 
 
 def _utc_day(paper: Paper) -> date:
@@ -186,15 +201,39 @@ def updated_text(paper: Paper, pick: Pick, today: date) -> str:
 # ── Reasons ───────────────────────────────────────────────────────────────────────────────────────
 
 
-def _strongest(reasons: Iterable[Reason]) -> list[Reason]:
-    """Return the reasons worth showing: what spoke for the paper, the weightiest first."""
+def telling_reasons(reasons: Iterable[Reason]) -> tuple[Reason, ...]:
+    """Return the reasons worth showing: what spoke for the paper, the weightiest first, at most four.
+
+    What only repeats another is left out: the same again, a keyword inside a longer one, a term of
+    `about` that a keyword has in it, a category where anything better is known.
+    """
     speaking = [reason for reason in reasons if reason.share > 0 and reason.text.strip()]
-    return sorted(speaking, key=lambda reason: -reason.share)[:_REASONS_SHOWN]
+    speaking.sort(key=lambda reason: -reason.share)
+    phrases = [set(words(r.text)) for r in speaking if r.kind is InterestKind.KEYWORD]
+    better = any(reason.kind not in _LAST_RESORT for reason in speaking)
+    told: dict[tuple[InterestKind, str], Reason] = {}
+    for reason in speaking:
+        text = _unsaid(reason, phrases)
+        if text and not (better and reason.kind is InterestKind.CATEGORY):
+            said = reason if text == reason.text else replace(reason, text=text)
+            told.setdefault((reason.kind, text.casefold()), said)
+    return tuple(told.values())[:_REASONS_SHOWN]
+
+
+def _unsaid(reason: Reason, keywords: Sequence[set[str]]) -> str:
+    """Return what of a reason's text the matched keywords do not say already."""
+    if reason.kind is InterestKind.KEYWORD:
+        said = set(words(reason.text))
+        return "" if said and any(said < phrase for phrase in keywords) else reason.text
+    if reason.kind is not InterestKind.ABOUT:
+        return reason.text
+    terms = reason.text.split(", ")  # as ranking joins them
+    return ", ".join(t for t in terms if not any(set(words(t)) <= phrase for phrase in keywords))
 
 
 def reasons_in_words(reasons: Iterable[Reason]) -> tuple[ReasonContext, ...]:
-    """Return what spoke for a paper, the weightiest first, at most five."""
-    return tuple(_in_words(reason) for reason in _strongest(reasons))
+    """Return what spoke for a paper, the weightiest first, at most four."""
+    return tuple(_in_words(reason) for reason in telling_reasons(reasons))
 
 
 def _in_words(reason: Reason) -> ReasonContext:
@@ -222,17 +261,27 @@ def reason_text(reasons: Iterable[ReasonContext]) -> str:
 
 def house_title(bot: BotSettings) -> str:
     """Return the title of it all, on one line."""
-    return shorten(one_line(bot.title), HEADING_LIMIT) or "Paperround"
+    return _heading(bot.title) or "Paperround"
 
 
 def heading_of(profile: Profile) -> str:
     """Return a profile's heading, on one line."""
-    return shorten(one_line(profile.heading), HEADING_LIMIT)
+    return _heading(profile.heading)
+
+
+@lru_cache(maxsize=1024)
+def _heading(words: str) -> str:
+    return shorten(one_line(words), HEADING_LIMIT)
 
 
 def imprint_lines(bot: BotSettings) -> tuple[str, ...]:
     """Return who is behind it, a line each, bounded."""
-    lines = (shorten(one_line(line), 300) for line in bot.imprint.strip().splitlines())
+    return _imprint(bot.imprint)
+
+
+@lru_cache(maxsize=16)
+def _imprint(text: str) -> tuple[str, ...]:
+    lines = (shorten(one_line(line), 300) for line in text.strip().splitlines())
     return tuple(line for line in lines if line)[:_IMPRINT_LINES]
 
 
@@ -256,30 +305,25 @@ def section_cards(
     replaced = section.with_role(Role.UPDATE)
     return SectionContext(
         title=heading_of(section.profile) if title is None else title,
-        count=_section_count(len(fresh), len(replaced), section),
+        count=section_count(section),
         href=href,
         papers=tuple(
-            paper_card(
-                paper,
-                pick,
-                today=today,
-                link_prefix=link_prefix,
-                number=number,
-                page=page_of(paper),
-            )
-            for number, (pick, paper) in enumerate(fresh, start=1)
+            paper_card(paper, pick, today=today, link_prefix=link_prefix, page=page_of(paper))
+            for pick, paper in fresh
         ),
         briefs=(),
         updates=tuple(
             paper_card(paper, pick, today=today, link_prefix=link_prefix, page=page_of(paper))
             for pick, paper in replaced
         ),
-        quiet="" if section.picks else _quiet(section),
+        quiet=section_quiet(section),
     )
 
 
-def _quiet(section: Section) -> str:
-    """Say why a section is empty: nothing fitted, or all of it is told elsewhere."""
+def section_quiet(section: Section) -> str:
+    """Say why a section is empty (nothing fitted, or all of it is told elsewhere), "" if it is not."""
+    if section.picks:
+        return ""
     picked = sum(pick.role is Role.NEW for edition in section.editions for pick in edition.picks)
     if not picked:
         return quiet_text(section.considered)
@@ -288,7 +332,9 @@ def _quiet(section: Section) -> str:
     )
 
 
-def _section_count(fresh: int, replaced: int, section: Section) -> str:
+def section_count(section: Section) -> str:
+    """Return `7 new from 312 considered, 2 replaced, in 3 editions`."""
+    fresh, replaced = section.count(Role.NEW), section.count(Role.UPDATE)
     parts = [f"{fresh:,} new"] if fresh or not replaced else []
     if parts and section.considered:
         parts[0] += f" from {section.considered:,} considered"

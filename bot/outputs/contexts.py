@@ -43,7 +43,6 @@ class PaperContext:
     paper ("v3 since 21 November").
     """
 
-    number: int
     title: str
     href: str
     page: str
@@ -88,9 +87,13 @@ class HealthLine:
 
 @dataclass(frozen=True, slots=True)
 class FooterContext:
-    """The end of every mail: why it came, how to end it, whom to write to, who is behind it."""
+    """The end of every mail: why it came, to whom, how to end it, whom to write to, who sends it.
+
+    `address` is the reader's own.
+    """
 
     why: str
+    address: str
     unsubscribe: LinkContext
     contact: LinkContext
     imprint: tuple[str, ...]
@@ -98,11 +101,15 @@ class FooterContext:
 
 @dataclass(frozen=True, slots=True)
 class DigestContext:
-    """`email/digest.html` and `email/digest.txt`: the mail of one delivery.
+    """`email/digest.html` and `email/digest.txt`: the mail of one delivery, around its sections.
 
-    `preview` is the line an inbox shows beside the subject; `left_out` says how many papers are
-    only counted, and `left_out_href` where they are; `web` is the digest's page. A link is "" where
-    its route does not exist.
+    `preview` is the line an inbox shows beside the subject; `sections` are the sections, rendered;
+    `left_out` says how many papers are only counted, and `left_out_href` where they are; `web` is
+    the digest's page. A link is "" where its route does not exist.
+
+    What is other in each mail is filled in afterwards: a template can place it, and cannot cut or
+    measure it. That is subject, preview, summary, sections, `left_out`, the footer's address and
+    unsubscribe link; in the HTML also title, health, the web links and why the mail came.
     """
 
     language: str
@@ -111,12 +118,52 @@ class DigestContext:
     date: str
     summary: str
     preview: str
-    sections: tuple[SectionContext, ...]
+    sections: str
     health: tuple[HealthLine, ...]
     left_out: str
     left_out_href: str
     web: str
     footer: FooterContext
+
+
+@dataclass(frozen=True, slots=True)
+class MailSectionContext:
+    """`email/section.html` and `.txt`: a profile's section, around its papers.
+
+    `title` is "" where it is the mail's own, `label` never. `count` is in words ("7 new, 2
+    replaced"); `href` is the profile's archive; `quiet` is what to say where there is no paper at
+    all. `cards`, `titles` (of what would make the mail too long) and `updates` (what was replaced)
+    are rendered papers, "" where there are none. A template can only place them and `count`.
+    """
+
+    title: str
+    label: str
+    count: str
+    href: str
+    quiet: str
+    cards: str
+    titles: str
+    updates: str
+
+
+@dataclass(frozen=True, slots=True)
+class MailCardContext:
+    """`email/card.html` and `.txt`: a paper's card.
+
+    `number` is its place in its section, four columns wide (" 1. "); `feedback` the page for more
+    or less like this (`?v=more`, `?v=less`), "" where there is none. A template can only place them.
+    """
+
+    number: str
+    paper: PaperContext
+    feedback: str
+
+
+@dataclass(frozen=True, slots=True)
+class MailLineContext:
+    """`email/line.html` and `.txt`: a paper by its title, or one that was replaced."""
+
+    paper: PaperContext
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,26 +369,67 @@ class AliasPage:
 
 @dataclass(frozen=True, slots=True)
 class UnsubscribePage:
-    """`web/unsubscribe.html`: one button (`done` False), or that it is done.
+    """`web/unsubscribe.html`: the buttons, and after one was pressed (`done`) what has ended.
 
-    `address` is masked; `profiles` are the titles of what it gets; the form posts to its own page.
+    `address` is masked; `gets` and `ended` say what it still gets and what not any more; `profiles`
+    are those it still gets, name → title; `contact` is whom to write to. The form posts to its own
+    page.
     """
 
     frame: FrameContext
     address: str
-    profiles: tuple[str, ...]
+    gets: str
+    profiles: Mapping[str, str]
+    ended: str
     done: bool
+    contact: LinkContext
+
+
+@dataclass(frozen=True, slots=True)
+class FeedbackPage:
+    """`web/feedback.html`: a paper of a digest, what its reader said of it, and the buttons.
+
+    `paper` is its title and where it is, `profile` the title of what it was picked for. `opinion` is
+    "more", "less" or "" for none on record; `kept` says what was kept and what it will do, "" before
+    a button was pressed; `first` ("more", "less") stands first, emphasised where it was `asked` for.
+    The form posts to its own page.
+    """
+
+    frame: FrameContext
+    paper: LinkContext
+    authors: str
+    profile: str
+    opinion: str
+    kept: str
+    first: str
+    asked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class NoticePage:
+    """`web/notice.html`: why there is nothing else to see, and what to do; `contact` may be empty."""
+
+    frame: FrameContext
+    lines: tuple[str, ...]
+    contact: LinkContext
 
 
 @dataclass(frozen=True, slots=True)
 class StyleSheet:
-    """`web/style.css`: a template like the others, so that a user's own may replace it."""
+    """`web/style.css` and `email/style.css`: templates like the others, to be replaced by a user's."""
 
 
 TEMPLATES: Mapping[str, type] = MappingProxyType(
     {
         "email/digest.html": DigestContext,
         "email/digest.txt": DigestContext,
+        "email/section.html": MailSectionContext,
+        "email/section.txt": MailSectionContext,
+        "email/card.html": MailCardContext,
+        "email/card.txt": MailCardContext,
+        "email/line.html": MailLineContext,
+        "email/line.txt": MailLineContext,
+        "email/style.css": StyleSheet,
         "web/today.html": TodayPage,
         "web/profile.html": ProfilePage,
         "web/edition.html": EditionPage,
@@ -349,6 +437,8 @@ TEMPLATES: Mapping[str, type] = MappingProxyType(
         "web/record.html": PaperPage,
         "web/alias.html": AliasPage,
         "web/unsubscribe.html": UnsubscribePage,
+        "web/feedback.html": FeedbackPage,
+        "web/notice.html": NoticePage,
         "web/style.css": StyleSheet,
     }
 )

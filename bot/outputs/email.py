@@ -1,336 +1,288 @@
-"""The mail of one delivery, as the bytes that go out."""
+"""The mail of one delivery, as the bytes that go out: pieces printed once, joined for each reader."""
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
-from email.headerregistry import Address
-from email.utils import format_datetime, parseaddr
-from functools import cache
-from urllib.parse import quote
-from zoneinfo import ZoneInfo
+from datetime import date
+from email.utils import parseaddr
+from functools import lru_cache
+from typing import NamedTuple
 
-from bot.config import BotSettings, normal_address
-from bot.models import Role, SourceNote, Weather
-from bot.outputs.cards import (
-    Section,
-    count_text,
-    heading_of,
-    house_title,
-    imprint_lines,
-    quiet_text,
-    section_cards,
-    title_of,
-)
+from bot.config import BotSettings
+from bot.models import Paper, Pick, Reason, Role
+from bot.outputs.cards import Section, heading_of, paper_card, section_count, section_quiet
 from bot.outputs.contexts import (
     DigestContext,
-    FooterContext,
-    LinkContext,
-    SectionContext,
+    MailCardContext,
+    MailLineContext,
+    MailSectionContext,
+    PaperContext,
 )
-from bot.outputs.health import health_lines, latest_notes
-from bot.outputs.mime import encoded_size, message_bytes, phrase
-from bot.outputs.wording import counted, listed, long_day, short_day
+from bot.outputs.fitting import Share, Sizes, fullest
+from bot.outputs.headers import (
+    date_line,
+    message_id_line,
+    recipient_line,
+    sender_line,
+    shared_lines,
+    subject_header,
+    unsubscribe_lines,
+    ways_out,
+)
+from bot.outputs.letter import (
+    PLACES,
+    DigestMaterial,
+    digest_context,
+    left_out_text,
+    list_name,
+    local_time,
+    opened,
+    preview_line,
+    profile_address,
+    subject_line,
+)
+from bot.outputs.mime import alternatives, boundary_of, content_type_line, read_back
+from bot.outputs.pieces import NOTHING, Foundry, Piece, Print, joined, printed
 from bot.ports import Renderer
 from bot.text import one_line, shorten
 
+__all__ = ["HTML_LIMIT", "DigestMaterial", "Press", "Sign", "subject_line"]
+
 # Gmail clips a mail near 102 KB and hides what follows, the unsubscribe link first of all.
 HTML_LIMIT = 95_000
+_PAPERS_KEPT = 4096  # some 6 KB each
+_FRAMES_KEPT = 512  # of sections and whole mails, some 10 KB each
+_NO_PAPERS = {"cards": NOTHING, "titles": NOTHING, "updates": NOTHING}
+
+Sign = Callable[[Sequence[bytes], bytes], bytes]
+"""(header lines, each whole, folded, with CRLF; body) → the signature's line or lines, with CRLF."""
+
+
+class _Entry(NamedTuple):
+    """All that a paper's piece is made of: equal entries give the same piece."""
+
+    paper: Paper
+    role: Role
+    version: int
+    score: float
+    reasons: tuple[Reason, ...]
+    today: date
+    feedback: bool
+
+    def __hash__(self) -> int:
+        # A paper may have three thousand authors: equality looks at them, this need not.
+        return hash((self.paper.id, self.paper.title, self.score, self.feedback))
 
 
 @dataclass(frozen=True, slots=True)
-class DigestMaterial:
-    """What a digest is made of.
+class _Column:
+    """A section for one reader: what is new, as entries and as cards, and what was replaced."""
 
-    `recipient` is one mail address; `message_id` has its angle brackets; `date` is aware.
-    `sections` stand in the order they are shown in, each with the editions it is made of;
-    `overflow` counts the papers that only a link leads to. `zone` is the subscriber's own, ""
-    where the bot's holds.
+    section: Section
+    fresh: tuple[_Entry, ...]
+    cards: tuple[Print, ...]
+    updates: tuple[Print, ...]
+
+
+def _numbered(place: int) -> Print:
+    return printed(f"{place}. ".rjust(4))
+
+
+class Press:
+    """Prints digests for one configuration: what several have in common is rendered once.
+
+    `sender` is `[mail] from`; `sign` returns a line to put first. What a press has printed before
+    changes no byte of what it prints next, and it may print in several threads at once.
     """
 
-    recipient: str
-    message_id: str
-    date: datetime
-    sections: tuple[Section, ...]
-    overflow: int = 0
-    zone: str = ""
+    def __init__(
+        self, *, bot: BotSettings, sender: str, render: Renderer, sign: Sign | None = None
+    ) -> None:
+        self._bot = bot
+        self._sender = sender
+        self._contact = bot.contact or parseaddr(sender)[1]
+        self._sign = sign
+        self._foundry = Foundry(render, ("number", "feedback", "count", *_NO_PAPERS, *PLACES))
+        self._card = lru_cache(_PAPERS_KEPT)(self._make_card)
+        self._line = lru_cache(_PAPERS_KEPT)(self._make_line)
+        self._html = lru_cache(_FRAMES_KEPT)(self._foundry.html)
+        self._text = lru_cache(_FRAMES_KEPT)(self._foundry.text)
+        self._shell = lru_cache(_FRAMES_KEPT)(self._make_shell)
+        self._frame = lru_cache(_FRAMES_KEPT)(self._foundry.piece)
+        self._number = lru_cache(_FRAMES_KEPT)(_numbered)
 
-    @property
-    def fresh(self) -> int:
-        """How many papers are new."""
-        return sum(len(section.with_role(Role.NEW)) for section in self.sections)
+    def digest(self, material: DigestMaterial) -> bytes:
+        """Return the whole message with CRLF line ends; the same material gives the same bytes.
 
-    @property
-    def replaced(self) -> int:
-        """How many papers were replaced since."""
-        return sum(len(section.with_role(Role.UPDATE)) for section in self.sections)
+        The HTML part stays under 95,000 encoded bytes: cards become titles from the end, and what
+        still does not fit is counted and linked.
 
-    @property
-    def health(self) -> tuple[SourceNote, ...]:
-        """How the sources stood at the latest editions."""
-        return latest_notes(section.editions for section in self.sections)
+        Raises ValueError where the recipient is no address that can be written to or a header would
+        break out of its line, TemplateError where our own template breaks.
+        """
+        ways = self._ways_out(material)
+        context = self._context(material)
+        boundary = boundary_of(material.message_id)
+        lines = [*self._head(material, context, ways), content_type_line(boundary)]
+        shown = self._shown(material, context, ways[0])
+        body = alternatives(boundary, shown.text, shown.html)
+        signature = self._sign(lines, body) if self._sign else b""
+        return b"".join([signature, *lines, b"\r\n", body])
 
+    def parts(self, material: DigestMaterial) -> tuple[str, str]:
+        """Return the text and the HTML of a digest, as a mail program reads them."""
+        shown = self._shown(material, self._context(material), self._ways_out(material)[0])
+        return read_back(shown.text), read_back(shown.html)
 
-def digest_message(
-    *, material: DigestMaterial, bot: BotSettings, sender: str, unsubscribe: str, render: Renderer
-) -> bytes:
-    """Return the whole message with CRLF line ends; the same input gives the same bytes.
+    # ── Headers ───────────────────────────────────────────────────────────────────────────────────
 
-    `sender` is `[mail] from`; `unsubscribe` the subscriber's own https address for it, or "": then
-    the way out is a mail to the contact. The HTML part stays under 95,000 encoded bytes: cards
-    become titles from the end, and what still does not fit is counted and linked.
+    def _ways_out(self, material: DigestMaterial) -> tuple[str, ...]:
+        return ways_out(material.unsubscribe, material.unsubscribe_mail, self._contact)
 
-    Raises ValueError where the recipient is no address that can be written to, TemplateError where
-    our own template breaks.
-    """
-    context = digest_context(material=material, bot=bot, sender=sender, unsubscribe=unsubscribe)
-    context, html = _fitted(context, material.overflow, render)
-    return message_bytes(
-        _headers(material, context.subject, bot, sender, unsubscribe),
-        render("email/digest.txt", context),
-        html,
-    )
+    def _head(
+        self, material: DigestMaterial, context: DigestContext, ways: tuple[str, ...]
+    ) -> list[bytes]:
+        return [
+            date_line(local_time(material, self._bot)),
+            sender_line(self._sender),
+            recipient_line(material.recipient),
+            subject_header(context.subject),
+            message_id_line(material.message_id),
+            *unsubscribe_lines(ways),
+            *shared_lines(
+                sender=self._sender,
+                contact=self._contact,
+                title=shorten(context.title, 60),
+                name=list_name(material),
+            ),
+        ]
 
+    # ── Body ──────────────────────────────────────────────────────────────────────────────────────
 
-# ── Headers ───────────────────────────────────────────────────────────────────────────────────────
+    def _context(self, material: DigestMaterial) -> DigestContext:
+        return digest_context(
+            material=material, bot=self._bot, contact=self._contact, place=self._foundry.mark
+        )
 
+    def _shown(self, material: DigestMaterial, context: DigestContext, way_out: str) -> Print:
+        """Return both parts, as full as fits."""
+        today = local_time(material, self._bot).date()
+        columns = [self._column(section, material, today) for section in material.sections]
+        around = self._around(material, context, way_out)
+        everything = around(
+            (self._section(c, Share(len(c.cards), 0, len(c.updates)), material) for c in columns), 0
+        )
+        if len(everything.html) <= HTML_LIMIT:
+            return everything
 
-def _headers(
-    material: DigestMaterial, subject: str, bot: BotSettings, sender: str, unsubscribe: str
-) -> list[tuple[str, str]]:
-    name, address = parseaddr(sender)
-    contact = bot.contact or address
-    list_name = _list_name(material)
-    domain = address.rpartition("@")[2]
-    headers = [
-        ("Date", format_datetime(_local(material, bot))),
-        ("From", str(Address(one_line(name), addr_spec=address))),
-        ("To", normal_address(material.recipient)),
-        ("Subject", subject),
-        ("Message-ID", material.message_id),
-        # RFC 2919 §2: the phrase is for people, the identifier never changes.
-        ("List-Id", f"{phrase(shorten(_heading(material, bot), 60))} <{list_name}.{domain}>"),
-        ("List-Unsubscribe", f"<{_way_out(unsubscribe, contact)}>"),
-    ]
-    if unsubscribe:
-        headers.append(("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"))  # RFC 8058 §3.1
-    return [
-        *headers,
-        ("List-Help", f"<mailto:{contact}?subject=help>"),
-        ("Auto-Submitted", "auto-generated"),  # RFC 3834 §5
-        ("Precedence", "bulk"),
-        ("Feedback-ID", f"{list_name}:digest:paperround"),
-    ]
+        def mail(shares: Sequence[Share], left_out: int, *, bare: bool) -> Print:
+            sections = (
+                self._section(column, share, material, bare=bare)
+                for column, share in zip(columns, shares, strict=True)
+                if share
+            )
+            return around(sections, left_out)
 
+        def frame(shares: Sequence[Share], left_out: int) -> int:
+            return len(mail(shares, left_out, bare=True).html)
 
-def _list_name(material: DigestMaterial) -> str:
-    """Return the profile's name; `all`, which no profile may be called, for several in one mail."""
-    names = [section.profile.name for section in material.sections]
-    return names[0] if len(names) == 1 and names[0] else "all"
+        shares, left_out = fullest([self._sizes(c) for c in columns], frame, HTML_LIMIT)
+        return mail(shares, left_out, bare=False)
 
+    def _around(
+        self, material: DigestMaterial, context: DigestContext, way_out: str
+    ) -> Callable[[Iterable[Print], int], Print]:
+        """Return what puts a mail around its sections, and says how many papers they leave out."""
+        own = {
+            "preview": printed(preview_line(material)),
+            "address": printed(shorten(one_line(material.recipient), 120)),
+            "unsubscribe": printed(way_out),
+        }
 
-def _way_out(unsubscribe: str, contact: str) -> str:
-    if unsubscribe:
-        return quote(unsubscribe, safe="%/:;?#[]@!$&'()*+,=-._~")
-    return f"mailto:{contact}?subject=unsubscribe"
+        def around(sections: Iterable[Print], left_out: int) -> Print:
+            said = context
+            if left_out:
+                said = replace(context, left_out=left_out_text(material.overflow + left_out))
+            return self._shell(said).filled({**own, "sections": joined(sections)})
 
+        return around
 
-def _local(material: DigestMaterial, bot: BotSettings) -> datetime:
-    return material.date.astimezone(ZoneInfo(material.zone or bot.timezone))
+    def _column(self, section: Section, material: DigestMaterial, today: date) -> _Column:
+        fresh, cards, updates = [], [], []
+        for pick, paper in section.picks:
+            new = pick.role is Role.NEW
+            address = material.feedback(paper.id) if new and material.feedback else ""
+            entry = _Entry(
+                paper, pick.role, pick.version, pick.score, pick.reasons, today, bool(address)
+            )
+            if not new:
+                updates.append(self._line(entry))
+                continue
+            fresh.append(entry)
+            number = self._number(len(fresh))
+            card = self._card(entry)
+            cards.append(card.filled({"number": number, "feedback": printed(address)}))
+        return _Column(section, tuple(fresh), tuple(cards), tuple(updates))
 
+    def _sizes(self, column: _Column) -> Sizes:
+        return Sizes(
+            tuple(len(card.html) for card in column.cards),
+            tuple(len(self._line(entry).html) for entry in column.fresh),
+            tuple(len(update.html) for update in column.updates),
+        )
 
-def _heading(material: DigestMaterial, bot: BotSettings) -> str:
-    alone = heading_of(material.sections[0].profile) if len(material.sections) == 1 else ""
-    return alone or house_title(bot)
-
-
-def subject_line(material: DigestMaterial, bot: BotSettings) -> str:
-    """Return `Mixture of experts: 7 new papers — Fri 21 Nov`."""
-    day = short_day(_local(material, bot).date())
-    if material.fresh:
-        news = counted(material.fresh, "new paper")
-    elif material.replaced:
-        news = f"{counted(material.replaced, 'paper')} replaced"
-    elif any(note.weather is Weather.FAILED for note in material.health):
-        news = "nothing new, and a source is missing"
-    else:
-        news = "a quiet day"
-    return f"{_heading(material, bot)}: {news} — {day}"
-
-
-# ── Body ──────────────────────────────────────────────────────────────────────────────────────────
-
-
-def digest_context(
-    *, material: DigestMaterial, bot: BotSettings, sender: str, unsubscribe: str
-) -> DigestContext:
-    """Return what the templates are given, with a full card for every paper."""
-    today = _local(material, bot).date()
-    contact = bot.contact or parseaddr(sender)[1]
-    several = len(material.sections) > 1
-    return DigestContext(
-        language=bot.language,
-        subject=subject_line(material, bot),
-        title=_heading(material, bot),
-        date=long_day(today),
-        summary=_summary(material),
-        preview=_preview(material),
-        sections=_sections(material, bot, today, several=several),
-        health=health_lines(material.health, today),
-        left_out=_left_out(material.overflow),
-        left_out_href=_web_address(material, bot),
-        web=_web_address(material, bot),
-        footer=FooterContext(
-            why=_why(material, bot),
-            unsubscribe=LinkContext("Unsubscribe", _way_out(unsubscribe, contact)),
-            contact=LinkContext(contact, f"mailto:{contact}"),
-            imprint=imprint_lines(bot),
-        ),
-    )
-
-
-def _sections(
-    material: DigestMaterial, bot: BotSettings, today: date, *, several: bool
-) -> tuple[SectionContext, ...]:
-    return tuple(
-        section_cards(
-            section,
-            today=today,
-            link_prefix=bot.link_prefix,
-            href=_profile_address(section, bot),
+    def _section(
+        self, column: _Column, share: Share, material: DigestMaterial, *, bare: bool = False
+    ) -> Print:
+        """Return a section with so much of it; `bare` without the papers, to be measured."""
+        title = heading_of(column.section.profile)
+        mark = self._foundry.mark
+        context = MailSectionContext(
             # A single section's heading is the mail's own.
-            title=None if several else "",
+            title=title if len(material.sections) > 1 else "",
+            label=title,
+            count=mark("count"),
+            href=profile_address(column.section, self._bot),
+            quiet=section_quiet(column.section),
+            cards=mark("cards") if share.cards else "",
+            titles=mark("titles") if share.titles else "",
+            updates=mark("updates") if share.updates else "",
         )
-        for section in material.sections
-    )
-
-
-def _summary(material: DigestMaterial) -> str:
-    if len(material.sections) == 1:
-        considered = material.sections[0].considered
-        if not material.sections[0].picks:
-            return quiet_text(considered)
-        return count_text(material.fresh, material.replaced, considered)
-    filled = sum(1 for section in material.sections if section.picks)
-    if not filled:
-        return quiet_text(0)
-    said = count_text(material.fresh, material.replaced, 0)
-    return f"{said}, in {counted(filled, 'section')}" if filled > 1 else said
-
-
-def _preview(material: DigestMaterial) -> str:
-    picks = [paper for section in material.sections for _, paper in section.picks]
-    titles = " · ".join(shorten(title_of(paper), 90) for paper in picks[:3])
-    return titles or _summary(material)
-
-
-def _why(material: DigestMaterial, bot: BotSettings) -> str:
-    names = [f"“{shorten(one_line(s.profile.heading), 80)}”" for s in material.sections[:6]]
-    rest = len(material.sections) - len(names)
-    if rest:
-        names.append(f"{rest:,} more")
-    to = shorten(one_line(material.recipient), 120)
-    return f"{to} is subscribed to {listed(names)} of {shorten(one_line(bot.title), 80)}."
-
-
-def _profile_address(section: Section, bot: BotSettings) -> str:
-    if not bot.base_url or not section.profile.public:
-        return ""
-    return f"{bot.base_url}/p/{section.profile.name}/"
-
-
-def _web_address(material: DigestMaterial, bot: BotSettings) -> str:
-    """Return where the digest is on the web: its edition, or the front page for several."""
-    public = [section for section in material.sections if section.profile.public]
-    if not bot.base_url or not public:
-        return ""
-    if len(material.sections) > 1:
-        return f"{bot.base_url}/"
-    archive = _profile_address(public[0], bot)
-    editions = public[0].editions
-    return f"{archive}{editions[-1].period.isoformat()}/" if len(editions) == 1 else archive
-
-
-def _left_out(count: int) -> str:
-    return f"{counted(count, 'more paper')} not shown in this mail." if count else ""
-
-
-# ── Making it fit ─────────────────────────────────────────────────────────────────────────────────
-
-
-@cache
-def _inliner() -> Callable[[str], str]:
-    import css_inline
-
-    # Nothing is ever loaded: a mail is made of what is in it. At-rules stay for dark mode.
-    return css_inline.CSSInliner(keep_at_rules=True, load_remote_stylesheets=False).inline
-
-
-def _inlined(page: str) -> str:
-    """Return the page with its rules in its elements, and its charset before all that stays."""
-    # Saved to a file, it is read as UTF-8 only where the first 1,024 bytes say so, and the inliner
-    # puts its at-rules first.
-    return _inliner()(page).replace("<head>", '<head><meta charset="utf-8">', 1)
-
-
-def _fitted(context: DigestContext, overflow: int, render: Renderer) -> tuple[DigestContext, str]:
-    """Return the fullest context whose HTML fits, and that HTML."""
-
-    def html_of(candidate: DigestContext) -> str:
-        return _inlined(render("email/digest.html", candidate))
-
-    html = html_of(context)
-    if encoded_size(html) <= HTML_LIMIT:
-        return context, html
-    cards = sum(len(section.papers) for section in context.sections)
-    lines = cards + sum(len(section.updates) for section in context.sections)
-
-    def cut(size: int) -> DigestContext:
-        """Return a context that grows with `size`: titles first, then more and more cards."""
-        return _cut(context, max(size - lines, 0), min(size, lines), overflow)
-
-    def too_long(size: int) -> bool:
-        return encoded_size(html_of(cut(size))) > HTML_LIMIT
-
-    fitting = cut(max(bisect_left(range(lines + cards), True, key=too_long) - 1, 0))
-    return fitting, html_of(fitting)
-
-
-def _cut(context: DigestContext, cards: int, lines: int, overflow: int) -> DigestContext:
-    """Return the context with so many cards, so many papers at all, and the rest only counted.
-
-    Every section gives up its last papers first, so that none is cut for another's sake.
-    """
-    places = sorted(
-        (place, index)
-        for index, section in enumerate(context.sections)
-        for place in range(len(section.papers))
-    )
-    full = _per_section(places[:cards])
-    named = _per_section(places[:lines])
-    spare = max(lines - len(places), 0)
-    sections = []
-    dropped = 0
-    for index, section in enumerate(context.sections):
-        whole, known = full.get(index, 0), named.get(index, 0)
-        updates = section.updates[:spare]
-        spare -= len(updates)
-        dropped += len(section.papers) - known + len(section.updates) - len(updates)
-        cut = replace(
-            section,
-            papers=section.papers[:whole],
-            briefs=section.papers[whole:known],
-            updates=updates,
+        frame = self._frame("email/section", context)
+        count = printed(section_count(column.section))
+        if bare:
+            return frame.filled({**_NO_PAPERS, "count": count})
+        titled = column.fresh[share.cards : share.cards + share.titles]
+        return frame.filled(
+            {
+                "count": count,
+                "cards": joined(column.cards[: share.cards]),
+                "titles": joined(self._line(entry) for entry in titled),
+                "updates": joined(column.updates[: share.updates]),
+            }
         )
-        if cut.papers or cut.briefs or cut.updates:
-            sections.append(cut)
-    return replace(context, sections=tuple(sections), left_out=_left_out(overflow + dropped))
 
+    # ── Pieces ────────────────────────────────────────────────────────────────────────────────────
 
-def _per_section(places: Iterable[tuple[int, int]]) -> dict[int, int]:
-    counts: dict[int, int] = {}
-    for _, index in places:
-        counts[index] = counts.get(index, 0) + 1
-    return counts
+    def _make_shell(self, context: DigestContext) -> Piece:
+        shell = opened(context, self._foundry.mark)
+        words = {place: printed(said) for place, said in shell.words.items()}
+        return Piece(
+            self._html("email/digest.html", shell.html, whole=True),
+            self._text("email/digest.txt", shell.text, whole=True),
+        ).begun(words)
+
+    def _make_card(self, entry: _Entry) -> Piece:
+        mark = self._foundry.mark
+        feedback = mark("feedback") if entry.feedback else ""
+        context = MailCardContext(mark("number"), self._paper(entry), feedback)
+        return self._foundry.piece("email/card", context)
+
+    def _make_line(self, entry: _Entry) -> Print:
+        piece = self._foundry.piece("email/line", MailLineContext(self._paper(entry)))
+        return piece.filled({})
+
+    def _paper(self, entry: _Entry) -> PaperContext:
+        pick = Pick(0, entry.paper.id, entry.role, entry.version, entry.score, entry.reasons)
+        return paper_card(entry.paper, pick, today=entry.today, link_prefix=self._bot.link_prefix)

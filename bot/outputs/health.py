@@ -11,6 +11,7 @@ from bot.outputs.wording import counted, day_near, listed
 from bot.text import one_line, shorten
 
 _LINES_SHOWN = 6
+MOST_LINES = _LINES_SHOWN + 2  # a count of the others, and how many answered
 _NAMES_SHOWN = 6
 _SEVERITY = (
     Weather.FAILED, Weather.STALE, Weather.INCOMPLETE, Weather.RECOVERED, Weather.HOLIDAY,

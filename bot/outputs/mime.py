@@ -1,17 +1,20 @@
-"""A mail as bytes: headers that survive the big receivers, two parts, the same bytes every time."""
+"""A mail as bytes: headers that survive the big receivers, text as quoted-printable, CRLF only."""
 
 from __future__ import annotations
 
 import hashlib
-from binascii import b2a_qp
-from collections.abc import Iterable
+import re
+from binascii import a2b_qp, b2a_qp
 from email.header import Header
-from email.message import EmailMessage
 from email.policy import EmailPolicy
 from email.utils import parseaddr
 
-_SOFT_BREAK = "=\n"
 _LINE_LIMIT = 76  # RFC 2045 §6.7, and RFC 2047 §2 for lines with encoded-words
+_MISHANDLED = re.compile(rb"(?:\A|\n)(?:From |\.)")
+_SOFT_BREAK = b"=\r\n"  # RFC 2045 §6.7 (5): the line goes on
+
+
+# ── Headers ───────────────────────────────────────────────────────────────────────────────────────
 
 
 class WirePolicy(EmailPolicy):
@@ -68,56 +71,103 @@ def _is_plain(line: str) -> bool:
 WIRE = WirePolicy(linesep="\r\n", cte_type="7bit", utf8=False)
 
 
-def message_bytes(headers: Iterable[tuple[str, str]], text: str, html: str) -> bytes:
-    """Return a multipart/alternative message, the text first, both parts quoted-printable.
+def header_line(name: str, value: str) -> bytes:
+    """Return one header, folded, with its line ends.
 
-    `headers` must have a Message-ID, which the boundary is made of: the same input gives the same
-    bytes. Raises ValueError where a header would break out of its line.
+    Raises ValueError where the value has a line end in it: it would break out of its header.
     """
-    message = EmailMessage(policy=WIRE)
-    for name, value in headers:
-        message[name] = value
-    digest = hashlib.sha256(str(message["Message-ID"]).encode()).hexdigest()[:32]
-    message["MIME-Version"] = "1.0"
-    message["Content-Type"] = f'multipart/alternative; boundary="=_{digest}"'
-    message.attach(_part("plain", text))
-    message.attach(_part("html", html))
-    return message.as_bytes()
-
-
-def _part(subtype: str, content: str) -> EmailMessage:
-    part = EmailMessage(policy=WIRE)
-    part["Content-Type"] = f'text/{subtype}; charset="utf-8"'
-    part["Content-Transfer-Encoding"] = "quoted-printable"
-    part.set_payload(quoted_printable(content))
-    del part["MIME-Version"]  # it belongs to the message alone (RFC 2045 §4)
-    return part
-
-
-def quoted_printable(text: str) -> str:
-    r"""Return the text as quoted-printable with `\n` line ends, no line over 76 characters.
-
-    A lone dot and `From ` at a line's start are encoded too: relays and mailboxes that mishandle
-    them find nothing to mishandle (RFC 2049 §3).
-    """
-    encoded = b2a_qp(text.encode(), istext=True, header=False).decode("ascii")
-    return "\n".join(map(_without_from, encoded.split("\n")))
-
-
-def _without_from(line: str) -> str:
-    if not line.startswith("From "):
-        return line
-    longer = f"=46{line[1:]}"
-    return longer if len(longer) <= _LINE_LIMIT else f"=46rom{_SOFT_BREAK} {line[5:]}"
-
-
-def encoded_size(html: str) -> int:
-    """Return how many bytes a part takes in the mail, line ends as CRLF."""
-    encoded = quoted_printable(html)
-    return len(encoded) + encoded.count("\n")
+    return WIRE.fold_binary(*WIRE.header_store_parse(name, value))
 
 
 def phrase(words: str) -> str:
     """Return the words as an RFC 5322 phrase; what is not ASCII, folding encodes."""
     escaped = words.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"' if words.isascii() else words
+
+
+# ── Body ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+def quoted_printable(text: str) -> bytes:
+    """Return the text as quoted-printable lines: none over 76 characters, each ended by CRLF.
+
+    Where the text does not end its last line, a soft break does; so what is encoded piece by piece
+    and joined reads as if it had been encoded whole. A dot and `From ` at a line's start are encoded
+    too: relays and mailboxes that mishandle them find nothing to mishandle (RFC 2049 §3), and SMTP
+    has no dot to double.
+    """
+    if not text:
+        return b""
+    lines = text.replace("\r\n", "\n").replace("\r", "\n")
+    encoded = b2a_qp(lines.encode(), istext=True, header=False).replace(b"\n", b"\r\n")
+    if _MISHANDLED.search(encoded):
+        encoded = b"\r\n".join(map(_guarded, encoded.split(b"\r\n")))
+    if encoded.endswith(b"\r\n"):
+        return encoded
+    if len(encoded) - encoded.rfind(b"\n") - 1 < _LINE_LIMIT:
+        return encoded + _SOFT_BREAK
+    # The break's own `=` has no room on a full line: its last character moves to the next one.
+    at = -3 if encoded[-3:-2] == b"=" else -1
+    return encoded[:at] + _SOFT_BREAK + encoded[at:] + _SOFT_BREAK
+
+
+def plain_lines(text: str) -> bytes:
+    """Return what `quoted_printable` does, of ASCII without spaces, `=` and line ends; faster."""
+    most = _LINE_LIMIT - 3  # room for the break, and for a first dot that is encoded
+    lines = [text[at : at + most] for at in range(0, len(text), most)]
+    encoded = "=\r\n".join([*lines, ""])
+    return f"\n{encoded}".replace("\n.", "\n=2E")[1:].encode("ascii")
+
+
+def _guarded(line: bytes) -> bytes:
+    """Return a line whose first character is encoded where it could be taken for a sign."""
+    if not line.startswith((b"From ", b".")):
+        return line
+    first = b"=%02X" % line[0]
+    if len(line) + 2 <= _LINE_LIMIT:
+        return first + line[1:]
+    return first + _SOFT_BREAK + line[1:]
+
+
+def read_back(encoded: bytes) -> str:
+    """Return the text that was encoded as quoted-printable."""
+    return a2b_qp(encoded).decode().replace("\r\n", "\n")
+
+
+def whole_lines(text: str) -> str:
+    """Return the text with its last line ended: a body part's own."""
+    return text if text.endswith("\n") else f"{text}\n"
+
+
+def boundary_of(message_id: str) -> str:
+    """Return the boundary between a message's parts: the same for the same message.
+
+    It begins with `=_`, which quoted-printable text can't have in it (RFC 2045 §6.7).
+    """
+    return f"=_{hashlib.sha256(message_id.encode()).hexdigest()[:32]}"
+
+
+def content_type_line(boundary: str) -> bytes:
+    """Return the Content-Type of a message of alternative parts, folded, with its line ends."""
+    return f'Content-Type: multipart/alternative;\r\n boundary="{boundary}"\r\n'.encode("ascii")
+
+
+def alternatives(boundary: str, text: bytes, html: bytes) -> bytes:
+    """Return the body of a message: the text first, the HTML last, both quoted-printable.
+
+    The parts end their last line with CRLF; the CRLF before a boundary belongs to the boundary
+    (RFC 2046 §5.1.1).
+    """
+    dashes = f"--{boundary}".encode("ascii")
+    return b"".join(
+        [dashes, _PLAIN, text, b"\r\n", dashes, _HTML, html, b"\r\n", dashes, b"--\r\n"]
+    )
+
+
+_PLAIN, _HTML = (
+    (
+        f'\r\nContent-Type: text/{subtype}; charset="utf-8"\r\n'
+        "Content-Transfer-Encoding: quoted-printable\r\n\r\n"
+    ).encode("ascii")
+    for subtype in ("plain", "html")
+)

@@ -68,8 +68,15 @@ class Connection:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Hold the write lock from the first statement on; commit at the end, or change nothing."""
+        """Hold the write lock from the first statement on; commit at the end, or change nothing.
+
+        Inside another transaction it is a part of that one.
+        """
         with self._explained():
+            inside = self._db.in_transaction
+            if inside:
+                yield
+                return
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield

@@ -1,4 +1,4 @@
-"""Subscribers, slots and the outbox."""
+"""Subscribers, their slots, and the deliveries that serve them."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 
 from bot.models import (
-    Attempt,
-    Delivery,
     DeliveryStatus,
     DigestPlan,
     Origin,
@@ -18,7 +16,7 @@ from bot.models import (
 from bot.schedule import overlapping
 from bot.store.connection import seconds
 from bot.store.editions import EditionLedger
-from bot.store.rows import delivery_of, packed_picks, subscription_of, unpacked_picks
+from bot.store.rows import packed_picks, subscription_of, unpacked_picks
 
 # What a delivery that failed or was called off held, its subscriber never had.
 _HAD = ("pending", "sending", "sent", "retry", "uncertain", "held")
@@ -205,95 +203,6 @@ class MailLedger(EditionLedger):
             )
         return True
 
-    def claim(self, owner: str, now: datetime, lease_until: datetime, limit: int) -> list[Delivery]:
-        """Lease due deliveries: pending, due for a retry, or left by a sender that died.
-
-        `owner` is `NODE/SENDER`. The caller holds the workflow's lock, so another sender on the same
-        node is dead, and its leases are void at once; one elsewhere keeps them until they expire. A
-        delivery left in flight comes back as `uncertain`: whether it arrived is not known.
-        """
-        values = {
-            "owner": owner, "node": owner.partition("/")[0] + "/*", "now": seconds(now),
-            "until": seconds(lease_until), "limit": limit,
-        }  # fmt: skip
-        with self.db.transaction():
-            self.db.write(_ABANDONED, values)
-            rows = self.db.rows(_CLAIMABLE, values)
-            ids = json.dumps([row["id"] for row in rows])
-            self.db.write(
-                "UPDATE delivery SET owner = :owner, lease_until = :until "
-                "WHERE id IN (SELECT value FROM json_each(:ids))",
-                values | {"ids": ids},
-            )
-        return [delivery_of(row) for row in rows]
-
-    def overdue(self, owner: str, now: datetime) -> list[Delivery]:
-        """Return deliveries whose time is over and that nobody is sending, oldest first.
-
-        What was left in flight is not among them: it may have arrived.
-        """
-        values = {
-            "owner": owner, "node": owner.partition("/")[0] + "/*", "now": seconds(now),
-        }  # fmt: skip
-        return [delivery_of(row) for row in self.db.rows(_OVERDUE, values)]
-
-    def wanted(self, delivery: int, suppressed: str) -> dict[str, bool]:
-        """Return the profiles that a delivery serves, and whether its subscriber still wants each.
-
-        `suppressed` is the address's suppression key: who is suppressed wants nothing.
-        """
-        rows = self.db.rows(_WANTED, {"id": delivery, "suppressed": suppressed})
-        return {row["profile"]: bool(row["wanted"]) for row in rows}
-
-    def prepare(self, delivery: int, content: bytes, lease_until: datetime) -> None:
-        """Commit the bytes with the status `sending`, before anything is said to a server."""
-        values = {"id": delivery, "content": content, "until": seconds(lease_until)}
-        with self.db.transaction():
-            self.db.write(
-                "INSERT INTO outgoing (delivery, content) VALUES (:id, :content) "
-                "ON CONFLICT (delivery) DO UPDATE SET content = :content",
-                values,
-            )
-            self.db.write(
-                "UPDATE delivery SET resent = CASE status WHEN 'uncertain' THEN 1 ELSE resent END, "
-                "status = 'sending', lease_until = :until WHERE id = :id",
-                values,
-            )
-
-    def prepared(self, delivery: int) -> bytes | None:
-        """Return the bytes of a delivery that was in flight, None where there are none."""
-        row = self.db.row("SELECT content FROM outgoing WHERE delivery = :id", {"id": delivery})
-        return bytes(row["content"]) if row else None
-
-    def record(
-        self,
-        delivery: int,
-        status: DeliveryStatus,
-        attempt: Attempt,
-        now: datetime,
-        next_try: datetime | None = None,
-    ) -> None:
-        """Commit how an attempt ended; an end for good drops the bytes.
-
-        A delivery that failed gives its picks back: they compete for the next digest.
-        """
-        values: dict[str, object] = {
-            "id": delivery, "status": status.value, "now": seconds(now), "try": seconds(next_try),
-            "phase": attempt.phase.value, "verdict": attempt.verdict.value, "code": attempt.code,
-            "said": attempt.said,
-        }  # fmt: skip
-        with self.db.transaction():
-            self.db.write(_RECORD, values)
-            self.db.write(
-                "INSERT INTO attempt (delivery, n, at, phase, verdict, code, said) "
-                "SELECT :id, attempts, :now, :phase, :verdict, :code, :said FROM delivery WHERE id = :id",
-                values,
-            )
-            if status in (DeliveryStatus.SENT, DeliveryStatus.FAILED):
-                self.db.write("DELETE FROM outgoing WHERE delivery = :id", values)
-            if status is DeliveryStatus.FAILED:
-                self.db.write(_GIVE_BACK, values)
-
     def call_off(self, delivery: int, status: DeliveryStatus, reason: str) -> None:
         """End a delivery unsent; its slots stay served, its papers go to the next digest."""
         with self.db.transaction():
@@ -310,31 +219,17 @@ class MailLedger(EditionLedger):
         )
         self.db.write("DELETE FROM outgoing WHERE delivery = :id", values)
         if give_back:
-            self.db.write(_GIVE_BACK, values)
+            self._give_back(delivery)
 
-    def release(self, owner: str) -> None:
-        """Give up the leases on deliveries of which nothing was said to a server yet."""
-        with self.db.transaction():
-            self.db.write(
-                "UPDATE delivery SET owner = '', lease_until = NULL "
-                "WHERE owner = :owner AND status IN ('pending', 'retry', 'uncertain')",
-                {"owner": owner},
-            )
-
-    def next_try(self) -> int | None:
-        """Return when the next open delivery is due, in seconds since 1970."""
-        row = self.db.row(
-            "SELECT min(coalesce(next_try, due)) AS at FROM delivery "
-            "WHERE status IN ('pending', 'retry', 'uncertain')"
-        )
-        return row["at"] if row else None
+    def _give_back(self, delivery: int) -> None:
+        """Set the cursors back: a delivery's papers compete for the next digest again."""
+        self.db.write(_GIVE_BACK, {"id": delivery})
 
 
 _SUBSCRIPTIONS = """
 SELECT s.*, r.address, r.zone, r.paused_until FROM subscription s
 JOIN subscriber r ON r.id = s.subscriber JOIN profile p ON p.name = s.profile
 """
-_DELIVERIES = "SELECT d.*, r.address FROM delivery d JOIN subscriber r ON r.id = d.subscriber"
 _INSERT_SUBSCRIBER = """
 INSERT INTO subscriber (address, canonical, zone, paused_until, token_epoch, created_at)
 VALUES (:address, :canonical, '', '', 0, :now) ON CONFLICT (canonical) DO NOTHING
@@ -369,34 +264,6 @@ INSERT INTO delivery (subscriber, kind, status, due, next_try, stale_at, attempt
     editions, picks, overflow, resent, said, created_at)
 VALUES (:subscriber, 'digest', :status, :due, NULL, :stale_at, 0, '', :message_id,
     :editions, :picks, :overflow, 0, :said, :now)
-"""
-_LEASE_IS_VOID = "(lease_until < :now OR (owner <> :owner AND owner GLOB :node))"
-_ABANDONED = f"""
-UPDATE delivery SET status = 'uncertain', owner = '', lease_until = NULL, next_try = :now,
-    said = 'the sender stopped while this was under way'
-WHERE status = 'sending' AND {_LEASE_IS_VOID}
-"""  # noqa: S608 - our own constant
-_CLAIMABLE = f"""
-{_DELIVERIES}
-WHERE d.status IN ('pending', 'retry', 'uncertain') AND coalesce(d.next_try, d.due) <= :now
-AND (lease_until IS NULL OR {_LEASE_IS_VOID}) ORDER BY d.due, d.id LIMIT :limit
-"""
-_OVERDUE = f"""
-{_DELIVERIES} WHERE d.status IN ('pending', 'retry') AND d.stale_at < :now
-AND (lease_until IS NULL OR {_LEASE_IS_VOID}) ORDER BY d.id
-"""
-_WANTED = """
-SELECT s.profile, s.status = 'confirmed' AND p.state = 'active' AND NOT EXISTS (
-    SELECT 1 FROM suppression WHERE address_hmac = :suppressed
-) AS wanted
-FROM serving v JOIN subscription s ON s.id = v.subscription JOIN profile p ON p.name = s.profile
-WHERE v.delivery = :id ORDER BY s.id
-"""
-_RECORD = """
-UPDATE delivery SET status = :status, attempts = attempts + 1, said = :said, next_try = :try,
-    owner = '', lease_until = NULL,
-    sent_at = CASE WHEN :status = 'sent' THEN :now ELSE sent_at END
-WHERE id = :id
 """
 _GIVE_BACK = """
 UPDATE subscription SET cursor = min(cursor, (

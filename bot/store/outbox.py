@@ -14,13 +14,13 @@ from bot.models import (
     Verdict,
 )
 from bot.store.connection import moment, seconds
-from bot.store.mailing import MailLedger
 from bot.store.rows import delivery_of, unpacked_picks
+from bot.store.sending import SendLedger
 
 _HELD_BY_HAND = "held by hand"
 
 
-class OutboxLedger(MailLedger):
+class OutboxLedger(SendLedger):
     """The part of the store that the `deliveries` commands read and write."""
 
     def deliveries(self, limit: int, status: str = "") -> list[Delivery]:
@@ -159,7 +159,9 @@ class OutboxLedger(MailLedger):
             return bool(self.db.write("DELETE FROM meta WHERE key = 'hold'").rowcount)
 
 
-_DELIVERY = "SELECT d.*, r.address FROM delivery d JOIN subscriber r ON r.id = d.subscriber"
+_DELIVERY = (
+    "SELECT d.*, r.address, r.token_epoch FROM delivery d JOIN subscriber r ON r.id = d.subscriber"
+)
 _LAST_VERDICT = "(SELECT verdict FROM attempt WHERE delivery = :id ORDER BY n DESC LIMIT 1)"
 _HOLD = """
 UPDATE delivery SET resent = CASE status WHEN 'uncertain' THEN 1 ELSE resent END,

@@ -261,6 +261,7 @@ def delivery_of(row: sqlite3.Row) -> Delivery:
         said=row["said"],
         sent_at=moment(row["sent_at"]),
         resent=bool(row["resent"]),
+        token_epoch=row["token_epoch"],
     )
 
 

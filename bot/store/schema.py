@@ -126,6 +126,7 @@ CREATE TABLE delivery (
 CREATE INDEX delivery_subscriber ON delivery(subscriber, created_at);
 CREATE INDEX delivery_open ON delivery(status, next_try)
     WHERE status IN ('pending', 'sending', 'retry', 'uncertain', 'held');
+CREATE INDEX delivery_due ON delivery(due, id) WHERE status IN ('pending', 'retry', 'uncertain');
 
 CREATE TABLE serving (
     subscription INTEGER NOT NULL REFERENCES subscription(id), period TEXT NOT NULL,

@@ -2,30 +2,45 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from email.utils import parseaddr
 from itertools import groupby
+from typing import Protocol
 
 from bot import digest, schedule, tokens
 from bot.config import Config
 from bot.digest import Owed
 from bot.models import Delivery, DeliveryStatus, DigestPlan
-from bot.ports import DeliverStore, Workers
+from bot.ports import Clock, DeliverStore, SendStore, Workers
 from bot.schedule import Slot
-from bot.workflows.outbox import DeliverReport, OutboxStore, Post, call_off_late, send_due
+from bot.workflows.desk import DeliverReport, Post, Round
+from bot.workflows.outbox import call_off_late, send_due
+
+_SLICE = timedelta(minutes=5)  # so long at most, slots that come meanwhile wait to be opened
+
+
+class Outbox(DeliverStore, SendStore, Protocol):
+    """All that `deliver` reads and writes."""
 
 
 async def deliver(
     post: Post,
-    store: OutboxStore,
+    store: Outbox,
     workers: Workers,
-    now: datetime,
+    clock: Clock,
     on_end: Callable[[Delivery, DeliveryStatus], None] = lambda _d, _s: None,
+    *,
+    patient: bool = False,
+    stop: asyncio.Event | None = None,
 ) -> DeliverReport:
     """Call off what came too late, open a delivery for every slot that has come, send all that is due.
 
-    Raises StateError where the store can't be written: then nothing more is sent.
+    With `patient`, which is for who calls again and again, sending rests where trouble asked for a
+    rest, and ends after five minutes. Where `stop` is set, what is under way is ended within 20
+    seconds, and nothing more is begun. Raises StateError where the store can't be written: then
+    nothing more is sent.
     """
     report = DeliverReport()
     if reason := await workers.store(store.hold_of_all):
@@ -34,10 +49,21 @@ async def deliver(
             "`paperround deliveries release --all` lets it go on."
         )
         return report
-    await call_off_late(store, workers, now, report, on_end)
-    await open_slots(post, store, workers, now, report)
-    await send_due(post, store, workers, now, report, on_end)
+    around = Round(post, store, workers, clock, report, on_end, stop or asyncio.Event())
+    more = True
+    while more and not around.stop.is_set():
+        now = clock()
+        await call_off_late(around)
+        await open_slots(post, store, workers, now, report)
+        if patient and await _resting(store, workers, now):
+            break
+        more = await send_due(around, until=now + _SLICE) and not patient
     return report
+
+
+async def _resting(store: SendStore, workers: Workers, now: datetime) -> bool:
+    rest = await workers.store(store.rest)
+    return rest is not None and now < rest.until
 
 
 # ── Opening ───────────────────────────────────────────────────────────────────────────────────────

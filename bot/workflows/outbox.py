@@ -1,103 +1,87 @@
-"""The outbox: deliveries that are due, sent one at a time, one committed state after the other.
+"""The outbox: deliveries that are due, sent over a few connections, one committed state after another.
 
 Nothing is sent that was not committed first; `sending`, with the bytes, is committed before the
-first word to a server, and what it answered right after. So a process that dies loses nothing, and
-what it had in flight goes out once more with the same bytes (MAIL.md, Outbox).
+first word to a server, and what it answered right after, before that connection says another word.
+So a process that dies loses nothing, and what it had in flight, at most one message a connection,
+goes out once more with the same bytes (MAIL.md, Outbox).
+
+While one batch is sent, the next is made; what several connections write at one moment is one commit.
 """
 
 from __future__ import annotations
 
+import asyncio
+import math
 import os
+import re
 import secrets
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from email.utils import parseaddr
-from typing import Protocol
+from functools import partial
 
-from bot import tokens
-from bot.config import Config, Profile
+from bot import manners, tokens
 from bot.errors import MailError
 from bot.models import (
     Attempt,
     Delivery,
     DeliveryStatus,
-    Edition,
     Envelope,
-    Phase,
+    Rest,
     Verdict,
 )
-from bot.outputs.cards import Section
-from bot.outputs.email import DigestMaterial, digest_message
-from bot.ports import DeliverStore, Mailer, MailSession, Renderer, Workers
+from bot.ports import MailSession, Printer
+from bot.workflows.desk import HELD, Desk, Letter, Round
 
 LEASE = timedelta(minutes=15)  # longer than the ten minutes a server may take after the dot
-_BATCH = 50
-_RETRY_MINUTES = (5, 15, 30, 60, 120)
-_IN_A_ROW = 3  # refused messages or lost connections, before sending is stopped
+_BATCH = 100  # messages made at once: some 6 MB …
+_BATCH_SECONDS = 60  # … and no more than go in so long: nobody's mail lies ready for hours
+_WORTH_A_CONNECTION = 10  # with fewer messages, another connection costs more than it brings
+_LEAVING_SECONDS = 20  # a service has 30 to stop in; what is cut off then may have arrived
+_TOGETHER = 200  # deliveries that are called off in one transaction
+
+Write = Callable[[], object]
 
 
-class OutboxStore(DeliverStore, Protocol):
-    """What sending reads besides: what came too late, and what nobody wants any more."""
-
-    def overdue(self, owner: str, now: datetime) -> list[Delivery]:
-        """Return deliveries whose time is over and that nobody is sending, oldest first."""
-        ...
-
-    def wanted(self, delivery: int, suppressed: str) -> Mapping[str, bool]:
-        """Return the profiles that a delivery serves, and whether its subscriber wants each."""
-        ...
-
-
-OnEnd = Callable[[Delivery, DeliveryStatus], None]
-
-
-@dataclass(slots=True)
-class DeliverReport:
-    """What became of this run's deliveries: counts by status, and sentences about trouble."""
-
-    opened: int = 0
-    skipped: int = 0
-    ended: dict[str, int] = field(default_factory=dict)
-    problems: list[str] = field(default_factory=list)
-
-    @property
-    def sent(self) -> int:
-        """How many went out."""
-        return self.ended.get(DeliveryStatus.SENT.value, 0)
-
-    def count(self, status: DeliveryStatus) -> None:
-        """Count one delivery that ended so."""
-        self.ended[status.value] = self.ended.get(status.value, 0) + 1
-
-
-@dataclass(frozen=True, slots=True)
-class Post:
-    """What sending needs besides the store: who we are, how mail looks, and the way out."""
-
-    config: Config
-    secret: bytes
-    render: Renderer
-    mailer: Mailer
-
-
-async def call_off_late(
-    store: OutboxStore, workers: Workers, now: datetime, report: DeliverReport, on_end: OnEnd
-) -> None:
+async def call_off_late(around: Round) -> None:
     """End what could not be sent in time: its papers go to the digest that is opened next.
 
     No server is needed for this: while the relay is down, nothing is kept back behind it.
     """
-    for delivery in await workers.store(store.overdue, _new_owner(), now):
-        if delivery.resent:  # it may have arrived: neither repeated nor dropped without a person
-            status = DeliveryStatus.HELD
-            await workers.store(store.record, delivery.id, status, _HELD, now)
-        else:
-            status = DeliveryStatus.SKIPPED
-            await workers.store(store.call_off, delivery.id, status, _LATE)
-            report.problems.append(f"Delivery {delivery.id} {_LATE}.")
-        report.count(status)
-        on_end(delivery, status)
+    store, now = around.store, around.clock()
+    late = await around.workers.store(store.overdue, _new_owner(), now)
+    for at in range(0, len(late), _TOGETHER):
+        batch = late[at : at + _TOGETHER]
+        # It may have arrived: neither repeated nor dropped without a person.
+        held = [delivery for delivery in batch if delivery.resent]
+        over = [delivery for delivery in batch if not delivery.resent]
+        await around.workers.store(
+            store.together,
+            [partial(store.record, d.id, DeliveryStatus.HELD, HELD, now) for d in held]
+            + [partial(store.call_off, d.id, DeliveryStatus.SKIPPED, _LATE) for d in over],
+        )
+        for delivery in held:
+            around.ended(delivery, DeliveryStatus.HELD)
+        for delivery in over:
+            around.report.problems.append(f"Delivery {delivery.id} {_LATE}.")
+            around.ended(delivery, DeliveryStatus.SKIPPED)
+
+
+async def send_due(around: Round, until: datetime | None = None) -> bool:
+    """Send what is due, until nothing is left, trouble says stop, or it is `until`.
+
+    Returns whether more is due. Raises StateError where the store can't be written: then nothing
+    more is sent.
+    """
+    due = await around.workers.store(around.store.count_due, around.clock())
+    if not due:
+        return False
+    async with around.post.printing(due) as printer:
+        return await _Sending(around, printer, due, until).run()
+
+
+_LATE = "could not be sent in time; its papers go to the next digest"
 
 
 def _new_owner() -> str:
@@ -105,213 +89,282 @@ def _new_owner() -> str:
     return f"{os.uname().nodename}/{os.getpid()}-{secrets.token_hex(4)}"
 
 
-async def send_due(
-    post: Post,
-    store: OutboxStore,
-    workers: Workers,
-    now: datetime,
-    report: DeliverReport,
-    on_end: OnEnd,
-) -> None:
-    """Send every delivery that is due, in leased batches, until none is left or trouble says stop.
+class _Sending:
+    """One run over the outbox: one task makes letters, a few carry them, each over a connection."""
 
-    Raises StateError where the store can't be written: then nothing more is sent.
-    """
-    owner = _new_owner()
-    while claimed := await workers.store(store.claim, owner, now, now + LEASE, _BATCH):
+    def __init__(self, around: Round, printer: Printer, due: int, until: datetime | None) -> None:
+        self._around, self._store, self._workers = around, around.store, around.workers
+        self._mail = around.post.config.mail
+        self._sender = parseaddr(self._mail.sender)[1]
+        self._owner = _new_owner()
+        self._desk = Desk(around, printer)
+        self._commit = _Commits(around)
+        self._until = until
+        self._batch = max(1, min(_BATCH, math.floor(self._mail.rate * _BATCH_SECONDS)))
+        self._carriers = min(self._mail.connections, math.ceil(due / _WORTH_A_CONNECTION))
+        self._lanes: manners.Lanes[Letter] = manners.Lanes(self._mail.per_domain)
+        self._breaker = manners.Breaker(self._mail.breaker)
+        self._changed = asyncio.Condition()
+        self._made_all = self._stopped = self._more = False
+        self._failure: Exception | None = None
+        self._trouble = ""
+
+    async def run(self) -> bool:
+        """Send; return whether more is due."""
+        rest = await self._workers.store(self._store.rest)
         try:
-            async with post.mailer.session() as session:
-                sender = _Sender(post, store, workers, session, now, report, on_end)
-                if not await sender.send_all(claimed):
-                    return
+            async with self._around.post.mailer.session() as session:
+                others = [self._carry_beside() for _ in range(self._carriers - 1)]
+                await self._all(self._make(), self._carry(session), *others)
         except MailError as error:
-            report.problems.append(str(error))
-            return
+            self._trouble = str(error)
         finally:
-            await workers.store(store.release, owner)
+            await self._workers.store(self._store.release, self._owner)
+        if self._failure is not None:
+            raise self._failure
+        await self._rest(rest)
+        return self._more and not self._trouble
 
+    async def _rest(self, before: Rest | None) -> None:
+        """Commit that all sending rests for a while, or that it needs none any more."""
+        if self._trouble:
+            self._around.report.problems.append(self._trouble)
+            # The next rest is a longer one only where nothing went out since the last.
+            again = before if not self._around.report.sent else None
+            rest = manners.rest_after(self._trouble, again, self._around.clock())
+            await self._workers.store(self._store.set_rest, rest)
+        elif before is not None:
+            await self._workers.store(self._store.set_rest, None)
 
-@dataclass(slots=True)
-class _Sender:
-    post: Post
-    store: OutboxStore
-    workers: Workers
-    session: MailSession
-    now: datetime
-    report: DeliverReport
-    on_end: OnEnd
+    async def _all(self, *works: Coroutine[object, object, None]) -> None:
+        tasks = [asyncio.create_task(self._guarded(work)) for work in works]
+        leaving = asyncio.create_task(self._leave_off(tasks))
+        try:
+            await asyncio.wait(tasks)
+        finally:  # none outlives the others
+            for task in (leaving, *tasks):
+                task.cancel()
+            await asyncio.gather(leaving, *tasks, return_exceptions=True)
+        if any(task.cancelled() for task in tasks) and not self._around.stop.is_set():
+            raise asyncio.CancelledError
 
-    async def send_all(self, deliveries: Sequence[Delivery]) -> bool:
-        """Send each; return False where the server wants a rest or refuses whatever we say."""
-        refused = lost = 0
-        for delivery in deliveries:
-            attempt = await self._send(delivery)
-            if attempt is None:
-                continue
-            refused = refused + 1 if attempt.verdict is Verdict.REFUSED_CONTENT else 0
-            lost = lost + 1 if attempt.code == 0 else 0
-            if trouble := _reason_to_stop(attempt, refused, lost):
-                self.report.problems.append(f"{trouble}: sending was stopped, the others wait.")
-                return False
-        return True
+    async def _leave_off(self, tasks: Sequence[asyncio.Task[None]]) -> None:
+        """When told to, begin nothing more, and wait only so long for what is under way."""
+        await self._around.stop.wait()
+        await self._stop()
+        await asyncio.sleep(_LEAVING_SECONDS)
+        for task in tasks:
+            task.cancel()
 
-    async def _send(self, delivery: Delivery) -> Attempt | None:
-        """Send one delivery, or call it off; return how the attempt ended, None for none."""
-        content = await self._content(delivery)
-        if content is None:
-            await self.workers.store(
-                self.store.call_off, delivery.id, DeliveryStatus.SKIPPED, _UNWANTED
+    async def _guarded(self, work: Awaitable[None]) -> None:
+        """Do a task's work; where it fails, let the others end what they have begun, then raise."""
+        try:
+            await work
+        except Exception as error:  # noqa: BLE001 - `run` raises it when the connections are closed
+            self._failure = self._failure or error
+            await self._stop()
+
+    async def _stop(self, trouble: str = "") -> None:
+        self._trouble = self._trouble or trouble
+        async with self._changed:
+            self._stopped = True
+            self._changed.notify_all()
+
+    # ── Making ──
+
+    async def _make(self) -> None:
+        """Claim and print, a batch ahead of what is being sent."""
+        while not await self._stopped_when_a_batch_has_room():
+            now = self._around.clock()
+            if self._until is not None and now >= self._until:
+                self._more = True
+                break
+            claimed = await self._workers.store(
+                self._store.claim, self._owner, now, now + LEASE, self._batch
             )
-            self._note(delivery, DeliveryStatus.SKIPPED)
-            return None
-        if delivery.status is DeliveryStatus.UNCERTAIN and not self._may_resend(delivery):
-            await self._record(delivery, DeliveryStatus.HELD, _HELD)
-            return None
-        await self.workers.store(self.store.prepare, delivery.id, content, self.now + LEASE)
-        attempt = await self.session.send(
-            Envelope(
-                delivery=delivery.id,
-                sender=self._envelope_sender(),
-                recipient=delivery.address,
-                message_id=delivery.message_id,
-                content=content,
+            if not claimed:
+                break
+            await self._put(await self._desk.letters(claimed))
+        async with self._changed:
+            self._made_all = True
+            self._changed.notify_all()
+
+    async def _stopped_when_a_batch_has_room(self) -> bool:
+        async with self._changed:
+            await self._changed.wait_for(lambda: self._stopped or len(self._lanes) < self._batch)
+            return self._stopped
+
+    async def _put(self, letters: Sequence[Letter]) -> None:
+        async with self._changed:
+            for letter in letters:
+                self._lanes.put(letter.domain, letter)
+            self._changed.notify_all()
+
+    # ── Carrying ──
+
+    async def _carry_beside(self) -> None:
+        """Carry over one more connection, where the server grants it: it may allow only so many."""
+        async with self._changed:
+            await self._changed.wait_for(
+                lambda: self._stopped or self._made_all or len(self._lanes)
             )
-        )
-        await self._record(delivery, _status_after(attempt), attempt)
-        return attempt
+        if self._stopped or not len(self._lanes):
+            return
+        with suppress(MailError):
+            async with self._around.post.mailer.session() as session:
+                await self._carry(session)
 
-    async def _content(self, delivery: Delivery) -> bytes | None:
-        """Return the bytes to send, None where the subscriber has left since they were owed.
+    async def _carry(self, session: MailSession) -> None:
+        """Send letters, one after the other, until there are no more or sending is stopped."""
+        letter = await self._next()
+        while letter is not None:
+            attempt = await session.send(self._envelope(letter))
+            letter = await self._settle(letter, attempt)
 
-        Of a profile that they left, nothing is sent. What may have arrived goes as it was, or not.
-        """
-        suppressed = tokens.suppression_key(self.post.secret, delivery.address)
-        standing = await self.workers.store(self.store.wanted, delivery.id, suppressed)
-        wanted = [name for name, still in standing.items() if still]
-        if not wanted:
+    async def _next(self) -> Letter | None:
+        """Return the next letter, committed as `sending`; None where none will come any more."""
+        while (letter := await self._take()) is not None:
+            (prepared,) = await self._commit(self._preparing(letter))
+            if prepared:
+                return letter
+            await self._begin_again(letter)
+        return None
+
+    async def _take(self) -> Letter | None:
+        """Wait for a letter whose domain has room."""
+        async with self._changed:
+            while not self._stopped:
+                letter = self._lanes.take()
+                if letter is not None:
+                    self._changed.notify_all()  # there is room for the next batch, perhaps
+                    return letter
+                if self._made_all and not len(self._lanes):
+                    return None
+                await self._changed.wait()
             return None
-        prepared = await self.workers.store(self.store.prepared, delivery.id)
-        may_have_arrived = delivery.resent or delivery.status is DeliveryStatus.UNCERTAIN
-        if prepared is not None and (may_have_arrived or len(wanted) == len(standing)):
-            return prepared
-        sections = await sections_of(
-            delivery, self.post.config, self.store, self.workers, only=wanted
-        )
-        if len(wanted) < len(standing) and not any(section.picks for section in sections):
-            return None
-        return await self.workers.cpu(build_message, delivery, sections, self.post, self.now)
 
-    def _may_resend(self, delivery: Delivery) -> bool:
-        return self.post.config.mail.uncertain == "resend" and not delivery.resent
+    async def _settle(self, letter: Letter, attempt: Attempt) -> Letter | None:
+        """Commit how it ended, and with it the next letter as `sending`; return that letter."""
+        status = _STATUS_AFTER[attempt.verdict]
+        if trouble := self._breaker.after(attempt):
+            await self._stop(f"{trouble}: sending was stopped, the others wait.")
+        async with self._changed:
+            self._lanes.done(letter.domain)
+            following = None if self._stopped else self._lanes.take()
+            self._changed.notify_all()
+        writes = self._recording(letter.delivery, status, attempt)
+        if following is not None:
+            writes.append(self._preparing(following))
+        *_, prepared = await self._commit(*writes)
+        self._tell(letter.delivery, status, attempt)
+        if following is not None:
+            if prepared:
+                return following
+            await self._begin_again(following)
+        return await self._next()
 
-    async def _record(self, delivery: Delivery, status: DeliveryStatus, attempt: Attempt) -> None:
-        next_try = None
+    async def _begin_again(self, letter: Letter) -> None:
+        """Make a letter anew: its reader left a profile, or all, while it waited."""
+        made = await self._desk.letters([letter.delivery])
+        async with self._changed:
+            self._lanes.done(letter.domain)
+        await self._put(made)
+
+    def _preparing(self, letter: Letter) -> Write:
+        return partial(
+            self._store.prepare, letter.delivery.id, letter.content, letter.profiles,
+            letter.suppressed, self._around.clock() + LEASE,
+        )  # fmt: skip
+
+    def _recording(
+        self, delivery: Delivery, status: DeliveryStatus, attempt: Attempt
+    ) -> list[Write]:
+        now = self._around.clock()
+        again = None
         if status in (DeliveryStatus.RETRY, DeliveryStatus.UNCERTAIN):
-            wait = _RETRY_MINUTES[min(delivery.attempts, len(_RETRY_MINUTES) - 1)]
-            next_try = self.now + timedelta(minutes=wait)
-        await self.workers.store(
-            self.store.record, delivery.id, status, attempt, self.now, next_try
-        )
+            again = manners.next_try(now, delivery.attempts, self._mail.retry)
+        writes: list[Write] = [
+            partial(self._store.record, delivery.id, status, attempt, now, again)
+        ]
+        if attempt.verdict is Verdict.REFUSED_ADDRESS and _NO_SUCH_ADDRESS.match(attempt.said):
+            key = tokens.suppression_key(self._around.post.secret, delivery.address)
+            reason = f"bounce: {attempt.code} {attempt.said}"
+            writes.append(partial(self._store.suppress, delivery.address, key, reason, now))
+        return writes
+
+    def _tell(self, delivery: Delivery, status: DeliveryStatus, attempt: Attempt) -> None:
         if status is not DeliveryStatus.SENT:
-            self.report.problems.append(
+            self._around.report.problems.append(
                 f"Delivery {delivery.id} is {status.value}: {attempt.said or attempt.verdict.value}"
             )
-        self._note(delivery, status)
+        self._around.ended(delivery, status)
 
-    def _note(self, delivery: Delivery, status: DeliveryStatus) -> None:
-        self.report.count(status)
-        self.on_end(delivery, status)
-
-    def _envelope_sender(self) -> str:
-        return parseaddr(self.post.config.mail.sender)[1]
-
-
-_HELD = Attempt(
-    Verdict.UNCERTAIN,
-    Phase.DATA,
-    0,
-    "it is not known whether this arrived; it is held, as configured",
-)
-
-
-_LATE = "could not be sent in time; its papers go to the next digest"
-_UNWANTED = "the subscriber left, paused or was suppressed before it was sent"
-
-
-def _reason_to_stop(attempt: Attempt, refused: int, lost: int) -> str:
-    """Return why the next message would fare no better, "" where it may."""
-    if attempt.verdict is Verdict.SLOW_DOWN:
-        return f"The mail server takes nothing from us now ({attempt.said or attempt.code})"
-    if refused >= _IN_A_ROW:
-        return f"{refused} messages in a row were refused"
-    if lost >= _IN_A_ROW:
-        return f"The connection was lost {lost} times in a row"
-    return ""
-
-
-def _status_after(attempt: Attempt) -> DeliveryStatus:
-    return {
-        Verdict.SENT: DeliveryStatus.SENT,
-        Verdict.RETRY: DeliveryStatus.RETRY,
-        Verdict.SLOW_DOWN: DeliveryStatus.RETRY,
-        Verdict.UNCERTAIN: DeliveryStatus.UNCERTAIN,
-        Verdict.REFUSED_ADDRESS: DeliveryStatus.FAILED,
-        Verdict.REFUSED_CONTENT: DeliveryStatus.FAILED,
-    }[attempt.verdict]
-
-
-async def sections_of(
-    delivery: Delivery,
-    config: Config,
-    store: DeliverStore,
-    workers: Workers,
-    *,
-    only: Collection[str],
-) -> tuple[Section, ...]:
-    """Return a digest's sections, one a profile of `only`, as its picks were committed."""
-    editions = await workers.store(store.editions_by_id, delivery.editions)
-    papers = await workers.store(store.papers, {pick.paper for pick in delivery.picks})
-    by_profile: dict[str, list[Edition]] = {}
-    for edition_id in delivery.editions:
-        if editions[edition_id].profile in only:
-            by_profile.setdefault(editions[edition_id].profile, []).append(editions[edition_id])
-    told: set[int] = set()  # what was two papers when it was owed may be one by now
-    sections: list[Section] = []
-    for name, made in by_profile.items():
-        reasons = {(edition.id, pick.paper): pick for edition in made for pick in edition.picks}
-        shown = []
-        for line in delivery.picks:
-            paper = papers[line.paper]
-            if (line.edition, paper.id) in reasons and paper.id not in told:
-                told.add(paper.id)
-                shown.append((reasons[line.edition, paper.id], paper))
-        numbered = tuple(
-            (replace(pick, position=at), paper) for at, (pick, paper) in enumerate(shown, start=1)
+    def _envelope(self, letter: Letter) -> Envelope:
+        return Envelope(
+            delivery=letter.delivery.id,
+            sender=self._envelope_sender(letter.delivery),
+            recipient=letter.delivery.address,
+            message_id=letter.delivery.message_id,
+            content=letter.content,
+            dotless=letter.fresh,
         )
-        profile = config.profiles.get(name) or Profile().named(name)
-        sections.append(Section(profile=profile, picks=numbered, editions=tuple(made)))
-    return tuple(sections)
+
+    def _envelope_sender(self, delivery: Delivery) -> str:
+        """Return where a report of failure goes: to an address that says whose it is, if there is."""
+        if not self._mail.bounce:
+            return self._sender
+        token = tokens.make_for_mail(
+            self._around.post.secret,
+            tokens.Purpose.BOUNCE,
+            [delivery.subscriber, delivery.id],
+            delivery.token_epoch,
+        )
+        return self._mail.bounce.replace("{token}", token)
 
 
-def build_message(
-    delivery: Delivery, sections: tuple[Section, ...], post: Post, now: datetime
-) -> bytes:
-    """Return the digest's bytes. They are built once and stored: a resend sends the same."""
-    bot = post.config.bot
-    way_out = ""
-    if bot.base_url:
-        token = tokens.make(post.secret, tokens.Purpose.UNSUBSCRIBE, [delivery.subscriber], 0)
-        way_out = f"{bot.base_url}/unsubscribe/{token}"
-    return digest_message(
-        material=DigestMaterial(
-            recipient=delivery.address,
-            message_id=delivery.message_id,
-            date=now,
-            sections=sections,
-            overflow=delivery.overflow,
-        ),
-        bot=bot,
-        sender=post.config.mail.sender,
-        unsubscribe=way_out,
-        render=post.render,
-    )
+# RFC 3463 §3.2: no such mailbox, no such address, no such system. 5.7.x is about us, not about them.
+_NO_SUCH_ADDRESS = re.compile(r"5\.1\.[012]\b")
+_STATUS_AFTER = {
+    Verdict.SENT: DeliveryStatus.SENT,
+    Verdict.RETRY: DeliveryStatus.RETRY,
+    Verdict.SLOW_DOWN: DeliveryStatus.RETRY,
+    Verdict.UNCERTAIN: DeliveryStatus.UNCERTAIN,
+    Verdict.REFUSED_ADDRESS: DeliveryStatus.FAILED,
+    Verdict.REFUSED_CONTENT: DeliveryStatus.FAILED,
+}
+
+
+class _Commits:
+    """Writes that several connections ask for at one moment, in one transaction.
+
+    A commit waits for the disk; while it does, others gather, and go together in the next.
+    """
+
+    def __init__(self, around: Round) -> None:
+        self._store, self._workers = around.store, around.workers
+        self._waiting: list[tuple[Sequence[Write], asyncio.Future[Sequence[object]]]] = []
+        self._writer: asyncio.Task[None] | None = None
+
+    async def __call__(self, *writes: Write) -> Sequence[object]:
+        """Return what each write returns, once all are on the disk. Raises StateError."""
+        done: asyncio.Future[Sequence[object]] = asyncio.get_running_loop().create_future()
+        self._waiting.append((writes, done))
+        if self._writer is None or self._writer.done():
+            self._writer = asyncio.create_task(self._write())
+        return await done
+
+    async def _write(self) -> None:
+        while self._waiting:
+            batch, self._waiting = self._waiting, []
+            writes = [write for each, _ in batch for write in each]
+            try:
+                results = await self._workers.store(self._store.together, writes)
+            except Exception as error:  # noqa: BLE001 - it is raised where they wait for it
+                for _, done in batch:
+                    if not done.done():
+                        done.set_exception(error)
+                continue
+            for each, done in batch:
+                if not done.done():
+                    done.set_result(results[: len(each)])
+                results = results[len(each) :]

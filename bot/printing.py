@@ -1,0 +1,158 @@
+"""Printing, wired: mails are made in this process's CPU thread, or for many in a process beside it.
+
+Making and sending cost about the same, so where there is much to send, each gets a core of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import signal
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+
+from bot.config import Config
+from bot.errors import StateError
+from bot.models import Edition, Paper
+from bot.outputs.dkim import signer
+from bot.outputs.email import Press
+from bot.ports import Order, Printer, Unprintable, Worker
+from bot.render import TemplateRenderer
+from bot.workflows.printing import Compositor
+
+WORTH_A_PROCESS = 500  # a second process takes about a second to start
+_GOODBYE_SECONDS = 5
+
+Printed = list[bytes | Unprintable]
+
+
+def compositor(config: Config, secret: bytes, warn: Callable[[str], None]) -> Compositor:
+    """Return what makes mails by a configuration; a user's template that breaks is told to `warn`.
+
+    Raises ConfigError where the key to sign with is missing or wrong.
+    """
+    press = Press(
+        bot=config.bot,
+        sender=config.mail.sender,
+        render=TemplateRenderer(config.templates, warn),
+        sign=signer(config),
+    )
+    return Compositor(config, secret, press)
+
+
+@asynccontextmanager
+async def printing(
+    due: int, config: Config, secret: bytes, cpu: Worker, warn: Callable[[str], None]
+) -> AsyncIterator[Printer]:
+    """Give a printer for `due` messages. Raises ConfigError, as `compositor` does."""
+    made_here = compositor(config, secret, warn)
+    if due < WORTH_A_PROCESS:
+        yield _Here(made_here, cpu)
+        return
+    beside = _Beside(config, secret, warn)
+    try:
+        yield beside
+    finally:
+        await beside.close()
+
+
+class _Here:
+    """Prints in this process's CPU thread."""
+
+    def __init__(self, made_here: Compositor, cpu: Worker) -> None:
+        self._compositor, self._cpu = made_here, cpu
+
+    async def print(
+        self,
+        orders: Sequence[Order],
+        papers: Mapping[int, Paper],
+        editions: Mapping[int, Edition],
+    ) -> Printed:
+        """Return each order's bytes."""
+        return await self._cpu(self._compositor.print, orders, papers, editions)
+
+
+class _Beside:
+    """Prints in a process of its own, which ends when this one does, however it ends."""
+
+    def __init__(self, config: Config, secret: bytes, warn: Callable[[str], None]) -> None:
+        self._warn = warn
+        # Spawned, not forked: a fork would copy locks that other threads hold at that moment.
+        context = multiprocessing.get_context("spawn")
+        self._pipe, theirs = context.Pipe()
+        self._process: BaseProcess = context.Process(
+            target=_print_beside, args=(theirs, config, secret), name="printer", daemon=True
+        )
+        self._process.start()
+        theirs.close()  # the last end of theirs is in the process: when it dies, the pipe says so
+        self._thread = ThreadPoolExecutor(1, "printer")
+
+    async def print(
+        self,
+        orders: Sequence[Order],
+        papers: Mapping[int, Paper],
+        editions: Mapping[int, Edition],
+    ) -> Printed:
+        """Return each order's bytes. Raises StateError where the process is gone."""
+        loop = asyncio.get_running_loop()
+        asked = (orders, papers, editions)
+        answer, warnings = await asyncio.shield(
+            loop.run_in_executor(self._thread, self._ask, asked)
+        )
+        for sentence in warnings:
+            self._warn(sentence)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def _ask(self, asked: object) -> tuple[Printed | Exception, list[str]]:
+        try:
+            self._pipe.send(asked)
+            answer: tuple[Printed | Exception, list[str]] = self._pipe.recv()
+        except (EOFError, OSError) as error:
+            raise StateError(
+                "The process that makes the mails has ended (short of memory?). What was sent is "
+                "recorded, the others wait: run again."
+            ) from error
+        return answer
+
+    async def close(self) -> None:
+        """End the process."""
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._thread, self._end)
+        self._thread.shutdown()
+
+    def _end(self) -> None:
+        self._pipe.close()
+        self._process.join(_GOODBYE_SECONDS)
+        if self._process.is_alive():
+            self._process.kill()
+            self._process.join()
+        self._process.close()
+
+
+def _print_beside(pipe: Connection, config: Config, secret: bytes) -> None:
+    """Answer what comes through the pipe until its other end is closed."""
+    # Ctrl-C and a service's stop reach every process of the group: the sender drains, and closes us.
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, signal.SIG_IGN)
+    warnings: list[str] = []
+    made_here = compositor(config, secret, warnings.append)
+    while True:
+        try:
+            orders, papers, editions = pipe.recv()
+        except (EOFError, OSError):
+            return
+        answer: Printed | Exception
+        try:
+            answer = made_here.print(orders, papers, editions)
+        except Exception as error:  # noqa: BLE001 - raised where it is waited for
+            answer = error
+        try:
+            pipe.send((answer, list(warnings)))
+        except OSError:
+            return
+        warnings.clear()

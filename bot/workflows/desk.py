@@ -1,0 +1,199 @@
+"""Where letters are made: claimed deliveries become bytes, or end because nobody wants them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from functools import partial
+
+from bot import tokens
+from bot.config import Config
+from bot.models import Attempt, Delivery, DeliveryStatus, Edition, Phase, Verdict
+from bot.ports import Clock, Mailer, Order, Printer, SendStore, Unprintable, Workers
+
+OnEnd = Callable[[Delivery, DeliveryStatus], None]
+
+
+@dataclass(slots=True)
+class DeliverReport:
+    """What became of this run's deliveries: counts by status, and sentences about trouble."""
+
+    opened: int = 0
+    skipped: int = 0
+    ended: dict[str, int] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def sent(self) -> int:
+        """How many went out."""
+        return self.ended.get(DeliveryStatus.SENT.value, 0)
+
+    def count(self, status: DeliveryStatus) -> None:
+        """Count one delivery that ended so."""
+        self.ended[status.value] = self.ended.get(status.value, 0) + 1
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """What sending needs besides the store: who we are, how mail is made, and the way out.
+
+    `printing` gives a printer for so many messages as are due.
+    """
+
+    config: Config
+    secret: bytes
+    printing: Callable[[int], AbstractAsyncContextManager[Printer]]
+    mailer: Mailer
+
+
+@dataclass(slots=True)
+class Round:
+    """One run of `deliver`: its means, when to leave off, and what is told of it."""
+
+    post: Post
+    store: SendStore
+    workers: Workers
+    clock: Clock
+    report: DeliverReport
+    on_end: OnEnd
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def ended(self, delivery: Delivery, status: DeliveryStatus) -> None:
+        """Count a delivery that came to this status, and tell whoever listens."""
+        self.report.count(status)
+        self.on_end(delivery, status)
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A message ready to go, the profiles it was made for, and its address's suppression key.
+
+    `fresh` tells what was just printed from what was stored.
+    """
+
+    delivery: Delivery
+    content: bytes = field(repr=False)
+    profiles: tuple[str, ...]
+    suppressed: str
+    fresh: bool = False
+
+    @property
+    def domain(self) -> str:
+        """The receiving domain, in lower case."""
+        return self.delivery.address.rpartition("@")[2].lower()
+
+
+class Desk:
+    """Makes letters, a batch at once; what they share is read from the store once a run."""
+
+    def __init__(self, around: Round, printer: Printer) -> None:
+        self._around, self._printer = around, printer
+        self._told_papers: set[int] = set()
+        self._profile_of: dict[int, str] = {}  # by edition
+
+    async def letters(self, claimed: Sequence[Delivery]) -> list[Letter]:
+        """Return a letter for each delivery that is still wanted; the others are ended.
+
+        Of a profile that its reader left, nothing is sent. What may have arrived goes as it was, or
+        is held for a person, as configured.
+        """
+        store, workers = self._around.store, self._around.workers
+        secret = self._around.post.secret
+        keys = {d.id: tokens.suppression_key(secret, d.address) for d in claimed}
+        standing = await workers.store(store.wanted, keys)
+        tried = [d.id for d in claimed if d.attempts or _may_have_arrived(d)]
+        prepared = await workers.store(store.prepared, tried) if tried else {}
+        editions = await self._new_editions(claimed)
+        letters: list[Letter] = []
+        orders: list[Order] = []
+        ends: list[tuple[Delivery, DeliveryStatus]] = []
+        for delivery in claimed:
+            served = standing[delivery.id]
+            wanted = tuple(name for name, still in served.items() if still)
+            whole = len(wanted) == len(served)
+            content = prepared.get(delivery.id)
+            if not wanted:
+                ends.append((delivery, DeliveryStatus.SKIPPED))
+            elif delivery.status is DeliveryStatus.UNCERTAIN and not self._may_resend(delivery):
+                ends.append((delivery, DeliveryStatus.HELD))
+            elif content is not None and (whole or _may_have_arrived(delivery)):
+                letters.append(Letter(delivery, content, wanted, keys[delivery.id]))
+            elif whole or self._has_picks_for(delivery, wanted):
+                orders.append(Order(delivery, wanted, self._around.clock()))
+            else:
+                ends.append((delivery, DeliveryStatus.SKIPPED))
+        await self._end(ends)
+        return letters + await self._printed(orders, keys, editions)
+
+    async def _new_editions(self, claimed: Sequence[Delivery]) -> Mapping[int, Edition]:
+        """Return the editions that these deliveries show and that no batch before did."""
+        ids = {edition for d in claimed for edition in d.editions} - self._profile_of.keys()
+        editions = await self._around.workers.store(self._around.store.editions_by_id, ids)
+        self._profile_of.update({edition.id: edition.profile for edition in editions.values()})
+        return editions
+
+    def _has_picks_for(self, delivery: Delivery, wanted: Sequence[str]) -> bool:
+        return any(self._profile_of[line.edition] in wanted for line in delivery.picks)
+
+    def _may_resend(self, delivery: Delivery) -> bool:
+        return self._around.post.config.mail.uncertain == "resend" and not delivery.resent
+
+    async def _printed(
+        self, orders: Sequence[Order], keys: Mapping[int, str], editions: Mapping[int, Edition]
+    ) -> list[Letter]:
+        store, workers = self._around.store, self._around.workers
+        shown = {line.paper for order in orders for line in order.delivery.picks}
+        papers = await workers.store(store.papers, shown - self._told_papers)
+        self._told_papers |= shown
+        printed = await self._printer.print(orders, papers, editions)
+        letters = []
+        for order, content in zip(orders, printed, strict=True):
+            delivery = order.delivery
+            if isinstance(content, Unprintable):
+                await self._refuse(delivery, content.reason)
+            else:
+                letters.append(
+                    Letter(delivery, content, order.profiles, keys[delivery.id], fresh=True)
+                )
+        return letters
+
+    async def _refuse(self, delivery: Delivery, reason: str) -> None:
+        """End a delivery that no message can be made of: it must not keep the others back."""
+        attempt = Attempt(Verdict.REFUSED_CONTENT, Phase.CONNECT, 0, reason)
+        await self._around.workers.store(
+            self._around.store.record, delivery.id, DeliveryStatus.FAILED, attempt,
+            self._around.clock(),
+        )  # fmt: skip
+        self._around.report.problems.append(f"Delivery {delivery.id} is failed: {reason}")
+        self._around.ended(delivery, DeliveryStatus.FAILED)
+
+    async def _end(self, ends: Sequence[tuple[Delivery, DeliveryStatus]]) -> None:
+        store, now = self._around.store, self._around.clock()
+        await self._around.workers.store(
+            store.together,
+            [
+                partial(store.record, delivery.id, status, HELD, now)
+                if status is DeliveryStatus.HELD
+                else partial(store.call_off, delivery.id, status, _UNWANTED)
+                for delivery, status in ends
+            ],
+        )
+        for delivery, status in ends:
+            if status is DeliveryStatus.HELD:
+                self._around.report.problems.append(f"Delivery {delivery.id} is held: {HELD.said}")
+            self._around.ended(delivery, status)
+
+
+def _may_have_arrived(delivery: Delivery) -> bool:
+    return delivery.resent or delivery.status is DeliveryStatus.UNCERTAIN
+
+
+HELD = Attempt(
+    Verdict.UNCERTAIN,
+    Phase.DATA,
+    0,
+    "it is not known whether this arrived; it is held, as configured",
+)
+_UNWANTED = "the subscriber left, paused or was suppressed before it was sent"

@@ -1,0 +1,119 @@
+"""From a delivery's committed picks to its bytes: what `deliver` sends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Protocol
+
+from bot import tokens
+from bot.config import Config, Profile
+from bot.models import Delivery, Edition, Paper, Pick
+from bot.outputs.cards import Section
+from bot.outputs.doors import opinion_address, shows_opinion_links
+from bot.outputs.email import DigestMaterial
+from bot.ports import Order, Unprintable
+
+
+class Press(Protocol):
+    """Turns a digest's material into a message (`outputs.email.Press`)."""
+
+    def digest(self, material: DigestMaterial) -> bytes:
+        """Return the whole message. Raises TemplateError where our own template breaks."""
+        ...
+
+
+class Compositor:
+    """Sets messages from deliveries; the papers and editions that many share are told to it once."""
+
+    def __init__(self, config: Config, secret: bytes, press: Press) -> None:
+        self._config, self._secret, self._press = config, secret, press
+        self._papers: dict[int, Paper] = {}
+        self._editions: dict[int, tuple[Edition, dict[int, Pick]]] = {}
+
+    def print(
+        self,
+        orders: Sequence[Order],
+        papers: Mapping[int, Paper],
+        editions: Mapping[int, Edition],
+    ) -> list[bytes | Unprintable]:
+        """Return each order's bytes; `papers` and `editions` are those not told before."""
+        self._papers.update(papers)
+        for number, edition in editions.items():
+            self._editions[number] = (edition, {pick.paper: pick for pick in edition.picks})
+        return [self._printed(order) for order in orders]
+
+    def _printed(self, order: Order) -> bytes | Unprintable:
+        try:
+            return self._press.digest(self.material(order))
+        except ValueError as error:  # an address that can't be written to spoils its own mail only
+            return Unprintable(str(error))
+
+    def material(self, order: Order) -> DigestMaterial:
+        """Return what a message is made of, with the addresses that are its reader's own."""
+        delivery = order.delivery
+        return DigestMaterial(
+            recipient=delivery.address,
+            message_id=delivery.message_id,
+            date=order.date,
+            sections=self._sections(delivery, order.profiles),
+            overflow=delivery.overflow,
+            unsubscribe=self._unsubscribe(delivery),
+            feedback=self._feedback(delivery),
+        )
+
+    def _sections(self, delivery: Delivery, only: Collection[str]) -> tuple[Section, ...]:
+        """Return a section for each profile of `only`, with the picks as they were committed."""
+        by_profile: dict[str, list[Edition]] = {}
+        for number in delivery.editions:
+            edition, _ = self._editions[number]
+            if edition.profile in only:
+                by_profile.setdefault(edition.profile, []).append(edition)
+        told: set[int] = set()  # what was two papers when it was owed may be one by now
+        sections = []
+        for name, made in by_profile.items():
+            numbers = {edition.id for edition in made}
+            shown = []
+            for line in delivery.picks:
+                paper = self._papers[line.paper]
+                pick = self._editions[line.edition][1].get(paper.id)
+                if line.edition in numbers and pick is not None and paper.id not in told:
+                    told.add(paper.id)
+                    shown.append((pick, paper))
+            sections.append(
+                Section(profile=self._profile(name), picks=tuple(shown), editions=tuple(made))
+            )
+        return tuple(sections)
+
+    def _unsubscribe(self, delivery: Delivery) -> str:
+        base = self._config.bot.base_url
+        if not base:
+            return ""
+        token = tokens.make(
+            self._secret,
+            tokens.Purpose.UNSUBSCRIBE,
+            [delivery.subscriber],
+            delivery.token_epoch,
+        )
+        return f"{base}/unsubscribe/{token}"
+
+    def _feedback(self, delivery: Delivery) -> Callable[[int], str] | None:
+        """Return what gives a paper's address for opinions, "" where they would teach nothing."""
+        bot = self._config.bot
+        if not bot.base_url:
+            return None
+        edition_of = {self._papers[line.paper].id: line.edition for line in delivery.picks}
+
+        def address(paper: int) -> str:
+            edition = edition_of[paper]
+            profile = self._profile(self._editions[edition][0].profile)
+            if not shows_opinion_links(profile, delivery.address, bot):
+                return ""
+            return opinion_address(
+                bot.base_url, self._secret, delivery.subscriber, edition, paper,
+                delivery.token_epoch,
+            )  # fmt: skip
+
+        return address
+
+    def _profile(self, name: str) -> Profile:
+        return self._config.profiles.get(name) or Profile().named(name)
