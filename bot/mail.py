@@ -25,6 +25,9 @@ _COMMAND_SECONDS = 300.0  # RFC 5321 §4.5.3.2.2 and following
 _DATA_SECONDS = 600.0  # RFC 5321 §4.5.3.2.6: the other side may take ten minutes after the dot
 _CONNECTION_SECONDS = 60.0  # servers drop older ones, and then nobody knows what arrived
 _CLOSING = 421
+_BAD_CREDENTIALS = 535  # RFC 4954 §6
+_ENCRYPTED_LOGINS = ("plain", "login", "cram-md5")
+_PLAIN_LOGINS = ("cram-md5", "plain", "login")
 _MAILBOX_FULL = 552
 _TAKEN, _SEND_NOW = 200, 354
 _TRANSIENT, _PERMANENT = 400, 500  # RFC 5321 §4.2.1: 4yz is for now, 5yz for good
@@ -96,18 +99,41 @@ class SmtpMailer:
             use_tls=self._tls == "tls",
             # True, not None: encryption that is asked for is never silently given up.
             start_tls=self._tls == "starttls",
-            username=self._username or None,
-            password=self._password or None,
             timeout=_CONNECT_SECONDS,
         )
         try:
             await client.connect()
             await _greet(client)
+            if self._username:
+                await self._log_in(client)
         except (aiosmtplib.SMTPException, OSError, TimeoutError) as error:
             client.close()
             raise MailError(self._explain(error)) from error
         client.timeout = _COMMAND_SECONDS
         return client
+
+    async def _log_in(self, client: aiosmtplib.SMTP) -> None:
+        """Log in, trying a password that was refused no second time: three can lock an account."""
+        encrypted = client.get_transport_info("sslcontext") is not None
+        order = _ENCRYPTED_LOGINS if encrypted else _PLAIN_LOGINS
+        offered = [name for name in order if name in client.supported_auth_methods]
+        if not offered:
+            raise aiosmtplib.SMTPException("SMTP AUTH is not offered")
+        ways = {
+            "plain": client.auth_plain,
+            "login": client.auth_login,
+            "cram-md5": client.auth_crammd5,
+        }
+        for name in offered:
+            try:
+                await ways[name](self._username, self._password)
+            except aiosmtplib.SMTPAuthenticationError as error:
+                # CRAM-MD5 also fails where the server has the password as a hash only.
+                refused = error.code == _BAD_CREDENTIALS and name != "cram-md5"
+                if refused or name == offered[-1]:
+                    raise
+            else:
+                return
 
     def _explain(self, error: Exception) -> str:
         where = f"The mail server {self._host}:{self._port}"
@@ -120,6 +146,10 @@ class SmtpMailer:
             problem = f"answered {error.code} {_said(error.message)}"
         elif isinstance(error, TimeoutError):
             problem = f"did not answer within {_CONNECT_SECONDS:.0f} s"
+            if self._tls != "tls":  # a server that waits for TLS says nothing first
+                problem += '; where it expects TLS at once (port 465), [mail] tls = "tls"'
+        elif isinstance(cause, ssl.SSLError) and cause.reason == "WRONG_VERSION_NUMBER":
+            problem = 'speaks no TLS at first; [mail] tls = "starttls" or "none" are the other ways'
         elif "SMTP AUTH" in str(error):
             problem = 'offers no login here; [mail] username = "" goes without one'
         elif "starttls" in str(error).lower():
@@ -150,9 +180,12 @@ class SmtpSession:
     async def close(self) -> None:
         """Say goodbye; a server that has gone already doesn't matter."""
         if self._client is not None:
+            transport = self._client.transport
             with suppress(aiosmtplib.SMTPException, OSError, TimeoutError):
                 await self._client.quit(timeout=5)
             self._client.close()
+            if isinstance(transport, asyncio.Transport):
+                transport.abort()  # nobody waits for the goodbye of TLS
             self._client = None
 
     async def send(self, envelope: Envelope) -> Attempt:
@@ -273,9 +306,12 @@ def _refused(phase: Phase, code: int, message: str) -> Attempt:
         return Attempt(Verdict.SLOW_DOWN, phase, code, said)
     if code < _PERMANENT:
         return Attempt(Verdict.RETRY, phase, code, said)
-    # 5.7.x is about the sender or a policy, never about the address (RFC 3463 §3.8).
-    if phase is Phase.RCPT and not re.match(r"5\.7\.", said):
-        return Attempt(Verdict.REFUSED_ADDRESS, phase, code, said)
+    if phase is Phase.RCPT:
+        # 5.7.x is about the sender or a policy, never about the address (RFC 3463 §3.8): a login that
+        # was forgotten, a relay that is not open to us. What can be set right is worth keeping.
+        about_us = re.match(r"5\.7\.", said)
+        verdict = Verdict.REFUSED_SENDER if about_us else Verdict.REFUSED_ADDRESS
+        return Attempt(verdict, phase, code, said)
     return Attempt(Verdict.REFUSED_CONTENT, phase, code, said)
 
 

@@ -29,6 +29,9 @@ def rest_after(reason: str, before: Rest | None, now: datetime) -> Rest:
     return Rest(now + _RESTS[min(times, len(_RESTS)) - 1], times, reason)
 
 
+_REFUSED = (Verdict.REFUSED_CONTENT, Verdict.REFUSED_SENDER)
+
+
 class Breaker:
     """Counts what went wrong in a row, and says when the next message would fare no better."""
 
@@ -38,7 +41,7 @@ class Breaker:
 
     def after(self, attempt: Attempt) -> str:
         """Return why to stop sending after this attempt, "" where the next may fare better."""
-        self._refused = self._refused + 1 if attempt.verdict is Verdict.REFUSED_CONTENT else 0
+        self._refused = self._refused + 1 if attempt.verdict in _REFUSED else 0
         self._lost = self._lost + 1 if attempt.code == 0 else 0
         if attempt.verdict is Verdict.SLOW_DOWN:
             return f"The mail server takes nothing from us now ({attempt.said or attempt.code})"

@@ -461,6 +461,7 @@ class Verdict(StrEnum):
     RETRY = "retry"
     SLOW_DOWN = "slow-down"  # 421 at any phase
     REFUSED_ADDRESS = "refused-address"  # a hard bounce
+    REFUSED_SENDER = "refused-sender"  # 5.7.x: a rule about us, never about the address
     REFUSED_CONTENT = "refused-content"
     UNCERTAIN = "uncertain"
 

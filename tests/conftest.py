@@ -5,10 +5,12 @@ from __future__ import annotations
 import ipaddress
 import os
 import socket
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from support_postfix import MailServers, mail_servers
 
 settings.register_profile("fast", max_examples=50, deadline=None)
 settings.register_profile(
@@ -57,3 +59,10 @@ def _refuse_beyond_loopback(used: socket.socket, address: object) -> None:
     except ValueError:
         local = host in ("localhost", "")
     assert local, f"a test tried to reach {host}: only loopback is allowed"
+
+
+@pytest.fixture(scope="session")
+def servers() -> Iterator[MailServers]:
+    """A Postfix, a Dovecot and an opendkim of our own; where they cannot be, skip by name."""
+    with mail_servers() as running:
+        yield running

@@ -114,10 +114,11 @@ async def test_bare_line_ends_never_reach_the_wire(bare, wire):
 
 # ── MAIL.md's table ───────────────────────────────────────────────────────────────────────────────
 
-R, S, A, C, U = (
+R, S, A, B, C, U = (
     Verdict.RETRY,
     Verdict.SLOW_DOWN,
     Verdict.REFUSED_ADDRESS,
+    Verdict.REFUSED_SENDER,
     Verdict.REFUSED_CONTENT,
     Verdict.UNCERTAIN,
 )
@@ -139,8 +140,8 @@ R, S, A, C, U = (
         ("RCPT", "552 5.2.2 mailbox full", R, Phase.RCPT, 552),
         ("RCPT", "552 over quota", R, Phase.RCPT, 552),
         ("RCPT", "550 5.2.1 disabled for now", R, Phase.RCPT, 550),
-        ("RCPT", "554 5.7.1 relay access denied", C, Phase.RCPT, 554),
-        ("RCPT", "550 5.7.26 unauthenticated sender", C, Phase.RCPT, 550),
+        ("RCPT", "554 5.7.1 relay access denied", B, Phase.RCPT, 554),
+        ("RCPT", "550 5.7.26 unauthenticated sender", B, Phase.RCPT, 550),
         ("RCPT", "421 4.7.0 too many", S, Phase.RCPT, 421),
         ("RCPT", CLOSE, R, Phase.RCPT, 0),
         ("DATA", "421 4.3.2 closing", S, Phase.DATA, 421),

@@ -19,6 +19,7 @@ WAITS = (5 * MINUTE, 15 * MINUTE, 60 * MINUTE)
 SENT = Attempt(Verdict.SENT, Phase.DONE, 250, "OK")
 NOBODY = Attempt(Verdict.REFUSED_ADDRESS, Phase.RCPT, 550, "5.1.1 nobody")
 REFUSED = Attempt(Verdict.REFUSED_CONTENT, Phase.DATA, 554, "5.6.0 no")
+DENIED = Attempt(Verdict.REFUSED_SENDER, Phase.RCPT, 554, "5.7.1 access denied")
 LOST = Attempt(Verdict.RETRY, Phase.MAIL, 0, "lost")
 BUSY = Attempt(Verdict.SLOW_DOWN, Phase.MAIL, 421, "4.3.2 busy")
 
@@ -48,6 +49,7 @@ def test_each_rest_in_a_row_is_longer_up_to_half_an_hour():
         ([REFUSED, REFUSED], ""),
         ([REFUSED, REFUSED, REFUSED], "3 messages in a row were refused"),
         ([REFUSED, REFUSED, SENT, REFUSED], ""),
+        ([DENIED, REFUSED, DENIED], "3 messages in a row were refused"),
         ([LOST, LOST, LOST], "The connection was lost 3 times in a row"),
         ([LOST, LOST, NOBODY, LOST], ""),
     ],

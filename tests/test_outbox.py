@@ -39,6 +39,7 @@ MINUTE = timedelta(minutes=1)
 LATER = Attempt(Verdict.RETRY, Phase.RCPT, 450, "4.2.0 later")
 LOST = Attempt(Verdict.RETRY, Phase.MAIL, 0, "the connection was lost")
 UNSURE = Attempt(Verdict.UNCERTAIN, Phase.DATA, 0, "the connection was lost")
+DENIED = Attempt(Verdict.REFUSED_SENDER, Phase.RCPT, 554, "5.7.1 access denied")
 REFUSED = Attempt(Verdict.REFUSED_CONTENT, Phase.DATA, 554, "5.6.0 refused")
 DISABLED = Attempt(Verdict.REFUSED_ADDRESS, Phase.RCPT, 550, "5.0.0 disabled")
 NOBODY = Attempt(Verdict.REFUSED_ADDRESS, Phase.RCPT, 550, "5.1.1 nobody")
@@ -211,6 +212,15 @@ async def test_where_the_next_would_fare_no_better_sending_stops(office, answer,
     assert "the others wait" in report.problems[-1]
     office.says()
     assert (await office.run(NOW + MINUTE)).sent == 10 - tried
+
+
+async def test_a_relay_that_is_not_open_to_us_costs_no_digest(office):
+    """A login that was forgotten in the configuration: 554 5.7.1 for each recipient."""
+    office.readers("grace", "noam", "katherine").says(*[DENIED] * 3)
+    report = await office.run()
+    assert report.ended == {"retry": 3}
+    assert "3 messages in a row were refused" in report.problems[-1]
+    assert (await office.run(NOW + HOUR)).sent == 4
 
 
 async def test_after_trouble_a_service_rests_and_a_person_may_try_at_once(office):

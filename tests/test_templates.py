@@ -18,7 +18,8 @@ from bot.outputs import contexts
 from bot.outputs.cards import Section, paper_card
 from bot.outputs.email import Press
 from bot.outputs.site import Archive, Site
-from bot.render import TemplateRenderer, columns, shipped_templates, wrapped
+from bot.render import TemplateRenderer, shipped_templates
+from bot.text import columns, wrapped
 from outputs_samples import (
     BOT,
     EARLIER,

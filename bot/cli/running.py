@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import signal
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -18,6 +19,8 @@ from bot.workflows.compose import Composed
 from bot.workflows.desk import DeliverReport
 from bot.workflows.publish import Published
 
+_BY_SIGNAL = 128
+
 
 @dataclass(slots=True)
 class Run:
@@ -28,9 +31,15 @@ class Run:
     published: Published | None = None
     delivered: DeliverReport | None = None
     problems: list[str] = field(default_factory=list)
+    stopped_by: int = 0
 
     def exit_code(self, *, strict: bool = False) -> int:
-        """1 where mail or state failed or a source has newly become an alarm, else 0."""
+        """1 where mail or state failed or a source has newly become an alarm, else 0.
+
+        After a signal, what a shell calls that: 130 for Ctrl-C, 143 for SIGTERM.
+        """
+        if self.stopped_by:
+            return _BY_SIGNAL + self.stopped_by
         polled = self.collected or []
         if any(c.alarm or (strict and c.outcome is Outcome.FAILED) for c in polled):
             return 1
@@ -62,7 +71,7 @@ async def _once(app: App) -> Run:
     except (StateError, TemplateError) as error:
         run.problems.append(str(error))
     try:
-        run.delivered = await app.deliver()
+        await _deliver(app, run)
     except (ConfigError, StateLockedError, TemplateError) as error:
         run.problems.append(str(error))
     return run
@@ -110,7 +119,29 @@ def publish(args: argparse.Namespace) -> int:
 def deliver(args: argparse.Namespace) -> int:
     """Send what is due."""
     with opened(args) as app:
-        return _tell(Run(delivered=asyncio.run(app.deliver())), args)
+        run = Run()
+        asyncio.run(_deliver(app, run))
+        return _tell(run, args)
+
+
+async def _deliver(app: App, run: Run) -> None:
+    """Send what is due; a first Ctrl-C or SIGTERM ends what is under way, a second one ends us."""
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
+    signals = (signal.SIGINT, signal.SIGTERM)
+
+    def leave_off(number: int) -> None:
+        run.stopped_by = number
+        stop.set()
+        for each in signals:
+            loop.remove_signal_handler(each)
+
+    for each in signals:
+        loop.add_signal_handler(each, leave_off, each)
+    try:
+        run.delivered = await app.deliver(stop=stop)
+    finally:
+        for each in signals:
+            loop.remove_signal_handler(each)
 
 
 # ── Telling ───────────────────────────────────────────────────────────────────────────────────────
@@ -137,6 +168,8 @@ def show(run: Run) -> None:
         _show_delivered(run.delivered)
     for problem in run.problems:
         say(f"problem  {problem}")
+    if run.stopped_by:
+        say("stopped. What was committed is kept; what was not sent goes with the next run.")
 
 
 def show_collected(collected: Sequence[Collected]) -> None:

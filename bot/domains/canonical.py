@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 _CRLF = b"\r\n"
 _NEXT_FIELD = re.compile(rb"\r\n(?![ \t])")
@@ -22,11 +23,13 @@ def divided(content: bytes) -> tuple[list[bytes], bytes]:
     return [line + _CRLF for line in _NEXT_FIELD.split(head.removesuffix(_CRLF)) if line], body
 
 
+@lru_cache(maxsize=512)  # most of a mail's headers are the next one's too
 def name_of(line: bytes) -> bytes:
     """Return a header line's name in lower case."""
     return line.partition(b":")[0].strip().lower()
 
 
+@lru_cache(maxsize=512)
 def relaxed_header(line: bytes) -> bytes:
     """Return a header line unfolded, its white space reduced, without CRLF (§3.4.2)."""
     name, _, value = line.partition(b":")

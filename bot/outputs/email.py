@@ -32,6 +32,7 @@ from bot.outputs.headers import (
 )
 from bot.outputs.letter import (
     PLACES,
+    WRAPPED_PLACES,
     DigestMaterial,
     digest_context,
     left_out_text,
@@ -45,7 +46,7 @@ from bot.outputs.letter import (
 from bot.outputs.mime import alternatives, boundary_of, content_type_line, read_back
 from bot.outputs.pieces import NOTHING, Foundry, Piece, Print, joined, printed
 from bot.ports import Renderer
-from bot.text import one_line, shorten
+from bot.text import one_line, shorten, wrapped
 
 __all__ = ["HTML_LIMIT", "DigestMaterial", "Press", "Sign", "subject_line"]
 
@@ -267,7 +268,10 @@ class Press:
 
     def _make_shell(self, context: DigestContext) -> Piece:
         shell = opened(context, self._foundry.mark)
-        words = {place: printed(said) for place, said in shell.words.items()}
+        words = {
+            place: printed(said, wrapped(said) if place in WRAPPED_PLACES else "")
+            for place, said in shell.words.items()
+        }
         return Piece(
             self._html("email/digest.html", shell.html, whole=True),
             self._text("email/digest.txt", shell.text, whole=True),

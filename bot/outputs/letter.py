@@ -147,8 +147,8 @@ class Opened:
     """A mail's shell with places for what differs from mail to mail, and what belongs there.
 
     More is open in `html` than in `text`: writing its rules into its elements costs more than all
-    the rest, so one page serves every mail. The lines of text are wrapped, which asks for the words
-    themselves wherever they may be too long for one line.
+    the rest, so one page serves every mail. What may be too long for one line of text is wrapped
+    before it is put in.
     """
 
     html: DigestContext
@@ -170,7 +170,11 @@ def opened(context: DigestContext, place: Callable[[str], str]) -> Opened:
     }
     marks = {name: place(name) if said else "" for name, said in words.items()}
     text = replace(
-        context, subject=marks["subject"], summary=marks["summary"], left_out=marks["left_out"]
+        context,
+        subject=marks["subject"],
+        summary=marks["summary"],
+        left_out=marks["left_out"],
+        footer=replace(context.footer, why=marks["why"]),
     )
     html = replace(
         text,
@@ -180,7 +184,6 @@ def opened(context: DigestContext, place: Callable[[str], str]) -> Opened:
         health=tuple(
             HealthLine(marks[f"health{at}"], line.alarm) for at, line in enumerate(context.health)
         ),
-        footer=replace(context.footer, why=marks["why"]),
     )
     return Opened(html, text, words)
 
@@ -191,6 +194,9 @@ PLACES = (
     *(f"health{at}" for at in range(MOST_LINES)),
 )  # fmt: skip
 """What a mail's shell leaves open."""
+
+WRAPPED_PLACES = frozenset({"why"})
+"""What takes several lines of text, perhaps, and stands on lines of its own."""
 
 
 # The same sources stood the same way for many readers.

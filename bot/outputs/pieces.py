@@ -35,13 +35,13 @@ class Print:
 NOTHING = Print(b"", b"")
 
 
-def printed(words: str) -> Print:
+def printed(words: str, lines: str = "") -> Print:
     """Return words, escaped for HTML and encoded for both parts."""
     if not words:
         return NOTHING
-    if _PLAIN.fullmatch(words):
+    if not lines and _PLAIN.fullmatch(words):
         return Print(plain := plain_lines(words), plain)
-    return Print(quoted_printable(html.escape(words)), quoted_printable(words))
+    return Print(quoted_printable(html.escape(words)), quoted_printable(lines or words))
 
 
 def joined(prints: Iterable[Print]) -> Print:

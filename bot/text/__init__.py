@@ -13,9 +13,10 @@ import re
 
 import nh3
 
+from bot.text.lines import columns, wrapped
 from bot.text.tex import readable
 
-__all__ = ["inert", "one_line", "plain", "readable", "shorten"]
+__all__ = ["columns", "inert", "one_line", "plain", "readable", "shorten", "wrapped"]
 
 # C0 and C1 controls (tab and newline are white space, handled by callers), and the marks that
 # reorder or hide text on a line (CVE-2021-42574).

@@ -142,6 +142,8 @@ class _Sending:
         try:
             await asyncio.wait(tasks)
         finally:  # none outlives the others
+            # Before Python 3.12 wait_for can lose a cancellation that comes with its answer.
+            self._stopped = True
             for task in (leaving, *tasks):
                 task.cancel()
             await asyncio.gather(leaving, *tasks, return_exceptions=True)
@@ -330,6 +332,7 @@ _STATUS_AFTER = {
     Verdict.SLOW_DOWN: DeliveryStatus.RETRY,
     Verdict.UNCERTAIN: DeliveryStatus.UNCERTAIN,
     Verdict.REFUSED_ADDRESS: DeliveryStatus.FAILED,
+    Verdict.REFUSED_SENDER: DeliveryStatus.RETRY,
     Verdict.REFUSED_CONTENT: DeliveryStatus.FAILED,
 }
 

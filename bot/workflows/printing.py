@@ -63,26 +63,23 @@ class Compositor:
 
     def _sections(self, delivery: Delivery, only: Collection[str]) -> tuple[Section, ...]:
         """Return a section for each profile of `only`, with the picks as they were committed."""
-        by_profile: dict[str, list[Edition]] = {}
+        made: dict[str, list[Edition]] = {}
         for number in delivery.editions:
             edition, _ = self._editions[number]
             if edition.profile in only:
-                by_profile.setdefault(edition.profile, []).append(edition)
+                made.setdefault(edition.profile, []).append(edition)
+        shown: dict[str, list[tuple[Pick, Paper]]] = {name: [] for name in made}
         told: set[int] = set()  # what was two papers when it was owed may be one by now
-        sections = []
-        for name, made in by_profile.items():
-            numbers = {edition.id for edition in made}
-            shown = []
-            for line in delivery.picks:
-                paper = self._papers[line.paper]
-                pick = self._editions[line.edition][1].get(paper.id)
-                if line.edition in numbers and pick is not None and paper.id not in told:
-                    told.add(paper.id)
-                    shown.append((pick, paper))
-            sections.append(
-                Section(profile=self._profile(name), picks=tuple(shown), editions=tuple(made))
-            )
-        return tuple(sections)
+        for line in delivery.picks:
+            edition, picks = self._editions[line.edition]
+            paper = self._papers[line.paper]
+            if edition.profile in shown and paper.id in picks and paper.id not in told:
+                told.add(paper.id)
+                shown[edition.profile].append((picks[paper.id], paper))
+        return tuple(
+            Section(profile=self._profile(name), picks=tuple(picks), editions=tuple(made[name]))
+            for name, picks in shown.items()
+        )
 
     def _unsubscribe(self, delivery: Delivery) -> str:
         base = self._config.bot.base_url
@@ -99,7 +96,12 @@ class Compositor:
     def _feedback(self, delivery: Delivery) -> Callable[[int], str] | None:
         """Return what gives a paper's address for opinions, "" where they would teach nothing."""
         bot = self._config.bot
-        if not bot.base_url:
+        if not any(
+            shows_opinion_links(
+                self._profile(self._editions[number][0].profile), delivery.address, bot
+            )
+            for number in delivery.editions
+        ):
             return None
         edition_of = {self._papers[line.paper].id: line.edition for line in delivery.picks}
 
