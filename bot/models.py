@@ -400,6 +400,10 @@ class DeliveredPick:
     paper: int
     role: Role = Role.NEW
 
+    def __reduce__(self) -> tuple[type[DeliveredPick], tuple[int, int, Role]]:
+        # Orders have twenty of them and go to another process: a dataclass's own way is slow.
+        return DeliveredPick, (self.edition, self.paper, self.role)
+
 
 @dataclass(frozen=True, slots=True)
 class DigestPlan:

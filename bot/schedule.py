@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from bot.config import Profile, parse_days
@@ -43,6 +44,7 @@ def _week(day: date) -> str:
     return f"{year:04d}-W{week:02d}"
 
 
+@lru_cache(maxsize=1024)
 def overlapping(period: str) -> frozenset[str]:
     """Return the periods that share a date with this one, itself among them."""
     year, _, week = period.partition("-W")
@@ -57,6 +59,7 @@ def local_date(now: datetime, zone: str) -> date:
     return now.astimezone(ZoneInfo(zone)).date()
 
 
+@lru_cache(maxsize=4096)  # thousands of readers have the same few hours
 def instant(day: date, hour: str, zone: str) -> datetime:
     """Return when a local hour comes (`07:30`; `any` is the day's beginning), in UTC.
 

@@ -39,6 +39,7 @@ class Relay:
 
     def __init__(self) -> None:
         self.port = 0
+        self.pipelining = False
         self.connections = 0
         self.taken: list[Taken] = []
         self.logins: list[tuple[str, str]] = []
@@ -66,6 +67,10 @@ class Relay:
     @property
     def recipients(self) -> list[str]:
         return [message.recipient for message in self.taken]
+
+    async def handle_EHLO(self, _server, session, _envelope, hostname, responses):  # noqa: N802 - aiosmtpd's name
+        session.host_name = hostname
+        return ["250-PIPELINING", *responses] if self.pipelining else responses
 
     async def handle_DATA(self, server: _Server, _session: Session, envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd's name
         recipient = envelope.rcpt_tos[0]
@@ -146,9 +151,11 @@ async def a_relay(
     certificate: ssl.SSLContext | None = None,
     implicit: ssl.SSLContext | None = None,
     password: str = "",
+    pipelining: bool = False,
 ) -> AsyncIterator[Relay]:
     """Serve on a free port: with STARTTLS, TLS from the first byte, or a login where asked for."""
     relay = Relay()
+    relay.pipelining = pipelining
     options: dict[str, object] = {"tls_context": certificate}
     if password:
 

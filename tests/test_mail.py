@@ -124,6 +124,10 @@ R, S, A, B, C, U = (
 )
 
 
+# What is said at once (RFC 2920) must come to the same as what is said one by one.
+PIPELINING = pytest.mark.parametrize("pipelining", [False, True], ids=["one by one", "at once"])
+
+
 @pytest.mark.parametrize(
     ("phase", "answer", "verdict", "ended", "code"),
     [
@@ -160,8 +164,9 @@ R, S, A, B, C, U = (
         ("RCPT", "nonsense", R, Phase.RCPT, 0),
     ],
 )
-async def test_each_answer_comes_to_its_verdict(phase, answer, verdict, ended, code):
-    async with a_relay() as relay:
+@PIPELINING
+async def test_each_answer_comes_to_its_verdict(phase, answer, verdict, ended, code, pipelining):
+    async with a_relay(pipelining=pipelining) as relay:
         attempt = await _one(relay.on(phase, answer))
     assert (attempt.verdict, attempt.phase, attempt.code) == (verdict, ended, code)
     if code:
@@ -179,8 +184,9 @@ async def test_each_answer_comes_to_its_verdict(phase, answer, verdict, ended, c
         ("CONTENT", U, Phase.DATA),
     ],
 )
-async def test_a_server_that_hangs_is_given_up_on(impatient, phase, verdict, ended):
-    async with a_relay() as relay:
+@PIPELINING
+async def test_a_server_that_hangs_is_given_up_on(impatient, phase, verdict, ended, pipelining):
+    async with a_relay(pipelining=pipelining) as relay:
         attempt = await _one(relay.on(phase, HANG))
     assert (attempt.verdict, attempt.phase, attempt.code) == (verdict, ended, 0)
     assert attempt.said
@@ -188,8 +194,9 @@ async def test_a_server_that_hangs_is_given_up_on(impatient, phase, verdict, end
 
 @pytest.mark.parametrize("answer", ["550 5.1.1 nobody", "450 4.2.0 later", "421 4.3.2 bye", CLOSE])
 @pytest.mark.parametrize("phase", ["MAIL", "RCPT", "DATA", "CONTENT"])
-async def test_after_any_trouble_the_next_message_goes_out_and_alone(phase, answer):
-    async with a_relay() as relay:
+@PIPELINING
+async def test_after_any_trouble_the_next_message_goes_out_and_alone(phase, answer, pipelining):
+    async with a_relay(pipelining=pipelining) as relay:
         relay.on(phase, answer, times=1)
         async with _mailer(relay).session() as session:
             assert (await session.send(_envelope(1))).verdict is not Verdict.SENT
@@ -197,14 +204,23 @@ async def test_after_any_trouble_the_next_message_goes_out_and_alone(phase, answ
     assert relay.recipients == ["reader2@example.org"]
 
 
-async def test_an_answer_that_comes_too_late_is_nobody_elses(impatient):
-    async with a_relay() as relay:
+@PIPELINING
+async def test_an_answer_that_comes_too_late_is_nobody_elses(impatient, pipelining):
+    async with a_relay(pipelining=pipelining) as relay:
         relay.on("CONTENT", HANG, times=1).on("RCPT", "")
         async with _mailer(relay).session() as session:
             assert (await session.send(_envelope(1))).verdict is Verdict.UNCERTAIN
             relay.on("RCPT", "550 5.1.1 nobody")
             assert (await session.send(_envelope(2))).verdict is Verdict.REFUSED_ADDRESS
     assert relay.connections == 2
+
+
+async def test_several_messages_go_over_one_connection_at_once():
+    async with a_relay(pipelining=True) as relay, _mailer(relay).session() as session:
+        for number in range(1, 6):
+            assert (await session.send(_envelope(number))).verdict is Verdict.SENT
+    assert relay.recipients == [f"reader{number}@example.org" for number in range(1, 6)]
+    assert relay.connections == 1
 
 
 async def test_what_a_server_says_is_one_short_line():

@@ -16,6 +16,7 @@ from pathlib import Path
 import aiosmtplib
 
 from bot.errors import MailError
+from bot.mail.wire import Wire
 from bot.manners import Bucket
 from bot.models import Attempt, Envelope, Phase, Verdict
 from bot.text import one_line, shorten
@@ -24,6 +25,7 @@ _CONNECT_SECONDS = 30.0
 _COMMAND_SECONDS = 300.0  # RFC 5321 §4.5.3.2.2 and following
 _DATA_SECONDS = 600.0  # RFC 5321 §4.5.3.2.6: the other side may take ten minutes after the dot
 _CONNECTION_SECONDS = 60.0  # servers drop older ones, and then nobody knows what arrived
+_GOODBYE_SECONDS = 5.0
 _CLOSING = 421
 _BAD_CREDENTIALS = 535  # RFC 4954 §6
 _ENCRYPTED_LOGINS = ("plain", "login", "cram-md5")
@@ -92,7 +94,7 @@ class SmtpMailer:
         finally:
             await session.close()
 
-    async def _connect(self) -> aiosmtplib.SMTP:
+    async def _connect(self) -> Wire:
         client = aiosmtplib.SMTP(
             hostname=self._host,
             port=self._port,
@@ -106,11 +108,10 @@ class SmtpMailer:
             await _greet(client)
             if self._username:
                 await self._log_in(client)
+            return Wire(client)
         except (aiosmtplib.SMTPException, OSError, TimeoutError) as error:
             client.close()
             raise MailError(self._explain(error)) from error
-        client.timeout = _COMMAND_SECONDS
-        return client
 
     async def _log_in(self, client: aiosmtplib.SMTP) -> None:
         """Log in, trying a password that was refused no second time: three can lock an account."""
@@ -162,31 +163,26 @@ class SmtpMailer:
 class SmtpSession:
     """A connection that is renewed when it is worn or lost."""
 
-    def __init__(
-        self, connect: Callable[[], Awaitable[aiosmtplib.SMTP]], bucket: Bucket, reuse: int
-    ) -> None:
+    def __init__(self, connect: Callable[[], Awaitable[Wire]], bucket: Bucket, reuse: int) -> None:
         self._connect = connect
         self._bucket, self._reuse = bucket, reuse
-        self._client: aiosmtplib.SMTP | None = None
+        self._wire: Wire | None = None
         self._sent = 0
         self._opened = 0.0
 
     async def open(self) -> None:
         """Connect now, so that a wrong password is known before any message is claimed."""
-        self._client = await self._connect()
+        self._wire = await self._connect()
         self._sent = 0
         self._opened = asyncio.get_running_loop().time()
 
     async def close(self) -> None:
         """Say goodbye; a server that has gone already doesn't matter."""
-        if self._client is not None:
-            transport = self._client.transport
-            with suppress(aiosmtplib.SMTPException, OSError, TimeoutError):
-                await self._client.quit(timeout=5)
-            self._client.close()
-            if isinstance(transport, asyncio.Transport):
-                transport.abort()  # nobody waits for the goodbye of TLS
-            self._client = None
+        if self._wire is not None:
+            with suppress(OSError, TimeoutError):
+                await self._wire.ask(b"QUIT\r\n", _GOODBYE_SECONDS)
+            self._wire.abort()
+            self._wire = None
 
     async def send(self, envelope: Envelope) -> Attempt:
         """Send one message; every end is an Attempt (MAIL.md, Outbox)."""
@@ -206,29 +202,29 @@ class SmtpSession:
                 await self.open()
             except MailError as error:
                 return Attempt(Verdict.SLOW_DOWN, Phase.CONNECT, 0, str(error))
-        assert self._client is not None  # noqa: S101 - opened above
+        assert self._wire is not None  # noqa: S101 - opened above
         self._sent += 1
-        attempt = await _transmit(self._client, envelope)
+        attempt = await _transmit(self._wire, envelope)
         if attempt.code == 0:
             # A late answer to this message would be read as the answer to the next one.
-            self._client.close()
+            self._wire.close()
         elif attempt.verdict is not Verdict.SENT:
             await self._start_over()
         return attempt
 
     def _worn(self) -> bool:
         age = asyncio.get_running_loop().time() - self._opened
-        lost = self._client is None or not self._client.is_connected
+        lost = self._wire is None or not self._wire.is_open
         return lost or self._sent >= self._reuse or age >= _CONNECTION_SECONDS
 
     async def _start_over(self) -> None:
         """Forget a refused message, so that the next one starts clean on the same connection."""
-        if self._client is None or not self._client.is_connected:
+        if self._wire is None or not self._wire.is_open:
             return
         try:
-            await self._client.rset()
-        except (aiosmtplib.SMTPException, OSError, TimeoutError):
-            self._client.close()
+            await self._wire.ask(b"RSET\r\n", _COMMAND_SECONDS)
+        except (OSError, TimeoutError):
+            self._wire.close()
 
 
 async def _greet(client: aiosmtplib.SMTP) -> None:
@@ -242,21 +238,26 @@ async def _greet(client: aiosmtplib.SMTP) -> None:
             await client.helo()  # RFC 5321 §3.2: an old server knows nothing else
 
 
-async def _transmit(client: aiosmtplib.SMTP, envelope: Envelope) -> Attempt:
-    """Say MAIL, RCPT and DATA ourselves: aiosmtplib's exceptions don't tell how far it got."""
-    phase, handed_over = Phase.CONNECT, False
+async def _transmit(wire: Wire, envelope: Envelope) -> Attempt:
+    """Send one message, and tell how far it got."""
+    commands = _commands(envelope)
+    phase, handed_over = Phase.MAIL, False
     code, said = 0, ""
     try:
-        for phase, words in _conversation(envelope):  # noqa: B007 - the last one is told
-            code, said = await client.execute_command(*words)
+        wire.begin(b"".join(commands.values()) if wire.pipelining else commands[phase])
+        for phase, command in commands.items():
+            if phase is not Phase.MAIL and not wire.pipelining:
+                wire.write(command)
+            code, said = await wire.reply(_COMMAND_SECONDS)
             if not _TAKEN <= code < _TAKEN + 100:
                 break
         if phase is Phase.DATA and code == _SEND_NOW:
             handed_over = True
-            code, said = await _hand_over(client, _stuffed(envelope))
-    except aiosmtplib.SMTPResponseException as error:
-        code, said = error.code, error.message
-    except (aiosmtplib.SMTPException, OSError, TimeoutError) as error:
+            wire.write(_stuffed(envelope))
+            code, said = await wire.reply(_DATA_SECONDS)
+        elif code and wire.pipelining:
+            await _hear_out(wire, phase)
+    except (OSError, TimeoutError) as error:
         code, said = 0, f"the connection was lost ({_said(str(error)) or type(error).__name__})"
     if handed_over and _TAKEN <= code < _TAKEN + 100:
         return Attempt(Verdict.SENT, Phase.DONE, code, _said(said))
@@ -268,23 +269,34 @@ async def _transmit(client: aiosmtplib.SMTP, envelope: Envelope) -> Attempt:
     return _refused(phase, code, said)
 
 
-def _conversation(envelope: Envelope) -> tuple[tuple[Phase, tuple[bytes, ...]], ...]:
-    return (
-        (Phase.MAIL, (b"MAIL", b"FROM:<%s>" % envelope.sender.encode("ascii"))),
-        (Phase.RCPT, (b"RCPT", b"TO:<%s>" % envelope.recipient.encode("ascii"))),
-        (Phase.DATA, (b"DATA",)),
-    )
+def _commands(envelope: Envelope) -> dict[Phase, bytes]:
+    return {
+        Phase.MAIL: b"MAIL FROM:<%s>\r\n" % _word(envelope.sender),
+        Phase.RCPT: b"RCPT TO:<%s>\r\n" % _word(envelope.recipient),
+        Phase.DATA: b"DATA\r\n",
+    }
 
 
-async def _hand_over(client: aiosmtplib.SMTP, stuffed: bytes) -> aiosmtplib.SMTPResponse:
-    """Write the message after a 354 and read the answer to it.
+def _word(address: str) -> bytes:
+    """Return an address as a command takes it. Raises ValueError for what would be another word."""
+    if not re.fullmatch("[!-;=?-~]*", address):  # printable ASCII but blanks and angle brackets
+        raise ValueError(f"{address!r} cannot stand in an SMTP command")
+    return address.encode("ascii")
 
-    aiosmtplib's own `data` doesn't tell a connection lost before the 354 from one lost after it.
-    """
-    if client.protocol is None:
-        raise aiosmtplib.SMTPServerDisconnected("the server hung up")
-    client.protocol.write(stuffed)
-    return await client.protocol.read_response(timeout=_DATA_SECONDS)
+
+async def _hear_out(wire: Wire, refused: Phase) -> None:
+    """Read what is said to the commands that went out together with the one that was refused."""
+    if refused is Phase.DATA:
+        return
+    try:
+        if refused is Phase.MAIL:
+            await wire.reply(_COMMAND_SECONDS)
+        code, _ = await wire.reply(_COMMAND_SECONDS)
+        if code == _SEND_NOW:  # for nobody: RFC 2920 §3.1 asks for a lone dot
+            wire.write(b".\r\n")
+            await wire.reply(_DATA_SECONDS)
+    except (OSError, TimeoutError):
+        wire.close()  # a late answer would be read as the answer to something else
 
 
 def _stuffed(envelope: Envelope) -> bytes:
