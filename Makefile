@@ -49,6 +49,7 @@ long: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -m 'long or e2e'
 
 bench: $(VENV)/.installed-dev
+	$(INSTALL) --editable '.[dev,bench]'
 	$(BIN)/python -m benchmarks $(STAGE)
 
 smoke: $(VENV)/.installed

@@ -35,8 +35,9 @@ def main(wanted: list[str]) -> int:
             "command": f"make bench STAGE={name}",
         }
         print(_table(name, results["stages"][name]))
-    _RESULTS.write_text(json.dumps(results, indent=2) + "\n")
-    (_ROOT / "docs" / "benchmarks.md").write_text(_document(results["stages"]))
+        # After each, so that one that cannot run costs no other's figures.
+        _RESULTS.write_text(json.dumps(results, indent=2) + "\n")
+        (_ROOT / "docs" / "benchmarks.md").write_text(_document(results["stages"]))
     return 0
 
 

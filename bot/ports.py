@@ -322,16 +322,19 @@ class DeliverStore(Protocol):
         """Return the profile's editions with a greater number, oldest first, with picks."""
         ...
 
-    def editions_by_id(self, ids: Collection[int]) -> dict[int, Edition]:
-        """Return editions with picks, by id."""
+    def first_seen(self, papers: Collection[int]) -> Mapping[int, datetime]:
+        """Return when papers were first seen, by id, aliases followed."""
         ...
 
-    def papers(self, ids: Collection[int]) -> dict[int, Paper]:
-        """Return papers by id, aliases followed."""
+    def had(self, papers: Mapping[int, Collection[int]], since: datetime) -> Mapping[int, set[int]]:
+        """Return which of these papers their subscribers were sent, or are about to be.
+
+        By subscriber, there and here; `since` bounds the search.
+        """
         ...
 
-    def had(self, subscriber: int, papers: Collection[int], since: datetime) -> set[int]:
-        """Return which of these papers this subscriber was sent, or is about to be, after `since`."""
+    def together(self, writes: Sequence[Callable[[], object]]) -> list[object]:
+        """Run several writes of this store in one transaction; one that raises undoes them all."""
         ...
 
     def open_delivery(

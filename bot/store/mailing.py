@@ -150,23 +150,36 @@ class MailLedger(EditionLedger):
         )
         return {(row["subscription"], row["period"]) for row in rows}
 
-    def had(self, subscriber: int, papers: Collection[int], since: datetime) -> set[int]:
-        """Return which of these papers this subscriber was sent, or is about to be, after `since`.
+    def had(self, papers: Mapping[int, Collection[int]], since: datetime) -> dict[int, set[int]]:
+        """Return which of these papers their subscribers were sent, or are about to be, after `since`.
 
-        `since` bounds the search: no paper was sent before it was first seen.
+        Both by subscriber. `since` bounds the search: no paper was sent before it was first seen.
         """
         rows = self.db.rows(
-            "SELECT picks FROM delivery WHERE subscriber = :subscriber AND created_at >= :since "
-            "AND status IN (SELECT value FROM json_each(:had))",
-            {"subscriber": subscriber, "since": seconds(since), "had": json.dumps(_HAD)},
+            "SELECT subscriber, picks FROM delivery "
+            "WHERE subscriber IN (SELECT value FROM json_each(:subscribers)) "
+            "AND created_at >= :since AND status IN (SELECT value FROM json_each(:had))",
+            {
+                "subscribers": json.dumps(sorted(papers)),
+                "since": seconds(since),
+                "had": json.dumps(_HAD),
+            },
         )
-        sent = {pick.paper for row in rows for pick in unpacked_picks(row["picks"])}
-        now = self.db.rows(
-            "SELECT coalesce(merged_into, id) AS id FROM paper "
-            "WHERE id IN (SELECT value FROM json_each(:sent))",
-            {"sent": json.dumps(sorted(sent))},
+        sent: dict[int, set[int]] = {}
+        for row in rows:
+            sent.setdefault(row["subscriber"], set()).update(
+                pick.paper for pick in unpacked_picks(row["picks"])
+            )
+        joined = self.db.rows(
+            "SELECT id, merged_into FROM paper WHERE merged_into IS NOT NULL "
+            "AND id IN (SELECT value FROM json_each(:sent))",
+            {"sent": json.dumps(sorted(set().union(*sent.values())))},
         )
-        return {row["id"] for row in now} & set(papers)
+        now = {row["id"]: row["merged_into"] for row in joined}
+        return {
+            subscriber: {now.get(paper, paper) for paper in theirs} & set(papers[subscriber])
+            for subscriber, theirs in sent.items()
+        }
 
     def open_delivery(
         self, plan: DigestPlan, message_id: str, due: datetime, stale_at: datetime, now: datetime

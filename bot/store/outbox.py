@@ -114,7 +114,7 @@ class OutboxLedger(SendLedger):
             since = moment(row["created_at"]) if row else None
             if row is None or since is None or not papers:
                 return False
-            if self.had(row["subscriber"], papers, since):
+            if self.had({row["subscriber"]: papers}, since).get(row["subscriber"]):
                 return False
             if not self._free(delivery, now, stale_at, ("failed", "skipped")):
                 return False

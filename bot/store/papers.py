@@ -185,6 +185,16 @@ class PaperLedger:
         found = {paper.id: paper for paper in self._load(row["now"] for row in rows)}
         return {row["id"]: found[row["now"]] for row in rows}
 
+    def first_seen(self, papers: Collection[int]) -> dict[int, datetime]:
+        """Return when papers were first seen, by id; one that was joined counts as what it is now."""
+        rows = self.db.rows(
+            "SELECT p.id, n.first_seen FROM paper p JOIN paper n "
+            "ON n.id = coalesce(p.merged_into, p.id) "
+            "WHERE p.id IN (SELECT value FROM json_each(:ids))",
+            {"ids": json.dumps(sorted(papers))},
+        )
+        return {row["id"]: at for row in rows if (at := moment(row["first_seen"])) is not None}
+
     def newest_paper(self, until: datetime | None = None) -> int:
         """Return the highest paper id (with `until`, first seen by then), 0 where there is none."""
         row = self.db.row(

@@ -170,6 +170,8 @@ class Desk:
         self._around.ended(delivery, DeliveryStatus.FAILED)
 
     async def _end(self, ends: Sequence[tuple[Delivery, DeliveryStatus]]) -> None:
+        if not ends:
+            return
         store, now = self._around.store, self._around.clock()
         await self._around.workers.store(
             store.together,

@@ -1,0 +1,208 @@
+"""Opening: slots that came → digest.fill → one delivery a subscriber, committed with its picks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from email.utils import parseaddr
+from functools import partial
+from itertools import groupby
+
+from bot import digest, schedule, tokens
+from bot.config import Config
+from bot.digest import Owed
+from bot.models import DigestPlan, Edition
+from bot.ports import DeliverStore, Workers
+from bot.schedule import Slot
+
+_TOGETHER = 100  # subscribers whose deliveries are one transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """How many deliveries were opened to be sent, and how many skipped at once."""
+
+    opened: int = 0
+    skipped: int = 0
+
+
+async def open_slots(
+    config: Config, secret: bytes, store: DeliverStore, workers: Workers, now: datetime
+) -> Opened:
+    """Commit a delivery for each subscriber who has slots that came and are not served yet."""
+    await _end_pauses(config, store, workers, now)
+    slots = await _slots(config, store, workers, now)
+    slots = await _but_suppressed(slots, secret, store, workers)
+    by_subscriber = [
+        list(group) for _, group in groupby(slots, key=lambda s: s.subscription.subscriber)
+    ]
+    shelf = _Shelf(store, workers)
+    opened = skipped = 0
+    for at in range(0, len(by_subscriber), _TOGETHER):
+        plans = await _plans(config, shelf, by_subscriber[at : at + _TOGETHER], now)
+        written = await workers.store(
+            store.together,
+            [
+                partial(
+                    store.open_delivery,
+                    plan,
+                    tokens.message_id(secret, plan.slots, _domain(config)),
+                    max(slot.due for slot in served),
+                    max(slot.stale_at for slot in served),
+                    now,
+                )
+                for served, plan in plans
+            ],
+        )
+        ended = [bool(plan.skip) for (_, plan), new in zip(plans, written, strict=True) if new]
+        skipped += sum(ended)
+        opened += len(ended) - sum(ended)
+    return Opened(opened, skipped)
+
+
+async def _end_pauses(config: Config, store: DeliverStore, workers: Workers, now: datetime) -> None:
+    over = {
+        subscription.subscriber
+        for subscription in await workers.store(store.paused)
+        if subscription.paused_until is not None
+        and schedule.local_date(now, subscription.zone or config.bot.timezone)
+        >= subscription.paused_until
+    }
+    if over:
+        await workers.store(store.resume, over)
+
+
+async def _but_suppressed(
+    slots: Sequence[Slot], secret: bytes, store: DeliverStore, workers: Workers
+) -> list[Slot]:
+    """Leave out who is suppressed: nothing is opened for them, and nothing is lost to them."""
+    keys = {
+        slot.subscription.address: tokens.suppression_key(secret, slot.subscription.address)
+        for slot in slots
+    }
+    found = await workers.store(store.suppressed, set(keys.values()))
+    return [slot for slot in slots if keys[slot.subscription.address] not in found]
+
+
+async def _slots(
+    config: Config, store: DeliverStore, workers: Workers, now: datetime
+) -> list[Slot]:
+    """Return the slots that came and are unserved, by subscriber, in the profiles' order."""
+    zone, grace = config.bot.timezone, config.mail.grace
+    subscriptions = await workers.store(store.subscriptions)
+    found = [
+        slot
+        for subscription in subscriptions
+        if (profile := config.profiles.get(subscription.profile))
+        and (slot := schedule.slot(subscription, profile, now, zone, grace))
+    ]
+    served = await workers.store(
+        store.served,
+        [slot.subscription.id for slot in found],
+        set().union(*(schedule.overlapping(slot.name) for slot in found)),
+    )
+    waiting = await _waiting_for_edition(config, store, workers, now)
+    order = {name: place for place, name in enumerate(config.profiles)}
+    unserved = [
+        slot
+        for slot in found
+        if not any((slot.subscription.id, p) in served for p in schedule.overlapping(slot.name))
+        and slot.subscription.profile not in waiting
+    ]
+    return sorted(
+        unserved, key=lambda s: (s.subscription.subscriber, order[s.subscription.profile])
+    )
+
+
+async def _waiting_for_edition(
+    config: Config, store: DeliverStore, workers: Workers, now: datetime
+) -> set[str]:
+    """Return the profiles whose edition is due but not made: their slots wait for it."""
+    waiting = set()
+    for name, profile in config.profiles.items():
+        last = await workers.store(store.last_period, name)
+        if schedule.due_edition(profile, last, now, config.bot.timezone) is not None:
+            waiting.add(name)
+    return waiting
+
+
+class _Shelf:
+    """What many subscribers are owed alike, read from the store once a run."""
+
+    def __init__(self, store: DeliverStore, workers: Workers) -> None:
+        self._store, self._workers = store, workers
+        self._editions: dict[tuple[str, int], Sequence[Edition]] = {}
+        self._first_seen: dict[int, datetime] = {}
+
+    async def owed(self, slot: Slot) -> Owed:
+        """Return the editions that a slot's subscription is owed."""
+        subscription = slot.subscription
+        # One edition more than owed tells news of a source's health from old.
+        wanted = (subscription.profile, max(0, subscription.cursor - 1))
+        if wanted not in self._editions:
+            self._editions[wanted] = await self._workers.store(self._store.editions_after, *wanted)
+        editions = self._editions[wanted]
+        before = [edition for edition in editions if edition.number <= subscription.cursor]
+        return Owed(
+            subscription=subscription,
+            period=slot.name,
+            editions=tuple(e for e in editions if e.number > subscription.cursor),
+            before=before[-1] if before else None,
+        )
+
+    async def had(self, owed: Mapping[int, Sequence[Owed]]) -> Mapping[int, set[int]]:
+        """Return which papers of what they are owed these subscribers had, by subscriber."""
+        papers = {
+            subscriber: {p.paper for each in theirs for e in each.editions for p in e.picks}
+            for subscriber, theirs in owed.items()
+        }
+        all_papers = set().union(*papers.values())
+        unknown = all_papers - self._first_seen.keys()
+        if unknown:
+            self._first_seen |= await self._workers.store(self._store.first_seen, unknown)
+        seen = [self._first_seen[paper] for paper in all_papers if paper in self._first_seen]
+        if not seen:
+            return {}
+        # No paper was sent before we first saw it: that bounds the search in the ledger.
+        return await self._workers.store(self._store.had, papers, min(seen))
+
+
+async def _plans(
+    config: Config, shelf: _Shelf, by_subscriber: Sequence[Sequence[Slot]], now: datetime
+) -> list[tuple[Sequence[Slot], DigestPlan]]:
+    """Return what each subscriber is owed: what came too late apart from what is sent."""
+    fresh = [[slot for slot in mine if now <= slot.stale_at] for mine in by_subscriber]
+    owed = {
+        mine[0].subscription.subscriber: [await shelf.owed(slot) for slot in mine]
+        for mine in fresh
+        if mine
+    }
+    had = await shelf.had(owed)
+    plans: list[tuple[Sequence[Slot], DigestPlan]] = []
+    for mine, in_time in zip(by_subscriber, fresh, strict=True):
+        subscriber = mine[0].subscription.subscriber
+        stale = [slot for slot in mine if now > slot.stale_at]
+        if stale:
+            plans.append((stale, _late(stale)))
+        if in_time:
+            sent = had.get(subscriber, set())
+            plans.append((in_time, digest.fill(owed[subscriber], config.profiles, sent)))
+    return plans
+
+
+def _late(slots: Sequence[Slot]) -> DigestPlan:
+    first = slots[0].subscription
+    return DigestPlan(
+        subscriber=first.subscriber,
+        address=first.address,
+        slots=tuple((slot.subscription.id, slot.name) for slot in slots),
+        cursors=(),
+        picks=(),
+        editions=(),
+        skip="later than [mail] grace allows; its papers go to the next digest",
+    )
+
+
+def _domain(config: Config) -> str:
+    return parseaddr(config.mail.sender)[1].rpartition("@")[2]
