@@ -44,7 +44,7 @@ from bot.outputs.letter import (
     subject_line,
 )
 from bot.outputs.mime import alternatives, boundary_of, content_type_line, read_back
-from bot.outputs.pieces import NOTHING, Foundry, Piece, Print, joined, printed
+from bot.outputs.pieces import NOTHING, Foundry, Piece, Print, joined, printed, printed_for_many
 from bot.ports import Renderer
 from bot.text import one_line, shorten, wrapped
 
@@ -211,9 +211,10 @@ class Press:
 
     def _column(self, section: Section, material: DigestMaterial, today: date) -> _Column:
         fresh, cards, updates = [], [], []
+        feedback = material.feedback
         for pick, paper in section.picks:
             new = pick.role is Role.NEW
-            address = material.feedback(paper.id) if new and material.feedback else ""
+            address = feedback(paper.id) if new and feedback else ""
             entry = _Entry(
                 paper, pick.role, pick.version, pick.score, pick.reasons, today, bool(address)
             )
@@ -221,9 +222,8 @@ class Press:
                 updates.append(self._line(entry))
                 continue
             fresh.append(entry)
-            number = self._number(len(fresh))
-            card = self._card(entry)
-            cards.append(card.filled({"number": number, "feedback": printed(address)}))
+            own = {"number": self._number(len(fresh)), "feedback": printed(address)}
+            cards.append(self._card(entry).filled(own))
         return _Column(section, tuple(fresh), tuple(cards), tuple(updates))
 
     def _sizes(self, column: _Column) -> Sizes:
@@ -251,7 +251,7 @@ class Press:
             updates=mark("updates") if share.updates else "",
         )
         frame = self._frame("email/section", context)
-        count = printed(section_count(column.section))
+        count = printed_for_many(section_count(column.section))
         if bare:
             return frame.filled({**_NO_PAPERS, "count": count})
         titled = column.fresh[share.cards : share.cards + share.titles]
@@ -269,7 +269,7 @@ class Press:
     def _make_shell(self, context: DigestContext) -> Piece:
         shell = opened(context, self._foundry.mark)
         words = {
-            place: printed(said, wrapped(said) if place in WRAPPED_PLACES else "")
+            place: printed_for_many(said, wrapped(said) if place in WRAPPED_PLACES else "")
             for place, said in shell.words.items()
         }
         return Piece(

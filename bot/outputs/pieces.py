@@ -13,7 +13,7 @@ import re
 import secrets
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 from bot.outputs.contexts import StyleSheet
 from bot.outputs.mime import plain_lines, quoted_printable, whole_lines
@@ -42,6 +42,10 @@ def printed(words: str, lines: str = "") -> Print:
     if not lines and _PLAIN.fullmatch(words):
         return Print(plain := plain_lines(words), plain)
     return Print(quoted_printable(html.escape(words)), quoted_printable(lines or words))
+
+
+# Subjects, counts and headings are many readers' alike.
+printed_for_many = lru_cache(maxsize=4096)(printed)
 
 
 def joined(prints: Iterable[Print]) -> Print:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from functools import lru_cache
 
 _FIRST_COMBINING = "\u0300"  # all before it are one column wide
 _TEXT_WIDTH = 72  # RFC 2646 §4.1's advice, older than it, still what a terminal reads best
@@ -33,7 +34,12 @@ def wrapped(value: str, indent: int = 0, width: int = _TEXT_WIDTH, first: str = 
 
 def columns(text: str) -> int:
     """Return how many columns of a terminal a text takes: two for a CJK letter, none for an accent."""
-    return len(text) if text.isascii() else sum(map(_columns, text))
+    return len(text) if text.isascii() else _wide(text)
+
+
+@lru_cache(maxsize=4096)  # the same words come in many mails
+def _wide(text: str) -> int:
+    return sum(map(_columns, text))
 
 
 def _columns(char: str) -> int:
