@@ -215,6 +215,22 @@ async def test_an_answer_that_comes_too_late_is_nobody_elses(impatient, pipelini
     assert relay.connections == 2
 
 
+@PIPELINING
+async def test_a_connection_that_is_gone_is_said_goodbye_to_in_peace(
+    certificate, trusted, pipelining
+):
+    async with a_relay(certificate=certificate, pipelining=pipelining) as relay:
+        async with _mailer(relay, tls="starttls").session() as session:
+            await session.send(_envelope(1))
+            relay.hang_up_all()
+            await asyncio.sleep(0.05)
+        async with _mailer(relay, tls="starttls").session() as session:
+            await session.send(_envelope(2))
+            relay.hang_up_all()
+            await asyncio.sleep(0.05)
+            assert (await session.send(_envelope(3))).verdict is Verdict.SENT
+
+
 async def test_several_messages_go_over_one_connection_at_once():
     async with a_relay(pipelining=True) as relay, _mailer(relay).session() as session:
         for number in range(1, 6):

@@ -92,7 +92,7 @@ def test_a_name_that_nobody_knows_is_told_and_all_waits(desk, relay, monkeypatch
     said = desk.deliver()
     assert said.code == 1
     assert f"The mail server relay.test.example:{relay.port} cannot be used" in said.words
-    assert "Temporary failure in name resolution" in said.words
+    assert "nobody knows that name. Is [mail] host right, and the network up?" in said.words
     assert "The digests are kept and tried again." in said.words
     assert desk.outbox() == {"pending": 6}
     desk.settings(port=relay.port, tls="none")

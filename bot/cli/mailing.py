@@ -36,10 +36,11 @@ async def _transport(app: App, *, offline: bool) -> Finding:
     if mail.transport == "maildir":
         return Finding("mail", ok=True, words=f"into the Maildir {app.config.state / 'mail'}")
     where = f"{mail.host}:{mail.port}"
-    if offline:
-        return Finding("mail", ok=True, words=f"{where} not asked (--offline)")
     try:
-        async with app.mailer().session():
+        mailer = app.mailer()  # says where its password is missing
+        if offline:
+            return Finding("mail", ok=True, words=f"{where} not asked (--offline)")
+        async with mailer.session():
             pass
     except PaperroundError as error:
         return Finding("mail", ok=False, words=str(error))

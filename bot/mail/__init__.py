@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
+import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
@@ -137,27 +138,41 @@ class SmtpMailer:
                 return
 
     def _explain(self, error: Exception) -> str:
-        where = f"The mail server {self._host}:{self._port}"
         cause = error.__cause__ or error
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            problem = f"shows a certificate that is not trusted ({_said(cause.verify_message)})"
-        elif isinstance(error, aiosmtplib.SMTPAuthenticationError):
-            problem = f"refused the login ({error.code} {_said(error.message)})"
-        elif isinstance(error, aiosmtplib.SMTPResponseException):
-            problem = f"answered {error.code} {_said(error.message)}"
-        elif isinstance(error, TimeoutError):
+        problem = self._refusal(error, cause) or _no_way_there(cause)
+        if not problem and isinstance(error, TimeoutError):
             problem = f"did not answer within {_CONNECT_SECONDS:.0f} s"
             if self._tls != "tls":  # a server that waits for TLS says nothing first
                 problem += '; where it expects TLS at once (port 465), [mail] tls = "tls"'
-        elif isinstance(cause, ssl.SSLError) and cause.reason == "WRONG_VERSION_NUMBER":
-            problem = 'speaks no TLS at first; [mail] tls = "starttls" or "none" are the other ways'
-        elif "SMTP AUTH" in str(error):
-            problem = 'offers no login here; [mail] username = "" goes without one'
-        elif "starttls" in str(error).lower():
-            problem = 'offers no STARTTLS; [mail] tls = "tls" or "none" are the other ways'
-        else:
+        if not problem:
             problem = f"cannot be used: {_said(str(error)) or type(error).__name__}"
-        return f"{where} {problem}. The digests are kept and tried again."
+        end = "" if problem.endswith("?") else "."
+        where = f"The mail server {self._host}:{self._port}"
+        return f"{where} {problem}{end} The digests are kept and tried again."
+
+    def _refusal(self, error: Exception, cause: BaseException) -> str:
+        """Return what the server said or did that was no way to mail, "" where it did nothing."""
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return f"shows a certificate that is not trusted ({_said(cause.verify_message)})"
+        if isinstance(cause, ssl.SSLError) and cause.reason == "WRONG_VERSION_NUMBER":
+            return 'speaks no TLS at first; [mail] tls = "starttls" or "none" are the other ways'
+        if isinstance(error, aiosmtplib.SMTPAuthenticationError):
+            return f"refused the login ({error.code} {_said(error.message)})"
+        if isinstance(error, aiosmtplib.SMTPResponseException):
+            return f"answered {error.code} {_said(error.message)}"
+        if "SMTP AUTH" in str(error):
+            return 'offers no login here; [mail] username = "" goes without one'
+        if "starttls" in str(error).lower():
+            return 'offers no STARTTLS; [mail] tls = "tls" or "none" are the other ways'
+        return ""
+
+
+def _no_way_there(cause: BaseException) -> str:
+    if isinstance(cause, ConnectionRefusedError):
+        return "cannot be used: nobody answers there. Is it running, and are host and port right?"
+    if isinstance(cause, socket.gaierror):
+        return "cannot be used: nobody knows that name. Is [mail] host right, and the network up?"
+    return ""
 
 
 class SmtpSession:

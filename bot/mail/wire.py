@@ -37,13 +37,18 @@ class Wire(asyncio.Protocol):
         return self._lost is None and not self._transport.is_closing()
 
     def begin(self, commands: bytes) -> None:
-        """Write the first commands of an exchange; what was said unasked before answers none."""
+        """Write the first commands of an exchange; what was said unasked before answers none.
+
+        Raises OSError where the connection is lost.
+        """
         self._replies.clear()
         self._rest, self._lines = b"", []
         self.write(commands)
 
     def write(self, content: bytes) -> None:
-        """Write more."""
+        """Write more. Raises OSError where the connection is lost."""
+        if not self.is_open:  # a closed TLS transport would stumble over itself
+            raise self._lost or ConnectionResetError("the server hung up")
         self._transport.write(content)
 
     def close(self) -> None:
