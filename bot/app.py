@@ -12,7 +12,8 @@ from contextlib import (
     asynccontextmanager,
     contextmanager,
 )
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import timedelta
 from email.utils import parseaddr
 from functools import cache, partial
 from pathlib import Path
@@ -25,6 +26,7 @@ from bot.files import deliver_to_maildir, private_folder, withdraw, workflow_loc
 from bot.models import Document, Failure, NotModified, Request
 from bot.ports import Clock, Fetcher, Mailer, MailSession, Printer, Renderer, Worker, Workers
 from bot.store import Founding, Store
+from bot.store.alarms import written_by_others
 
 if TYPE_CHECKING:  # the workflows load when they run: `once` with nothing due stays quick
     from bot.workflows.collect import Collected
@@ -37,10 +39,17 @@ T = TypeVar("T")
 
 log = logging.getLogger("paperround")
 
+_MOST_SERVERS = 500  # whose dates are remembered
+_LEAST_ROOM = 1024 * 1024  # bytes; with less, nothing is begun that could not be written down
+
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """What the doors hand to the workflows."""
+    """What the doors hand to the workflows.
+
+    `troubles` says what a running `serve` cannot do now, by part. `ahead` is how far our clock is
+    ahead of each server that was asked, by the address without its query.
+    """
 
     config: Config
     clock: Clock
@@ -48,12 +57,26 @@ class App:
     workers: Workers
     founding: Founding
     warnings: list[str]
+    troubles: dict[str, str] = field(default_factory=dict)
+    ahead: dict[str, timedelta] = field(default_factory=dict)
+    mirrored: list[tuple[Config, int]] = field(default_factory=list)
 
     @asynccontextmanager
     async def fetcher(self) -> AsyncIterator[Fetcher]:
         """Give a fetcher whose HTTP client opens, and is loaded, at the first fetch: none, if none."""
-        async with fetching(self.config) as fetcher:
+        async with fetching(self.config, self._hear) as fetcher:
             yield fetcher
+
+    def _hear(self, answer: Document | NotModified) -> None:
+        """Note what a server says of the date."""
+        from bot import clocks
+        from bot.sources.freshness import http_date
+
+        date = http_date(answer.header("date"))
+        ahead = clocks.ahead_of(date, answer.header("age"), self.clock())
+        where = answer.url.partition("?")[0]
+        if ahead is not None and (where in self.ahead or len(self.ahead) < _MOST_SERVERS):
+            self.ahead[where] = ahead
 
     def mailer(self) -> Mailer:
         """Return the configured transport. Raises ConfigError where its secret is missing."""
@@ -86,15 +109,37 @@ class App:
 
         return render
 
+    def room(self) -> int:
+        """Return how many bytes may still be written beside the database."""
+        import shutil
+
+        return shutil.disk_usage(self.config.state).free
+
+    def full(self) -> str:
+        """Return that the disk is full, as a sentence; "" where there is room to write anything."""
+        if self.room() >= _LEAST_ROOM:
+            return ""
+        return (
+            f"The disk that holds {self.config.state} is full. Nothing is fetched, made or sent until "
+            "there is room again; what was committed is kept, and it goes on by itself."
+        )
+
     # ── The workflows, each under its lock ──
 
     async def mirror(self) -> None:
-        """Bring the store's profiles and the owner's subscriptions in line with the config."""
+        """Bring the store's profiles and the owner's subscriptions in line with the config.
+
+        Once done, it is done again only where the configuration is another, or another process wrote.
+        """
         from bot.workflows.subscribe import mirror
 
+        others = await self.workers.store(written_by_others, self.store.db)
+        if any(c is self.config and version == others for c, version in self.mirrored):
+            return
         await mirror(
             self.config.profiles, self.store, self.workers, self.clock(), self.founding.secret
         )
+        self.mirrored[:] = [(self.config, others)]
 
     async def collect(
         self, on_done: Callable[[Collected], None] = lambda _: None
@@ -183,17 +228,27 @@ class App:
 
 
 @asynccontextmanager
-async def fetching(config: Config) -> AsyncIterator[Fetcher]:
-    """Give a fetcher by a configuration alone, for what needs no state folder."""
+async def fetching(
+    config: Config, hear: Callable[[Document | NotModified], None] = lambda _: None
+) -> AsyncIterator[Fetcher]:
+    """Give a fetcher by a configuration alone, for what needs no state folder.
+
+    `hear` is told each answer that came.
+    """
     async with AsyncExitStack() as stack:
-        yield _FetcherOnDemand(config, stack)
+        yield _FetcherOnDemand(config, stack, hear)
 
 
 class _FetcherOnDemand:
     """A Fetcher that opens the HTTP client when it is first asked, on the stack that closes it."""
 
-    def __init__(self, config: Config, stack: AsyncExitStack) -> None:
-        self._config, self._stack = config, stack
+    def __init__(
+        self,
+        config: Config,
+        stack: AsyncExitStack,
+        hear: Callable[[Document | NotModified], None],
+    ) -> None:
+        self._config, self._stack, self._hear = config, stack, hear
         self._opening = asyncio.Lock()
         self._opened: Fetcher | None = None
 
@@ -209,7 +264,10 @@ class _FetcherOnDemand:
                         allow_private=self._config.fetch.allow_private,
                     )
                 )
-        return await self._opened.fetch(request)
+        answer = await self._opened.fetch(request)
+        if not isinstance(answer, Failure):
+            self._hear(answer)
+        return answer
 
 
 class _MailerOnDemand:

@@ -22,7 +22,7 @@ TREES = {
     path.relative_to(CHECKOUT): ast.parse(path.read_text(encoding="utf-8")) for path in MODULES
 }
 DECISIONS = (
-    "sources", "ranking", "digest", "schedule", "manners", "domains", "identity", "text", "tokens",
+    "sources", "ranking", "digest", "schedule", "manners", "domains", "clocks", "identity", "text", "tokens",
 )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from bot.app import open_app
-from bot.cli.serving import _Service
+from bot.cli.service import Service
 from bot.config import load_config
 from bot.errors import ConfigError
 from support_cli import MORNING, NEXT, desk_in, mails
@@ -211,7 +211,7 @@ def test_check_names_the_broken_entries_of_a_library(desk):
 async def test_serve_goes_on_with_the_last_good_version(desk, caplog):
     config = load_config(desk.folder / "config.toml")
     with open_app(config, lambda: datetime(2026, 11, 19, 8, tzinfo=UTC)) as app:
-        service = _Service(app)
+        service = Service(app)
         await service.round()
         desk.write(WRONG, "profiles/ada.toml")
         desk.write(BEN + 'title = "Folding"\n', "profiles/ben.toml")

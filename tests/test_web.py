@@ -393,6 +393,24 @@ async def test_a_redirect_never_leads_to_another_host(address):
 # ── Bounds ────────────────────────────────────────────────────────────────────────────────────────
 
 
+async def test_health_names_the_parts_of_the_service_that_fail_and_no_more(app, site):
+    app.troubles["publish"] = "/srv/papers/state cannot be written."
+    answer, text = await site("GET", "/health")
+    assert answer.status == 503
+    assert '"troubles": ["publish"]' in text
+    assert "srv" not in text
+    app.troubles.clear()
+    answer, _ = await site("GET", "/health")
+    assert answer.status == 200
+
+
+async def test_health_says_that_the_disk_is_full(app, site, monkeypatch):
+    monkeypatch.setattr(type(app), "room", lambda _: 0)
+    answer, text = await site("GET", "/health")
+    assert answer.status == 503
+    assert '"troubles": ["disk"]' in text
+
+
 @pytest.mark.parametrize("path", ["/", "/feed.rss", "/health", "/nothing"])
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "TRACE", "PROPFIND"])
 async def test_pages_can_only_be_read(site, method, path):

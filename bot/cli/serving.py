@@ -1,29 +1,34 @@
-"""serve: the round for ever, and the web service beside it, on one loop."""
+"""serve: the lanes of the service and the web beside them, on one loop, until told to stop."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
 import logging
+import os
 import signal
+import threading
 import time
-from contextlib import suppress
-from dataclasses import replace
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from urllib.parse import urlsplit
 
-from bot.app import App, kept_files, open_app
+from bot.app import App, open_app
+from bot.cli.notices import Notices
 from bot.cli.opening import configuration, warn_of_not_yet
-from bot.config import load_config, read_from
-from bot.errors import ConfigError, PaperroundError, StateLockedError
+from bot.cli.service import Service
+from bot.errors import StateLockedError
 from bot.files import workflow_lock
 from bot.ports import Clock
-from bot.scheduler import run_rounds
+from bot.scheduler import TICK_SECONDS, run_lanes
 from bot.web import listening
-from bot.workflows.collect import Outcome
 
 log = logging.getLogger("paperround")
+
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+# Service managers and containers give 30 s or more to those who ask for it; the lanes take 27.5.
+_LAST_SECONDS = 28.0
 
 
 def serve(args: argparse.Namespace) -> int:
@@ -32,7 +37,9 @@ def serve(args: argparse.Namespace) -> int:
     warn_of_not_yet(config)
     logging.getLogger("paperround").setLevel(logging.DEBUG if args.verbose else logging.INFO)
     with open_app(config, _clock(args.now)) as app:
-        asyncio.run(_serve(app))
+        # A clock that --now set is not the machine's: nothing is to be learnt from its leaps.
+        asyncio.run(_serve(app, _running if args.now is None else None))
+    log.info("stopped; nothing was left half done")
     return 0
 
 
@@ -44,103 +51,93 @@ def _clock(start: datetime | None) -> Clock:
     return lambda: start + timedelta(seconds=time.monotonic() - begun)
 
 
-async def _serve(app: App) -> None:
+def _running() -> float:
+    """Return seconds that only ever go forward; where the system can tell, also while it sleeps."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+
+
+async def _serve(app: App, running: Callable[[], float] | None) -> None:
     stop = asyncio.Event()
-    service = _Service(app, stop)
-    loop = asyncio.get_running_loop()
-    for each in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(each, stop.set)
-    state = service.app.config.state
-    try:
-        async with (
-            workflow_lock(state, "serve", patience=0),
-            listening(lambda: service.app) as address,
-        ):
-            log.info("serving %s; stop with SIGTERM", address)
-            await run_rounds(service.round, stop)
-    except StateLockedError as error:
-        raise StateLockedError(
-            "Another `paperround serve` runs on this state folder already; one is enough. Every "
-            "other command works beside it."
-        ) from error
-    log.info("stopped; nothing was left half done")
-
-
-class _Service:
-    """The App that holds now: an edited configuration is picked up before the next round."""
-
-    def __init__(self, app: App, stop: asyncio.Event | None = None) -> None:
-        self.app = app
-        self._stop = stop or asyncio.Event()
-        self._stood = self._files()
-
-    def _files(self) -> dict[Path, tuple[int, int]]:
-        """Return what the configuration is read from now, each file with its time and size."""
-        found: dict[Path, tuple[int, int]] = {}
-        for path in read_from(self.app.config):
-            with suppress(OSError):
-                found[path] = (path.stat().st_mtime_ns, path.stat().st_size)
-        return found
-
-    async def round(self) -> None:
-        """Do whatever is due; trouble of one part is told, and keeps no other from its work."""
-        await self._reload()
-        for part in (self._collect, self._compose, self._publish, self._deliver):
-            if self._stop.is_set():
-                break
-            try:
-                await part()
-            except PaperroundError as error:
-                log.error("%s", error)  # noqa: TRY400 - a sentence for people, no traceback
-        for sentence in self.app.warnings:
-            log.warning("%s", sentence)
-        self.app.warnings.clear()
-
-    async def _reload(self) -> None:
-        stands = self._files()
-        if stands == self._stood:
-            return
-        self._stood = stands
+    notices = Notices.of(os.environ)
+    # A sign of life at each tick, and two before systemd would miss it.
+    every = min(TICK_SECONDS, notices.watchdog / 2 or TICK_SECONDS)
+    service = Service(app, stop, notices=notices, running=running, every=every)
+    _stop_on_signals(stop, notices)
+    async with _alone(app.config.state), _web(service, stop) as address:
+        log.info("serving %s; stop with SIGTERM", address)
+        notices.ready()
         try:
-            config = load_config(self.app.config.path, kept_files)
-        except ConfigError as error:
-            log.error("the edited configuration is wrong; the last good one holds:\n%s", error)  # noqa: TRY400 - as above
-            return
-        if config.state != self.app.config.state or config.web != self.app.config.web:
-            log.warning("a new state folder or [web] takes a restart; the old one holds until then")
-            config = config.model_copy(update={
-                "bot": config.bot.model_copy(update={"state": str(self.app.config.state)}),
-                "web": self.app.config.web,
-            })  # fmt: skip
-        if urlsplit(config.bot.base_url).path != urlsplit(self.app.config.bot.base_url).path:
-            log.warning("a new path in base_url takes a restart: pages are still at the old one")
-        self.app = replace(self.app, config=config)
-        store = self.app.store
-        await self.app.workers.store(store.keep_files, config.good_files, config.wrong_files)
-        warn_of_not_yet(config)
-        log.info("the edited configuration holds from now on")
+            await run_lanes(service.lanes, stop, service.round, every)
+        finally:
+            stop.set()
+            await service.leave()
 
-    async def _collect(self) -> None:
-        for each in await self.app.collect():
-            if each.outcome is Outcome.FAILED:
-                log.warning("%s: %s", each.source, each.detail)
-            elif each.outcome is not Outcome.NOT_DUE:
-                log.info("%s: %d entries, %d new", each.source, each.entries, each.new)
 
-    async def _compose(self) -> None:
-        for each in await self.app.compose():
-            log.info("%s: edition %d, %d papers", each.profile, each.edition.number, each.new)
+@asynccontextmanager
+async def _alone(state: Path) -> AsyncIterator[None]:
+    """Exclude every other `serve` on this state folder."""
+    async with AsyncExitStack() as stack:
+        try:
+            await stack.enter_async_context(workflow_lock(state, "serve", patience=0))
+        except StateLockedError as error:
+            raise StateLockedError(
+                "Another `paperround serve` runs on this state folder already; one is enough. Every "
+                "other command works beside it."
+            ) from error
+        yield
 
-    async def _publish(self) -> None:
-        published = await self.app.publish()
-        if published.changed:
-            log.info("%d feeds and pages changed", len(published.changed))
 
-    async def _deliver(self) -> None:
-        report = await self.app.deliver(patient=True, stop=self._stop)
-        if report.ended:
-            log.info(
-                "deliveries: %s", ", ".join(f"{n} {s}" for s, n in sorted(report.ended.items()))
-            )
-        for problem in report.problems:
-            log.warning("%s", problem)
+@asynccontextmanager
+async def _web(service: Service, stop: asyncio.Event) -> AsyncIterator[str]:
+    """Serve the web until `stop`, and close it while the lanes end; yield the address."""
+    ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+    async def listen() -> None:
+        try:
+            async with listening(lambda: service.app) as address:
+                ready.set_result(address)
+                await stop.wait()
+        except Exception as error:
+            if ready.done():
+                raise
+            ready.set_exception(error)
+
+    web = asyncio.create_task(listen(), name="web")
+    try:
+        yield await ready
+    finally:
+        stop.set()
+        await web
+
+
+def _stop_on_signals(stop: asyncio.Event, notices: Notices) -> None:
+    """Let the first signal begin the end, and the second be the end."""
+    loop = asyncio.get_running_loop()
+
+    def begin_to_stop() -> None:
+        for each in _SIGNALS:
+            loop.remove_signal_handler(each)
+            signal.signal(each, signal.SIG_DFL)
+        notices.stopping()
+        log.info(
+            "stopping: what is under way is ended, within 30 s; a second signal ends at once, and "
+            "loses nothing that was committed"
+        )
+        last = threading.Timer(_LAST_SECONDS, _end_now)
+        last.daemon = True
+        last.start()
+        stop.set()
+
+    for each in _SIGNALS:
+        loop.add_signal_handler(each, begin_to_stop)
+
+
+def _end_now() -> None:
+    """End whatever hangs (a look-up of a name cannot be cut off): all that counts is committed."""
+    log.warning(
+        "something did not end in time and is left; what was committed is kept, and a message that "
+        "was in flight goes once more with the same bytes"
+    )
+    with suppress(OSError, ValueError):
+        logging.shutdown()
+    os._exit(0)

@@ -16,13 +16,19 @@ _TYPES = {
 
 
 async def health(request: web.Request) -> web.Response:
-    """Say whether a source alarms, and how the outbox stands."""
+    """Say whether a source alarms, which part of the service fails, and how the outbox stands.
+
+    Anybody may ask: parts are named, what is wrong with them is for the log and `status`.
+    """
     app = request.app[STANDING].app
     states = await app.workers.store(app.store.source_states)
     outbox = await app.workers.store(app.store.count_deliveries)
     failing = sorted(name for name, state in states.items() if state.alarmed_at)
+    troubles = sorted({*app.troubles, *(["disk"] if app.full() else [])})
+    ok = not failing and not troubles
     return web.json_response(
-        {"ok": not failing, "alarms": failing, "outbox": outbox}, status=503 if failing else 200
+        {"ok": ok, "alarms": failing, "troubles": troubles, "outbox": outbox},
+        status=200 if ok else 503,
     )
 
 

@@ -1,0 +1,292 @@
+"""The service: four lanes, what wakes them, and what it looks after at every tick."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from bot import clocks
+from bot.app import App, kept_files
+from bot.cli.edits import edits
+from bot.cli.notices import Notices
+from bot.cli.troubles import Troubles
+from bot.config import Config, load_config, not_yet, read_from
+from bot.errors import ConfigError, DiskFullError, StateError, StateLockedError
+from bot.files import explained
+from bot.scheduler import TICK_SECONDS, Lane, first_of
+from bot.store.alarms import set_alarms, written
+from bot.workflows.collect import Outcome
+
+log = logging.getLogger("paperround")
+
+# An edition waits for papers that are just coming; for a source that says nothing, only so long.
+SILENCE_SECONDS = 15.0
+_MOST_SILENCES = 8
+# Seconds that a lane may go on when told to stop. Fetching and ranking begin anew at no cost; sending
+# leaves off by itself within 20.
+_LEAVING = {"collect": 3.0, "compose": 8.0, "publish": 8.0, "deliver": 25.5}
+
+
+class Service:
+    """The App that holds now, and the lanes that work with it.
+
+    `running` reads a clock that only ever goes forward, None where the wall clock is not to be
+    watched. `every` is the length of a tick, `silence` how long an edition waits for a source that
+    says nothing; both in seconds.
+    """
+
+    def __init__(
+        self,
+        app: App,
+        stop: asyncio.Event | None = None,
+        *,
+        notices: Notices | None = None,
+        running: Callable[[], float] | None = None,
+        every: float = TICK_SECONDS,
+        silence: float = SILENCE_SECONDS,
+    ) -> None:
+        self.app = app
+        self._stop = stop or asyncio.Event()
+        self._notices = notices or Notices()
+        self._silence = silence
+        self._troubles = Troubles(app.troubles, every)
+        self._stood = _stamps(read_from(app.config))
+        self._edited = 0  # how often the configuration was
+        self._published: object = None  # how all stood that pages are made from, when they were
+        self._collected = asyncio.Event()
+        self._running = running
+        self._watch: clocks.Watch | None = None
+        self._to_hold = ""
+        self._disagreed = False
+        works = {"collect": self._collect, "compose": self._compose, "publish": self._publish,
+                 "deliver": self._deliver}  # fmt: skip
+        self._lane = {
+            name: Lane(name, partial(self._guarded, name, work), _LEAVING[name])
+            for name, work in works.items()
+        }
+
+    @property
+    def lanes(self) -> tuple[Lane, ...]:
+        """What there is to do."""
+        return tuple(self._lane.values())
+
+    # ── At every tick ──
+
+    async def round(self) -> None:
+        """Look after the configuration, the clock and the disk, and tell how things stand."""
+        await self._looked_after("configuration", self._reload)
+        await self._looked_after("clock", self._watch_clock)
+        self._look_for_room()
+        await self._tell()
+        self._notices.alive()
+        self._collected.clear()
+
+    async def leave(self) -> None:
+        """Take back what was left word of for other commands: nobody looks after it now."""
+        with suppress(StateError):
+            await self.app.workers.store(set_alarms, self.app.store.db, {})
+
+    async def _tell(self) -> None:
+        known = self.app.troubles
+        with suppress(
+            StateError
+        ):  # it is in the log, and `status` sees for itself that a disk is full
+            await self.app.workers.store(set_alarms, self.app.store.db, dict(known))
+        self._notices.status(
+            "; ".join(f"{part}: {sentence}" for part, sentence in known.items())
+            or f"{len(self.app.config.sources)} sources, {len(self.app.config.profiles)} profiles"
+        )
+
+    def _look_for_room(self) -> None:
+        """Rest while the disk is full, and go on once it is not."""
+        if sentence := self.app.full():
+            now = asyncio.get_running_loop().time()
+            self._troubles.failed("disk", DiskFullError(sentence), now)
+        elif "disk" in self.app.troubles:
+            self._troubles.works("disk", "has room again")
+            self._troubles.try_all_again()
+
+    # ── Work, and what goes wrong with it ──
+
+    async def _guarded(self, part: str, work: Callable[[], Awaitable[None]]) -> None:
+        """Do a lane's work unless it rests; whatever goes wrong with it keeps no other from theirs."""
+        try:
+            if "disk" not in self.app.troubles:
+                await self._looked_after(part, work)
+        finally:
+            if part == "collect":
+                self._collected.set()
+        await self._tell()
+
+    async def _looked_after(self, part: str, work: Callable[[], Awaitable[None]]) -> None:
+        now = asyncio.get_running_loop().time()
+        if self._troubles.rests(part, now):
+            return
+        try:
+            await work()
+        except StateLockedError as error:  # whoever holds the lock does the work
+            self._warn(f"{part}'s lock", [str(error)])
+            return
+        except Exception as error:  # noqa: BLE001 - told with its traceback, tried again: a service stays
+            problem = _in_words(error, self.app.config.state)
+            self._troubles.failed(part, problem, now)
+            if isinstance(problem, DiskFullError):
+                self._look_for_room()
+        else:
+            self._troubles.works(part)
+        self._warn(f"{part}'s lock", [])
+        if self.app.warnings:
+            self._warn("app", self.app.warnings)
+            self.app.warnings.clear()
+
+    def _warn(self, part: str, sentences: list[str]) -> None:
+        for sentence in self._troubles.news(part, sentences):
+            log.warning("%s", sentence)
+
+    async def _collect(self) -> None:
+        reports = await self.app.collect()
+        asked = [each for each in reports if each.outcome is not Outcome.NOT_DUE]
+        for each in asked:
+            if each.outcome is Outcome.FAILED:
+                log.warning("%s: %s", each.source, each.detail)
+            else:
+                log.info("%s: %d entries, %d new", each.source, each.entries, each.new)
+        if any(each.new or each.updated for each in asked):
+            self._lane["compose"].wake.set()
+            self._lane["publish"].wake.set()
+
+    async def _compose(self) -> None:
+        await self._papers_came()
+        if self._stop.is_set():
+            return
+        made = await self.app.compose()
+        for each in made:
+            log.info("%s: edition %d, %d papers", each.profile, each.edition.number, each.new)
+        if made:
+            self._lane["deliver"].wake.set()
+            self._lane["publish"].wake.set()
+
+    async def _papers_came(self) -> None:
+        """Wait while collecting brings papers; not for a source that is slow to say anything."""
+        newest = -1
+        for _ in range(_MOST_SILENCES):
+            before, newest = newest, await self.app.workers.store(self.app.store.newest_paper)
+            if newest == before or await first_of(
+                self._collected, self._stop, seconds=self._silence
+            ):
+                return
+
+    async def _publish(self) -> None:
+        """Publish, unless all stands as it did; once an hour what somebody lost is made again."""
+        app = self.app
+        stands = (
+            await app.workers.store(written, app.store.db),
+            self._edited,
+            _stamps(sorted(app.config.templates.rglob("*"))),
+            f"{app.clock():%Y-%m-%d %H}",
+        )
+        if stands == self._published:
+            return
+        published = await app.publish()
+        self._published = stands
+        if published.changed:
+            log.info("%d feeds and pages changed", len(published.changed))
+
+    async def _deliver(self) -> None:
+        await self._watch_clock()
+        report = await self.app.deliver(patient=True, stop=self._stop)
+        if report.ended:
+            counts = ", ".join(f"{n} {status}" for status, n in sorted(report.ended.items()))
+            log.info("deliveries: %s", counts)
+        self._warn("deliver", report.problems)
+
+    # ── The clock ──
+
+    async def _watch_clock(self) -> None:
+        """Hold all sending where the clock cannot be trusted. Raises StateError: then nothing is sent."""
+        if self._running is None:
+            return
+        now = self.app.clock()
+        self._watch, ahead = clocks.watch(self._watch, clocks.Reading(now, self._running()))
+        if ahead:
+            self._to_hold = clocks.leapt(ahead, now)
+        off = clocks.disagreement(self.app.ahead.values())
+        if off and not self._disagreed:
+            self._to_hold = self._to_hold or clocks.disagrees(off, now)
+        self._disagreed = bool(off)  # told once: whoever releases all has looked
+        if self._to_hold:
+            await self.app.workers.store(_hold_all, self.app, self._to_hold)
+            self._to_hold = ""
+
+    # ── The configuration ──
+
+    async def _reload(self) -> None:
+        stands = _stamps(read_from(self.app.config))
+        if stands == self._stood:
+            return
+        self._stood = stands
+        try:
+            config = await self.app.workers.cpu(load_config, self.app.config.path, kept_files)
+        except ConfigError as error:
+            log.error("the edited configuration is wrong; the last good one holds:\n%s", error)  # noqa: TRY400 - a sentence for people, no traceback
+            return
+        old, config = self.app.config, _as_far_as_may_be(self.app.config, config)
+        self.app = replace(self.app, config=config)
+        self._edited += 1
+        self._troubles.try_all_again()
+        self._stood = _stamps(read_from(config))
+        store = self.app.store
+        await self.app.workers.store(store.keep_files, config.good_files, config.wrong_files)
+        told = {*old.warnings, *not_yet(old)}
+        for sentence in (*config.warnings, *not_yet(config)):
+            if sentence not in told:
+                log.warning("%s", sentence)
+        changes = edits(old, config)
+        for line in changes:
+            log.info("edited: %s", line)
+        log.info(
+            "the edited configuration holds from now on" if changes else "nothing in it changed"
+        )
+
+
+def _in_words(error: Exception, state: Path) -> Exception:
+    """Return a full disk, wherever it was met, as what it is: no mistake of ours."""
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return explained(error, state)
+    return error
+
+
+def _hold_all(app: App, reason: str) -> None:
+    """Hold all sending, unless it is held already; what to do about that is said there."""
+    if not app.store.hold_of_all():
+        app.store.hold_all(reason)
+        log.error("All sending is held: %s", reason)
+
+
+def _stamps(files: list[Path]) -> dict[Path, tuple[int, int]]:
+    """Return each file that is there with its time and size."""
+    found: dict[Path, tuple[int, int]] = {}
+    for path in files:
+        with suppress(OSError):
+            told = path.stat()
+            found[path] = (told.st_mtime_ns, told.st_size)
+    return found
+
+
+def _as_far_as_may_be(old: Config, new: Config) -> Config:
+    """Return the new configuration with what takes a restart as it was, and say so."""
+    if new.state != old.state or new.web != old.web:
+        log.warning("a new state folder or [web] takes a restart; the old one holds until then")
+        new = new.model_copy(update={
+            "bot": new.bot.model_copy(update={"state": str(old.state)}), "web": old.web,
+        })  # fmt: skip
+    if urlsplit(new.bot.base_url).path != urlsplit(old.bot.base_url).path:
+        log.warning("a new path in base_url takes a restart: pages are still at the old one")
+    return new
