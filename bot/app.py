@@ -11,6 +11,7 @@ from contextlib import (
     AsyncExitStack,
     asynccontextmanager,
     contextmanager,
+    suppress,
 )
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -21,7 +22,7 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 from urllib.parse import urlsplit
 
 from bot.config import Config
-from bot.errors import UsageError
+from bot.errors import StateLockedError, UsageError
 from bot.files import deliver_to_maildir, private_folder, withdraw, workflow_lock, write_file
 from bot.models import Document, Failure, NotModified, Request
 from bot.ports import Clock, Fetcher, Mailer, MailSession, Printer, Renderer, Worker, Workers
@@ -177,6 +178,22 @@ class App:
                 config.profiles, config.sources, self.store, self.workers, self.clock(),
                 self.config.bot.timezone, force=force,
             )  # fmt: skip
+
+    async def prune(self) -> int:
+        """Once a day, take the text of what is older than `keep`; return of how many papers.
+
+        Where another process is at it, it does it alone. Raises StateError.
+        """
+        from bot.store.pruning import Pruner
+        from bot.workflows.prune import prune
+
+        with suppress(StateLockedError):
+            async with workflow_lock(self.config.state, "prune", patience=0):
+                return await prune(
+                    self.config.profiles.values(), self.config.bot.keep, Pruner(self.store.db),
+                    self.workers, self.clock(),
+                )  # fmt: skip
+        return 0
 
     async def publish(self, *, afresh: bool = False) -> Published:
         """Write the feeds and pages that changed; `afresh` makes all of them to find out.

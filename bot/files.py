@@ -1,16 +1,22 @@
-"""The only file writer: whole files, atomically; and the locks that workflows hold."""
+"""The only file writer: whole files, atomically; archives of them; and the locks workflows hold."""
 
 from __future__ import annotations
 
 import asyncio
 import errno
 import fcntl
+import hashlib
+import io
 import json
 import os
 import shutil
+import tarfile
+import tempfile
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from bot.errors import DiskFullError, StateError, StateLockedError
@@ -18,6 +24,10 @@ from bot.errors import DiskFullError, StateError, StateLockedError
 LOCK_SECONDS = 30.0
 _POLL_SECONDS = 0.1
 _PRIVATE = 0o700
+_CHUNK = 1 << 20
+MOST_MEMBERS = 20_000  # of an archive
+_SCRATCH = ".paperround-"
+_STALE_SECONDS = 86_400
 
 
 def write_file(path: Path, content: bytes) -> bool:
@@ -134,6 +144,192 @@ def _sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+# ── Archives ──────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A file in an archive: its name, its size in bytes, and its content, to be read before the next."""
+
+    name: str
+    size: int
+    chunks: Callable[[], Iterator[bytes]]
+
+
+def write_archive(
+    path: Path,
+    members: Iterable[tuple[str, bytes | Path]],
+    at: datetime,
+    verify: Callable[[Path], object],
+) -> int:
+    """Write a tar file that only its owner can read; return its size.
+
+    `verify` is given the written file, and raises where it is not whole: then, and where anything
+    else goes wrong, what stood at `path` before still does. Raises DiskFullError, StateError.
+    """
+    temporary = path.with_name(f"{_SCRATCH}{os.getpid()}-{path.name}")
+    try:
+        temporary.unlink(missing_ok=True)
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                with tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT) as archive:
+                    for name, content in members:
+                        _add_member(archive, name, content, at)
+                file.flush()
+                os.fsync(file.fileno())
+            verify(temporary)
+            size = temporary.stat().st_size
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise explained(error, path) from error
+    return size
+
+
+def _add_member(archive: tarfile.TarFile, name: str, content: bytes | Path, at: datetime) -> None:
+    told = tarfile.TarInfo(name)
+    told.mode, told.mtime = 0o600, int(at.timestamp())
+    if isinstance(content, bytes):
+        told.size = len(content)
+        archive.addfile(told, io.BytesIO(content))
+    else:
+        with content.open("rb") as file:
+            told.size = os.fstat(file.fileno()).st_size
+            archive.addfile(told, file)
+
+
+def read_archive(path: Path) -> Generator[Member, None, None]:
+    """Yield the files of a tar file; nothing is written, and nothing claimed is taken on trust.
+
+    Raises StateError where it is no such file, is
+    cut short, or holds anything but plain files
+    (links, devices) or too many.
+    """
+    try:
+        with path.open("rb") as file:
+            whole = os.fstat(file.fileno()).st_size
+            # Uncompressed, so that no file in it can be larger than the archive.
+            with tarfile.open(fileobj=_Frugal(file), mode="r:") as archive:  # type: ignore[call-overload]  # a reader is all it needs
+                for number, told in enumerate(archive):
+                    if not told.isreg() or told.issparse() or number >= MOST_MEMBERS:
+                        raise StateError(
+                            f"{path} holds {told.name[:100]!r}, which no backup does. Nothing was "
+                            "changed."
+                        )
+                    if told.size > whole - told.offset_data:
+                        raise tarfile.ReadError("unexpected end of data")
+                    yield Member(told.name, told.size, _reader(archive, told))
+    except (tarfile.TarError, ValueError, EOFError) as error:
+        raise StateError(
+            f"{path} is no backup, or was cut short ({error}). Nothing was changed."
+        ) from error
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise StateError(f"{path} cannot be read: {reason}. Nothing was changed.") from error
+
+
+class _Frugal:
+    """A file of which nobody reads much at once, whatever size a header claims to have."""
+
+    def __init__(self, file: io.BufferedReader) -> None:
+        self._file = file
+        self.seek, self.tell = file.seek, file.tell
+
+    def read(self, size: int) -> bytes:
+        if size > _CHUNK:
+            raise tarfile.ReadError("a header in it is too large")
+        return self._file.read(size)
+
+
+def _reader(archive: tarfile.TarFile, told: tarfile.TarInfo) -> Callable[[], Iterator[bytes]]:
+    def chunks() -> Iterator[bytes]:
+        file = archive.extractfile(told)
+        while file is not None and (chunk := file.read(_CHUNK // 4)):
+            yield chunk
+
+    return chunks
+
+
+def write_chunks(path: Path, chunks: Iterable[bytes]) -> str:
+    """Write a new file that only its owner can read; return its SHA-256 in hexadecimal.
+
+    Raises DiskFullError, StateError.
+    """
+    digest = hashlib.sha256()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=_PRIVATE)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            for chunk in chunks:
+                digest.update(chunk)
+                file.write(chunk)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise explained(error, path) from error
+    return digest.hexdigest()
+
+
+@contextmanager
+def scratch_folder(parent: Path) -> Iterator[Path]:
+    """Give a private folder, on the disk of `parent` (made if missing), that is gone afterwards.
+
+    What a killed process left of its own, a day ago or more, goes too. Raises DiskFullError,
+    StateError.
+    """
+    try:
+        parent.mkdir(parents=True, exist_ok=True, mode=_PRIVATE)
+        for left in parent.glob(f"{_SCRATCH}*"):
+            if time.time() - left.lstat().st_mtime > _STALE_SECONDS:
+                withdraw(left)
+        folder = Path(tempfile.mkdtemp(prefix=_SCRATCH, dir=parent))
+    except OSError as error:
+        raise explained(error, parent) from error
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def put_in_place(source: Path, target: Path) -> None:
+    """Move a file to its place, also on another disk; what stood there is replaced at once.
+
+    Raises DiskFullError, StateError.
+    """
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True, mode=_PRIVATE)
+        try:
+            source.replace(target)
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            write_file(target, source.read_bytes())
+            source.unlink()
+        _sync_folder(target.parent)
+    except OSError as error:
+        raise explained(error, target) from error
+
+
+def keep_aside(path: Path, target: Path) -> None:
+    """Give a file a second name, and leave its first until it is replaced. Raises StateError."""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True, mode=_PRIVATE)
+        try:
+            target.hardlink_to(path)
+        except OSError as error:
+            if error.errno not in (errno.EXDEV, errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP):
+                raise
+            write_file(target, path.read_bytes())
+    except OSError as error:
+        raise explained(error, target) from error
+
+
+# ── Locks ─────────────────────────────────────────────────────────────────────────────────────────
+
+
 @asynccontextmanager
 async def workflow_lock(
     state: Path, workflow: str, patience: float = LOCK_SECONDS
@@ -151,8 +347,9 @@ async def workflow_lock(
         raise explained(error, path) from error
     try:
         await _take(descriptor, workflow, patience)
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, json.dumps({"pid": os.getpid()}).encode(), 0)
+        with suppress(OSError):  # on a full disk: the number only serves a message
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, json.dumps({"pid": os.getpid()}).encode(), 0)
         yield
     finally:
         os.close(descriptor)

@@ -84,7 +84,7 @@ def _command(name: str) -> Command:
         "search": "finding", "similar": "finding", "profiles": "profiling",
         "subscribers": "subscribing", "suppressions": "subscribing", "deliveries": "posting",
         "quarantine": "posting", "like": "judging", "dislike": "judging", "submit": "judging",
-        "backtest": "testing",
+        "backtest": "testing", "backup": "saving", "restore": "saving",
     }[name]  # fmt: skip
     found: Command = getattr(import_module(f"bot.cli.{home}"), name)
     return found

@@ -5,12 +5,18 @@ from __future__ import annotations
 import argparse
 import asyncio
 from collections.abc import Sequence
+from datetime import timedelta
 
 from bot.app import App
 from bot.cli.opening import opened
 from bot.cli.posting import resting
 from bot.cli.terminal import as_json, say, table, when
 from bot.models import SourceState, SubscriptionStatus
+from bot.outputs.wording import counted
+from bot.store.alarms import alarms
+from bot.store.backup import restored
+
+_TWO_DAYS = 48  # hours
 
 
 def status(args: argparse.Namespace) -> int:
@@ -23,6 +29,8 @@ def status(args: argparse.Namespace) -> int:
             "profiles": _profiles(app),
             "outbox": app.store.count_deliveries(),
             "hold": app.store.hold_of_all(),
+            "restored": _restored(app),
+            "troubles": _troubles(app),
             "papers": app.store.count_papers(),
             "configuration": list(app.config.warnings),
             "retired": [
@@ -53,12 +61,34 @@ def _show_status(app: App, document: dict[str, object]) -> None:
     say("outbox   " + (", ".join(f"{n} {name}" for name, n in sorted(outbox.items())) or "empty"))
     if reason := app.store.hold_of_all():
         say(f"         all sending is held: {reason}")
+    if reason and (copy := restored(app.store.db)):
+        age = _age((app.clock() - copy.made_at) // timedelta(hours=1))
+        say(f"restored {when(copy.restored_at)}, from a copy made {when(copy.made_at)}, {age}")
     if rest := resting(app):
         say(f"         {rest}")
+    for part, sentence in _troubles(app).items():
+        say(f"serve    {part}: {sentence}")
     for sentence in app.config.warnings:
         say(f"config   {sentence}")
     for name, addresses in gone_profiles(app).items():
         say(f"retired  {gone_in_words(app, name, addresses)}")
+
+
+def _troubles(app: App) -> dict[str, str]:
+    """Return what a running `serve` cannot do now, and whether the disk is full."""
+    full = app.full()
+    return alarms(app.store.db) | ({"disk": full} if full else {})
+
+
+def _age(hours: int) -> str:
+    if hours < 1:
+        return "less than an hour ago"
+    return f"{counted(hours, 'hour') if hours < _TWO_DAYS else counted(hours // 24, 'day')} ago"
+
+
+def _restored(app: App) -> dict[str, object] | None:
+    copy = restored(app.store.db)
+    return {"made_at": copy.made_at, "restored_at": copy.restored_at} if copy else None
 
 
 def gone_profiles(app: App) -> dict[str, list[str]]:

@@ -231,6 +231,16 @@ def _keeping(commands: _Commands[argparse.ArgumentParser]) -> None:
     _add(quarantine, "list", "list it, the latest first")
     _add(quarantine, "show", "show one such mail").add_argument("key", metavar="KEY")
     _add(quarantine, "retry", "let it be read again").add_argument("key", metavar="KEY")
+    _saving(commands)
+
+
+def _saving(commands: _Commands[argparse.ArgumentParser]) -> None:
+    saved = _add(commands, "backup", "write database, configuration and templates into one file")
+    saved.add_argument("file", metavar="FILE", help="a tar file, e.g. state/backups/2026-11-20.tar")
+    back = _add(commands, "restore", "put a backup in place; sending is held until it is released")
+    back.add_argument("file", metavar="FILE", help="what `paperround backup` wrote")
+    back.add_argument("--force", action="store_true",
+        help="also where something is there already: that is moved aside, and kept")  # fmt: skip
 
 
 def _group(

@@ -15,6 +15,7 @@ from bot.files import workflow_lock
 from bot.models import AttemptRecord, Delivery, DeliveryStatus, Quarantined
 from bot.outputs.wording import counted
 from bot.schedule import local_date
+from bot.store.backup import pass_over
 
 _OVER = (DeliveryStatus.FAILED, DeliveryStatus.SKIPPED)
 _DONE = ("sent", "failed", "skipped")
@@ -226,6 +227,8 @@ def _hold(app: App, args: argparse.Namespace) -> int:
 
 def _release(app: App, args: argparse.Namespace) -> int:
     if args.all:
+        if args.skip_before and app.store.hold_of_all():  # before anything is free to go
+            pass_over(app.store.db, args.skip_before, app.config.bot.timezone)
         chosen, ended = app.store.held(), app.store.free_all()
     else:
         delivery = _named(app, args.id)
@@ -245,6 +248,8 @@ def _release(app: App, args: argparse.Namespace) -> int:
     else:
         if ended:
             say("Sending goes on.")
+            if args.skip_before:
+                say(f"Of the editions before {args.skip_before}, nothing is sent any more.")
         left = f", {len(skipped)} left out" if skipped else ""
         say(
             f"{len(released)} deliveries released{left}; they go with the next `paperround deliver`"

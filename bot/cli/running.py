@@ -74,6 +74,10 @@ async def _once(app: App) -> Run:
         await _deliver(app, run)
     except (ConfigError, StateLockedError, TemplateError) as error:
         run.problems.append(str(error))
+    try:
+        await app.prune()
+    except StateError as error:
+        run.problems.append(str(error))
     return run
 
 

@@ -31,7 +31,7 @@ SILENCE_SECONDS = 15.0
 _MOST_SILENCES = 8
 # Seconds that a lane may go on when told to stop. Fetching and ranking begin anew at no cost; sending
 # leaves off by itself within 20.
-_LEAVING = {"collect": 3.0, "compose": 8.0, "publish": 8.0, "deliver": 25.5}
+_LEAVING = {"collect": 3.0, "compose": 8.0, "publish": 8.0, "deliver": 25.5, "prune": 3.0}
 
 
 class Service:
@@ -66,7 +66,7 @@ class Service:
         self._to_hold = ""
         self._disagreed = False
         works = {"collect": self._collect, "compose": self._compose, "publish": self._publish,
-                 "deliver": self._deliver}  # fmt: skip
+                 "deliver": self._deliver, "prune": self._prune}  # fmt: skip
         self._lane = {
             name: Lane(name, partial(self._guarded, name, work), _LEAVING[name])
             for name, work in works.items()
@@ -206,6 +206,10 @@ class Service:
             counts = ", ".join(f"{n} {status}" for status, n in sorted(report.ended.items()))
             log.info("deliveries: %s", counts)
         self._warn("deliver", report.problems)
+
+    async def _prune(self) -> None:
+        if papers := await self.app.prune():
+            log.info("%d papers older than [bot] keep lost their abstracts", papers)
 
     # ── The clock ──
 

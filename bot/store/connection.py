@@ -53,14 +53,9 @@ class Connection:
             self._migrate()
 
     def _migrate(self) -> None:
-        from sqlite_utils import Database
+        from bot.store.backup import upgrade
 
-        from bot.store.schema import migrations
-
-        # Migrations.apply begins deferred: two starters would meet "database is locked".
-        with self.transaction():
-            migrations.apply(Database(self._db))
-            self._db.execute(f"PRAGMA user_version = {SCHEMA_VERSION:d}")
+        upgrade(self, self._db)
 
     def close(self) -> None:
         """Close the connection."""
