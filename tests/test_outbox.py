@@ -223,6 +223,15 @@ async def test_a_relay_that_is_not_open_to_us_costs_no_digest(office):
     assert (await office.run(NOW + HOUR)).sent == 4
 
 
+async def test_of_many_that_fail_alike_the_first_are_told_and_the_others_counted(tmp_path):
+    made = Office(tmp_path, mail={"breaker": 1000})
+    made.plain = True
+    made.readers(*(f"reader{n}" for n in range(130))).says(*[DISABLED] * 130)
+    report = await made.run()
+    made.store.close()
+    assert (report.ended, len(report.problems), report.untold) == ({"failed": 130}, 100, 30)
+
+
 async def test_after_trouble_a_service_rests_and_a_person_may_try_at_once(office):
     office.readers("grace").says(REST)
     await office.run(patient=True)

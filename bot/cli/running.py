@@ -206,6 +206,8 @@ def _show_delivered(report: DeliverReport) -> None:
     say(f"deliver  {ended or 'nothing to send'}")
     for problem in report.problems:
         say(f"         {problem}")
+    if report.untold:
+        say(f"         … and {report.untold:,} more: `paperround deliveries list` has them all")
 
 
 def document(run: Run) -> dict[str, object]:
@@ -232,6 +234,7 @@ def document(run: Run) -> dict[str, object]:
         told["delivered"] = {
             "opened": run.delivered.opened, "skipped": run.delivered.skipped,
             "ended": run.delivered.ended, "problems": run.delivered.problems,
+            "problems_untold": run.delivered.untold,
         }  # fmt: skip
     told["problems"] = run.problems
     return told

@@ -13,22 +13,35 @@ from bot.config import Config
 from bot.models import Attempt, Delivery, DeliveryStatus, Edition, Phase, Verdict
 from bot.ports import Clock, Mailer, Order, Printer, SendStore, Unprintable, Workers
 
+_MOST_TOLD = 100
+
 OnEnd = Callable[[Delivery, DeliveryStatus], None]
 
 
 @dataclass(slots=True)
 class DeliverReport:
-    """What became of this run's deliveries: counts by status, and sentences about trouble."""
+    """What became of this run's deliveries: counts by status, and sentences about trouble.
+
+    Of a thousand deliveries that fail alike, the first are told and `untold` counts the others.
+    """
 
     opened: int = 0
     skipped: int = 0
     ended: dict[str, int] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
+    untold: int = 0
 
     @property
     def sent(self) -> int:
         """How many went out."""
         return self.ended.get(DeliveryStatus.SENT.value, 0)
+
+    def tell(self, sentence: str) -> None:
+        """Tell of one delivery's trouble."""
+        if len(self.problems) < _MOST_TOLD:
+            self.problems.append(sentence)
+        else:
+            self.untold += 1
 
     def count(self, status: DeliveryStatus) -> None:
         """Count one delivery that ended so."""
@@ -166,7 +179,7 @@ class Desk:
             self._around.store.record, delivery.id, DeliveryStatus.FAILED, attempt,
             self._around.clock(),
         )  # fmt: skip
-        self._around.report.problems.append(f"Delivery {delivery.id} is failed: {reason}")
+        self._around.report.tell(f"Delivery {delivery.id} is failed: {reason}")
         self._around.ended(delivery, DeliveryStatus.FAILED)
 
     async def _end(self, ends: Sequence[tuple[Delivery, DeliveryStatus]]) -> None:
@@ -184,7 +197,7 @@ class Desk:
         )
         for delivery, status in ends:
             if status is DeliveryStatus.HELD:
-                self._around.report.problems.append(f"Delivery {delivery.id} is held: {HELD.said}")
+                self._around.report.tell(f"Delivery {delivery.id} is held: {HELD.said}")
             self._around.ended(delivery, status)
 
 

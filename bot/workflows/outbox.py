@@ -64,7 +64,7 @@ async def call_off_late(around: Round) -> None:
         for delivery in held:
             around.ended(delivery, DeliveryStatus.HELD)
         for delivery in over:
-            around.report.problems.append(f"Delivery {delivery.id} {_LATE}.")
+            around.report.tell(f"Delivery {delivery.id} {_LATE}.")
             around.ended(delivery, DeliveryStatus.SKIPPED)
 
 
@@ -296,7 +296,7 @@ class _Sending:
 
     def _tell(self, delivery: Delivery, status: DeliveryStatus, attempt: Attempt) -> None:
         if status is not DeliveryStatus.SENT:
-            self._around.report.problems.append(
+            self._around.report.tell(
                 f"Delivery {delivery.id} is {status.value}: {attempt.said or attempt.verdict.value}"
             )
         self._around.ended(delivery, status)
