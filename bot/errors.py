@@ -59,6 +59,9 @@ class ConfigError(PaperroundError):
         self.mistakes = mistakes
         super().__init__("\n".join(str(mistake) for mistake in mistakes))
 
+    def __reduce__(self) -> tuple[type[ConfigError], tuple[list[Mistake]]]:
+        return type(self), (self.mistakes,)  # it may come from the process that makes the mails
+
 
 class ParseError(PaperroundError):
     """A document that cannot be understood as what its source should send."""

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Generic, TypeVar
 
-from bot.models import Attempt, Rest, Verdict
+from bot.models import Attempt, Phase, Rest, Verdict
 
 T = TypeVar("T")
 
 # A rest is short enough for mail to flow soon after the trouble is over, and long enough to be none.
 _RESTS = tuple(timedelta(minutes=minutes) for minutes in (2, 5, 10, 15, 30))
+LONGEST_REST = _RESTS[-1]  # a longer one was written by a clock that was ahead
 
 
 def next_try(now: datetime, attempts: int, waits: Sequence[timedelta]) -> datetime:
@@ -29,7 +31,8 @@ def rest_after(reason: str, before: Rest | None, now: datetime) -> Rest:
     return Rest(now + _RESTS[min(times, len(_RESTS)) - 1], times, reason)
 
 
-_REFUSED = (Verdict.REFUSED_CONTENT, Verdict.REFUSED_SENDER)
+_REFUSED = (Verdict.REFUSED_CONTENT, Verdict.REFUSED_SENDER, Verdict.REFUSED_ADDRESS)
+_UNKNOWN = re.compile(r"5\.1\.[12]\b")  # RFC 3463 §3.2
 
 
 class Breaker:
@@ -37,16 +40,22 @@ class Breaker:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._refused = self._lost = 0
+        self._refused = self._lost = self._busy = 0
 
     def after(self, attempt: Attempt) -> str:
         """Return why to stop sending after this attempt, "" where the next may fare better."""
-        self._refused = self._refused + 1 if attempt.verdict in _REFUSED else 0
+        no_address = attempt.verdict is Verdict.REFUSED_ADDRESS and _UNKNOWN.match(attempt.said)
+        if not no_address:  # a dead address says nothing of the next one
+            self._refused = self._refused + 1 if attempt.verdict in _REFUSED else 0
         self._lost = self._lost + 1 if attempt.code == 0 else 0
         if attempt.verdict is Verdict.SLOW_DOWN:
             return f"The mail server takes nothing from us now ({attempt.said or attempt.code})"
         if self._refused >= self._limit:
             return f"{self._refused} messages in a row were refused"
+        busy = attempt.phase is Phase.MAIL and attempt.code != 0
+        self._busy = self._busy + 1 if busy else 0
+        if self._busy >= self._limit:
+            return f"The mail server takes nothing from us now ({attempt.said or attempt.code})"
         if self._lost >= self._limit:
             return f"The connection was lost {self._lost} times in a row"
         return ""
@@ -66,11 +75,17 @@ class Bucket:
         self._at: float | None = None
 
     def wait(self, now: float) -> float:
+        """Return how many seconds there are until the next token, 0.0 where there is one."""
+        return max(0.0, (1 - self._held(now)) / self._rate)
+
+    def take(self, now: float) -> float:
         """Take a token; return how many seconds to wait before using it."""
-        passed = now - self._at if self._at is not None else 0.0
-        self._at = now
-        self._tokens = min(self._size, self._tokens + passed * self._rate) - 1
+        self._tokens, self._at = self._held(now) - 1, now
         return max(0.0, -self._tokens / self._rate)
+
+    def _held(self, now: float) -> float:
+        passed = now - self._at if self._at is not None else 0.0
+        return min(self._size, self._tokens + passed * self._rate)
 
 
 # ── Lanes ─────────────────────────────────────────────────────────────────────────────────────────
@@ -91,6 +106,11 @@ class Lanes(Generic[T]):
 
     def __len__(self) -> int:
         return self._waiting
+
+    @property
+    def passable(self) -> int:
+        """How many wait that are not known to stand behind a full lane."""
+        return len(self._ready)
 
     def put(self, lane: str, thing: T) -> None:
         """Let a thing wait in its lane."""

@@ -84,6 +84,14 @@ class Mailer(Protocol):
 class MailSession(Protocol):
     """One connection to the transport."""
 
+    def wait(self) -> float:
+        """Return how many seconds the rate asks to wait before another message, 0.0 for none."""
+        ...
+
+    def turn(self) -> float:
+        """Take the next place that the rate gives; return how many seconds to wait for it."""
+        ...
+
     async def send(self, envelope: Envelope) -> Attempt:
         """Send the bytes as they are; never raises for what the other side says or does."""
         ...
@@ -349,6 +357,10 @@ class DeliverStore(Protocol):
 
 class SendStore(Protocol):
     """What sending reads and writes."""
+
+    def hold_of_all(self) -> str:
+        """Return why all sending is held, "" where it is not."""
+        ...
 
     def together(self, writes: Sequence[Callable[[], object]]) -> list[object]:
         """Run several writes of this store in one transaction; one that raises undoes them all."""

@@ -25,6 +25,7 @@ from bot.workflows.printing import Compositor
 
 WORTH_A_PROCESS = 500  # a second process takes about a second to start
 _GOODBYE_SECONDS = 5
+_BATCH_SECONDS = 600  # a hundred mails take less than one; a template of one's own may never end
 
 Printed = list[bytes | Unprintable]
 
@@ -89,6 +90,7 @@ class _Beside:
         self._process.start()
         theirs.close()  # the last end of theirs is in the process: when it dies, the pipe says so
         self._thread = ThreadPoolExecutor(1, "printer")
+        self._asking = False
 
     async def print(
         self,
@@ -99,9 +101,11 @@ class _Beside:
         """Return each order's bytes. Raises StateError where the process is gone."""
         loop = asyncio.get_running_loop()
         asked = (orders, papers, editions)
-        answer, warnings = await asyncio.shield(
-            loop.run_in_executor(self._thread, self._ask, asked)
-        )
+        asking = loop.run_in_executor(self._thread, self._ask, asked)
+        done, _ = await asyncio.wait({asking}, timeout=_BATCH_SECONDS)
+        if not done:
+            self._process.kill()  # then its end of the pipe is closed, and `_ask` ends
+        answer, warnings = await asking
         for sentence in warnings:
             self._warn(sentence)
         if isinstance(answer, Exception):
@@ -109,6 +113,7 @@ class _Beside:
         return answer
 
     def _ask(self, asked: object) -> tuple[Printed | Exception, list[str]]:
+        self._asking = True
         try:
             self._pipe.send(asked)
             answer: tuple[Printed | Exception, list[str]] = self._pipe.recv()
@@ -117,10 +122,13 @@ class _Beside:
                 "The process that makes the mails has ended (short of memory?). What was sent is "
                 "recorded, the others wait: run again."
             ) from error
+        self._asking = False
         return answer
 
     async def close(self) -> None:
-        """End the process."""
+        """End the process, whatever it does."""
+        if self._asking:  # nobody waits for its answer any more, and it may never come
+            self._process.kill()
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(self._thread, self._end)
         self._thread.shutdown()
@@ -140,7 +148,7 @@ def _print_beside(pipe: Connection, config: Config, secret: bytes) -> None:
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, signal.SIG_IGN)
     warnings: list[str] = []
-    made_here = compositor(config, secret, warnings.append)
+    made_here: Compositor | None = None
     while True:
         try:
             orders, papers, editions = pipe.recv()
@@ -148,6 +156,7 @@ def _print_beside(pipe: Connection, config: Config, secret: bytes) -> None:
             return
         answer: Printed | Exception
         try:
+            made_here = made_here or compositor(config, secret, warnings.append)
             answer = made_here.print(orders, papers, editions)
         except Exception as error:  # noqa: BLE001 - raised where it is waited for
             answer = error

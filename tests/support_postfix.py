@@ -36,6 +36,9 @@ _WAYS = {
     # relays that ask for no login, by what TLS they offer
     "starttls": "",
     "bare": "-o smtpd_tls_security_level=none",
+    # relays that have something against us, and say so when a recipient is named
+    "strict": "-o smtpd_reject_unlisted_sender=yes",
+    "fqdn": "-o smtpd_helo_restrictions=reject_non_fqdn_helo_hostname",
     "implicit": "-o smtpd_tls_wrappermode=yes",
     "elsewhere": "-o smtpd_tls_chain_files={certificates}/elsewhere.pem",
     "expired": "-o smtpd_tls_chain_files={certificates}/expired.pem",

@@ -52,6 +52,12 @@ class Relay:
         for connection in self._open:
             connection.hang_up()
 
+    def say_to_all(self, words: bytes) -> None:
+        """Say something that nobody asked for."""
+        for connection in self._open:
+            if connection.transport is not None:
+                connection.transport.write(words)
+
     def on(self, phase: str, answer: str, times: int = 1_000_000) -> Relay:
         """Answer a phase so, the next `times` that it is reached."""
         assert phase in PHASES

@@ -144,6 +144,11 @@ PIPELINING = pytest.mark.parametrize("pipelining", [False, True], ids=["one by o
         ("RCPT", "552 5.2.2 mailbox full", R, Phase.RCPT, 552),
         ("RCPT", "552 over quota", R, Phase.RCPT, 552),
         ("RCPT", "550 5.2.1 disabled for now", R, Phase.RCPT, 550),
+        # Servers say what they have against us when somebody is named.
+        ("RCPT", "550 5.1.0 <papers@example.org>: Sender address rejected", B, Phase.RCPT, 550),
+        ("RCPT", "550 5.1.8 sender's domain not found", B, Phase.RCPT, 550),
+        ("RCPT", "504 5.5.2 <laptop>: Helo command rejected", B, Phase.RCPT, 504),
+        ("RCPT", "550 5.4.5 daily sending limit exceeded", B, Phase.RCPT, 550),
         ("RCPT", "554 5.7.1 relay access denied", B, Phase.RCPT, 554),
         ("RCPT", "550 5.7.26 unauthenticated sender", B, Phase.RCPT, 550),
         ("RCPT", "421 4.7.0 too many", S, Phase.RCPT, 421),
@@ -286,6 +291,33 @@ async def test_a_server_that_never_greets_is_told(impatient, phase):
             assert "did not answer within" in told
 
 
+@pytest.mark.parametrize(
+    ("fqdn", "said"), [("mail.example.org", "mail.example.org"), ("laptop", "[127.0.0.1]")]
+)
+async def test_a_machine_without_a_full_name_gives_an_address(monkeypatch, fqdn, said):
+    mail._our_name.cache_clear()  # noqa: SLF001 - what it remembers is this machine's
+    monkeypatch.setattr(socket, "getfqdn", lambda: fqdn)
+    assert mail._our_name() == said  # noqa: SLF001 - as above
+    mail._our_name.cache_clear()  # noqa: SLF001 - as above
+
+
+@pytest.mark.parametrize("host", ["smtp..example.org", "x" * 64 + ".example.org"])
+async def test_a_host_that_is_no_name_is_told(host):
+    with pytest.raises(MailError, match="cannot be used"):
+        async with SmtpMailer(host=host, port=25, tls="none").session():
+            pass
+
+
+@pytest.mark.parametrize("flood", [b"250 " + b"x" * 20_000, b"250 a\r\n" * 5_000])
+async def test_a_server_that_talks_without_end_is_hung_up_on(flood):
+    async with a_relay(pipelining=True) as relay, _mailer(relay).session() as session:
+        await session.send(_envelope(1))
+        relay.say_to_all(flood)
+        await asyncio.sleep(0.1)
+        assert (await session.send(_envelope(2))).verdict is Verdict.SENT
+    assert relay.connections == 2
+
+
 async def test_an_old_server_that_knows_no_ehlo_is_greeted_as_it_knows():
     async with a_relay() as relay:
         relay.on("EHLO", "502 5.5.1 what?")
@@ -425,13 +457,14 @@ async def test_a_server_that_hangs_up_between_two_messages_is_called_again():
     assert relay.connections == 3
 
 
-async def test_messages_go_no_faster_than_the_rate():
-    loop = asyncio.get_running_loop()
-    async with a_relay() as relay, _mailer(relay, rate=50).session() as session:
-        started = loop.time()
-        for number in range(11):
-            await session.send(_envelope(number))
-        assert loop.time() - started >= 10 / 50
+async def test_all_connections_together_go_no_faster_than_the_rate():
+    async with a_relay() as relay:
+        mailer = _mailer(relay, rate=20)
+        async with mailer.session() as one, mailer.session() as other:
+            waits = [session.turn() for session in (one, other, one, other)]
+            assert one.wait() > 0
+    assert [round(wait, 1) for wait in waits] == [0.0, 0.0, 0.1, 0.1]
+    assert waits == sorted(waits)
 
 
 async def test_a_goodbye_that_is_not_answered_holds_nobody_up(monkeypatch):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 import secrets
+import socket
 import threading
 from collections import Counter
 
 import pytest
 
+from bot import mail
 from support_dovecot import wait_until
 from support_postal import WITH_SERVERS, postal_desk
 
@@ -147,3 +149,24 @@ def queued_as(message: bytes) -> bytes:
     found = re.search(rb"\(Postfix\) with ESMTPS id (\w+)", message)
     assert found
     return found[1]
+
+
+# ── What a relay has against us ───────────────────────────────────────────────────────────────────
+
+
+def test_a_sender_that_the_relay_does_not_know_costs_no_reader(desk, servers, readers):
+    desk.settings(port=servers.ports["strict"], **{"from": "Reading group <nobody@test.example>"})
+    assert "5.1.0" in desk.deliver().words
+    assert set(desk.states().values()) == {"retry"}
+    assert "bounce" not in desk("suppressions", "list").words
+    desk.settings(port=servers.ports["starttls"])
+    assert desk.deliver(minutes=6).code == 0
+    assert set(desk.states().values()) == {"sent"}
+
+
+def test_a_machine_without_a_full_name_is_welcome(desk, servers, readers, monkeypatch):
+    mail._our_name.cache_clear()  # noqa: SLF001 - what it remembers is this machine's
+    monkeypatch.setattr(socket, "getfqdn", lambda: "laptop")
+    desk.settings(port=servers.ports["fqdn"])
+    assert desk.deliver().code == 0
+    mail._our_name.cache_clear()  # noqa: SLF001 - as above

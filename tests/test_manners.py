@@ -70,7 +70,7 @@ def test_never_more_than_the_rate_and_a_second_of_it_at_once(rate, pauses, burst
     bucket, now, going = Bucket(rate), 0.0, []
     for pause in pauses:
         now += pause
-        going += [now + bucket.wait(now) for _ in range(burst)]
+        going += [now + bucket.take(now) for _ in range(burst)]
     full = max(1.0, rate)
     for first in range(0, len(going), max(1, len(going) // 20)):
         for last in range(first, len(going), max(1, len(going) // 20)):
@@ -80,15 +80,22 @@ def test_never_more_than_the_rate_and_a_second_of_it_at_once(rate, pauses, burst
 
 def test_the_first_goes_at_once_and_the_others_at_the_rate():
     bucket = Bucket(10)
-    assert [round(bucket.wait(0.0), 3) for _ in range(4)] == [0, 0.1, 0.2, 0.3]
+    assert [round(bucket.take(0.0), 3) for _ in range(4)] == [0, 0.1, 0.2, 0.3]
 
 
 def test_after_a_pause_a_seconds_worth_goes_at_once():
     bucket = Bucket(10)
-    bucket.wait(0.0)
-    waits = [bucket.wait(3600.0) for _ in range(12)]
+    bucket.take(0.0)
+    waits = [bucket.take(3600.0) for _ in range(12)]
     assert waits[:10] == [0.0] * 10
     assert waits[10] > 0
+
+
+def test_to_look_takes_nothing():
+    bucket = Bucket(10)
+    assert [bucket.wait(0.0), bucket.wait(0.0), bucket.take(0.0)] == [0.0, 0.0, 0.0]
+    assert round(bucket.wait(0.0), 3) == 0.1
+    assert round(bucket.wait(0.05), 3) == 0.05
 
 
 # ── Lanes ─────────────────────────────────────────────────────────────────────────────────────────

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
+import os
 import random
 import re
+import signal
 from collections import Counter
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -177,7 +179,7 @@ async def test_an_address_that_is_refused_fails_alone_and_its_papers_come_back(o
     assert office.papers(mails["grace@example.org"]) == [4]
 
 
-@pytest.mark.parametrize("said", ["5.1.1 nobody", "5.1.0 bad", "5.1.2 no such host"])
+@pytest.mark.parametrize("said", ["5.1.1 nobody", "5.1.2 no such host"])
 async def test_an_address_that_does_not_exist_is_written_to_no_more(office, said):
     office.says(Attempt(Verdict.REFUSED_ADDRESS, Phase.RCPT, 550, said))
     await office.run()
@@ -221,6 +223,47 @@ async def test_a_relay_that_is_not_open_to_us_costs_no_digest(office):
     assert report.ended == {"retry": 3}
     assert "3 messages in a row were refused" in report.problems[-1]
     assert (await office.run(NOW + HOUR)).sent == 4
+
+
+@pytest.mark.parametrize("said", ["relay not permitted", "5.1.0 sender rejected: user unknown"])
+async def test_a_relay_that_refuses_everybody_is_not_asked_for_everybody(tmp_path, said):
+    made = many(tmp_path, connections=1)
+    verdict = Verdict.REFUSED_ADDRESS if said[0] == "r" else Verdict.REFUSED_SENDER
+    made.mailer = CapturingMailer(lambda _: Attempt(verdict, Phase.RCPT, 550, said))
+    report = await made.run()
+    assert sum(report.ended.values()) == 3
+    assert made.store.suppressions() == []
+    made.store.close()
+
+
+async def test_dead_addresses_in_a_row_stop_nothing(office):
+    office.readers("grace", "noam", "katherine").says(NOBODY, NOBODY, NOBODY)
+    assert (await office.run()).ended == {"failed": 3, "sent": 1}
+
+
+async def test_a_relay_that_has_enough_of_us_is_left_alone(tmp_path):
+    made = many(tmp_path, connections=1)
+    enough = Attempt(Verdict.RETRY, Phase.MAIL, 450, "4.7.1 too much mail")
+    made.mailer = CapturingMailer(lambda _: enough)
+    assert (await made.run()).ended == {"retry": 3}
+    assert made.store.rest().reason.startswith("The mail server takes nothing from us now")
+    made.store.close()
+
+
+async def test_a_sender_set_right_between_two_tries_is_in_the_next(office):
+    office.says(DENIED)
+    await office.run()
+    mail = office.config.mail.model_copy(update={"sender": "Right <right@example.org>"})
+    office.config = office.config.model_copy(update={"mail": mail})
+    await office.run(NOW + 6 * MINUTE)
+    (envelope,) = office.mailer.sent
+    assert envelope.sender == "right@example.org"
+    assert b"From: Right <right@example.org>" in envelope.content
+
+
+async def test_a_rest_that_a_clock_ahead_wrote_does_not_last(office):
+    office.store.set_rest(Rest(NOW + 400 * DAY, 1, "down"))
+    assert (await office.run(patient=True)).sent == 1
 
 
 async def test_of_many_that_fail_alike_the_first_are_told_and_the_others_counted(tmp_path):
@@ -489,6 +532,11 @@ class _Busy:
         finally:
             self.open -= 1
 
+    def wait(self):
+        return 0.0
+
+    turn = wait
+
     async def send(self, envelope):
         domain = envelope.recipient.partition("@")[2]
         self._under_way.update([domain, "all"])
@@ -597,6 +645,81 @@ async def test_a_server_that_does_not_answer_holds_up_no_stop(tmp_path, monkeypa
     assert made.mailer.open == 0
     assert sorted(d.status.value for d in made.store.deliveries(9)) == ["pending", "sending"]
     made.mailer = answer
+    assert (await made.run(NOW + MINUTE)).sent == 2
+    made.store.close()
+
+
+async def test_all_sending_can_be_held_while_it_is_going_on(tmp_path):
+    made = many(tmp_path, connections=1, rate=0.5)
+    made.mailer, busy = _Busy(), None
+    busy = made.mailer.send
+
+    async def send(envelope):
+        made.store.hold_all("by hand, now.")
+        return await busy(envelope)
+
+    made.mailer.send = send
+    report = await made.run()
+    assert report.sent < 40
+    assert "All sending was held meanwhile: by hand, now." in report.problems
+    assert {d.status.value for d in made.store.deliveries(100)} == {"sent", "pending"}
+    made.store.close()
+
+
+async def test_what_waits_for_its_turn_is_in_nobodys_doubt(tmp_path):
+    """Told to stop while the rate makes it wait: no server has heard of it."""
+    made, stop = (
+        Office(tmp_path, mail={"uncertain": "hold"}).readers("ada", "grace"),
+        asyncio.Event(),
+    )
+    made.mailer = _Busy()
+    made.mailer.turn = lambda: 600.0 if made.mailer.sent else 0.0
+    made.mailer.wait = made.mailer.turn
+    asyncio.get_running_loop().call_later(0.5, stop.set)
+    report = await asyncio.wait_for(made.run(stop=stop), 10)
+    assert report.sent == 1
+    assert sorted(d.status.value for d in made.store.deliveries(9)) == ["pending", "sent"]
+    made.store.close()
+
+
+async def test_a_slow_domain_keeps_no_other_from_being_made(tmp_path):
+    made = Office(tmp_path, mail={"connections": 4, "per_domain": 2, "rate": 60.0})
+    made.plain, order = True, []
+    for number in range(250):
+        subscribed(made.store, f"slow{number}@slow.example")
+    made.readers("quick")
+
+    class Uneven(_Busy):
+        async def send(self, envelope):
+            await asyncio.sleep(0.005 if "slow" in envelope.recipient else 0)
+            order.append(envelope.recipient)
+            return SENT
+
+    made.mailer = Uneven()
+    await made.run()
+    made.store.close()
+    assert order.index("quick@example.org") < 230
+
+
+async def test_a_printer_that_hangs_is_ended(tmp_path, monkeypatch):
+    monkeypatch.setattr(bot.printing, "WORTH_A_PROCESS", 2)
+    monkeypatch.setattr(bot.printing, "_BATCH_SECONDS", 0.2)
+    made = Office(tmp_path).readers("ada", "grace")
+    printing = made.printing
+
+    @asynccontextmanager
+    async def hanging(due):
+        async with printing(due) as printer:
+            for child in multiprocessing.active_children():
+                os.kill(child.pid, signal.SIGSTOP)
+            yield printer
+
+    made.printing = hanging
+    with pytest.raises(StateError, match="process that makes the mails has ended"):
+        await asyncio.wait_for(made.run(), 30)
+    assert multiprocessing.active_children() == []
+    monkeypatch.undo()
+    made.printing = printing
     assert (await made.run(NOW + MINUTE)).sent == 2
     made.store.close()
 

@@ -729,3 +729,20 @@ LONG = {
     for n in range(3)
 }
 SHARED = Press(bot=BOT, sender=SENDER, render=RENDER)
+
+
+# ── Dots ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("text", ["x" * 75 + ".", "." * 75, "é" * 75 + ".", "." * 80 + "\n"])
+def test_no_encoded_line_begins_with_a_dot(text):
+    encoded = quoted_printable(text)
+    assert re.search(rb"(?m)^\.", encoded) is None
+    assert decoded(encoded).replace("\r\n", "\n") == text
+
+
+@pytest.mark.parametrize("length", range(18, 32))
+def test_no_line_of_a_digest_begins_with_a_dot_however_long_its_words(length):
+    """A server takes the first dot of a line away, and with it the signature's validity."""
+    bot = BOT.model_copy(update={"title": "T" * length})
+    assert re.search(rb"(?m)^\.", digest(bot=bot)) is None

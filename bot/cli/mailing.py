@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from email.utils import parseaddr
 from urllib.parse import quote
 
+from bot import tokens
 from bot.app import App
 from bot.cli.findings import Finding
 from bot.config import Config, normal_address
@@ -15,6 +16,8 @@ from bot.models import Envelope, Verdict
 from bot.outputs.dkim import Signer, signed, signer
 from bot.ports import Resolver
 from bot.workflows.standing import Sender, standing
+
+_THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
 
 
 async def mail_findings(app: App, *, offline: bool) -> list[Finding]:
@@ -71,6 +74,13 @@ def _free_mail(config: Config) -> Iterator[Finding]:
             f"mail from {domain} counts only when it comes from {domain}'s own servers, and "
             f"{host} is none of them: it will be refused or filed as spam. Send through theirs, "
             "or from a domain of your own"
+        )
+        yield Finding("from", ok=True, words=words, warning=True)
+    ours = host in _THIS_MACHINE or host.endswith(f".{domain}")
+    if config.mail.transport == "smtp" and not in_dns(domain) and not ours:
+        words = (
+            f"[mail] from is {config.mail.sender}, and nobody beyond this machine takes mail from "
+            f"{domain}. Set it to an address of a domain that {host} sends for"
         )
         yield Finding("from", ok=True, words=words, warning=True)
 
@@ -141,6 +151,9 @@ def _test_mail(app: App, recipient: str) -> Envelope:
     )  # fmt: skip
     content = "\r\n".join(lines).encode("ascii", "replace")
     sign = signer(app.config)
+    if app.config.mail.bounce:  # what a digest's own is checked by: SPF, and the relay's rules
+        token = tokens.make_for_mail(app.founding.secret, tokens.Purpose.BOUNCE, [0, 0], 0)
+        sender = app.config.mail.bounce.replace("{token}", token)
     return Envelope(0, sender, recipient, message_id, signed(content, sign) if sign else content)
 
 

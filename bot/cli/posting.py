@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 from datetime import date
 
 from bot.app import App
@@ -33,6 +34,8 @@ def deliveries(args: argparse.Namespace) -> int:
             return _list(app, args)
         if args.action == "show":
             return _show(app, args)
+        if args.action == "hold" and args.all:
+            return _hold(app, args)  # whoever is sending leaves off at the next batch
         return asyncio.run(_alone(app, args))
 
 
@@ -40,6 +43,7 @@ async def _alone(app: App, args: argparse.Namespace) -> int:
     """Act while nobody is sending: what is looked at here is not under way."""
     act = {"retry": _retry, "hold": _hold, "release": _release}[args.action]
     async with workflow_lock(app.config.state, "deliver"):
+        app.store.forget_senders(os.uname().nodename, app.clock())
         return act(app, args)
 
 

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator
 
 from bot.config.values import (
     Address,
+    Bounce,
     Days,
     Duration,
     Hour,
@@ -163,7 +164,7 @@ class MailSettings(_Table):
     tls: Literal["starttls", "tls", "none"] = "starttls"
     username: Line = ""
     password: Secret = ""
-    bounce: Line = ""
+    bounce: Bounce = ""
     rate: Annotated[float, Field(gt=0, le=100_000)] = 10.0
     connections: Annotated[int, Field(ge=1, le=100)] = 2
     per_domain: Annotated[int, Field(ge=1, le=100)] = 2

@@ -145,6 +145,18 @@ def _mailbox(value: str) -> str:
     return f"{name} <{normal_address(address)}>" if name else normal_address(address)
 
 
+_LONGEST_TOKEN = 53  # characters (`tokens.make_for_mail`)
+
+
+def _bounce(value: str) -> str:
+    """Check `bounce+{token}@example.org`, which has to be an address whatever the token is."""
+    if "{token}" not in value:  # told by `checks`
+        return value
+    local, _, domain = value.strip().rpartition("@")
+    whole = normal_address(f"{local.replace('{token}', 'x' * _LONGEST_TOKEN)}@{domain}")
+    return f"{local}@{whole.rpartition('@')[2]}"
+
+
 def _secret(value: str) -> str:
     if value and not value.startswith(("env:", "file:")):
         raise ValueError(
@@ -176,6 +188,7 @@ Address = Annotated[str, AfterValidator(_address)]
 Listen = Annotated[str, AfterValidator(_listen)]
 Recipient = Annotated[str, AfterValidator(normal_address)]
 Mailbox = Annotated[str, AfterValidator(_mailbox)]
+Bounce = Annotated[str, AfterValidator(_bounce)]
 Secret = Annotated[str, AfterValidator(_secret)]
 Line = Annotated[str, AfterValidator(_http_header)]
 Phrases = tuple[Annotated[str, Field(min_length=1, max_length=300)], ...]

@@ -12,6 +12,7 @@ import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from functools import cache
 from pathlib import Path
 
 import aiosmtplib
@@ -50,6 +51,14 @@ class MaildirMailer:
     async def session(self) -> AsyncIterator[MaildirMailer]:
         """Nothing to connect to."""
         yield self
+
+    def wait(self) -> float:
+        """Nobody has to be spared."""
+        return 0.0
+
+    def turn(self) -> float:
+        """Nobody has to be spared."""
+        return 0.0
 
     async def send(self, envelope: Envelope) -> Attempt:
         """Write the message; the same message again is recognised by its name.
@@ -99,6 +108,7 @@ class SmtpMailer:
         client = aiosmtplib.SMTP(
             hostname=self._host,
             port=self._port,
+            local_hostname=_our_name(),
             use_tls=self._tls == "tls",
             # True, not None: encryption that is asked for is never silently given up.
             start_tls=self._tls == "starttls",
@@ -110,8 +120,8 @@ class SmtpMailer:
             if self._username:
                 await self._log_in(client)
             return Wire(client)
-        except (aiosmtplib.SMTPException, OSError, TimeoutError) as error:
-            client.close()
+        except (aiosmtplib.SMTPException, OSError, TimeoutError, UnicodeError) as error:
+            client.close()  # UnicodeError: a host that is no name
             raise MailError(self._explain(error)) from error
 
     async def _log_in(self, client: aiosmtplib.SMTP) -> None:
@@ -199,10 +209,16 @@ class SmtpSession:
             self._wire.abort()
             self._wire = None
 
+    def wait(self) -> float:
+        """Return how many seconds the rate asks to wait, of all connections together."""
+        return self._bucket.wait(asyncio.get_running_loop().time())
+
+    def turn(self) -> float:
+        """Take the next place that the rate gives; return how many seconds to wait for it."""
+        return self._bucket.take(asyncio.get_running_loop().time())
+
     async def send(self, envelope: Envelope) -> Attempt:
         """Send one message; every end is an Attempt (MAIL.md, Outbox)."""
-        loop = asyncio.get_running_loop()
-        await asyncio.sleep(self._bucket.wait(loop.time()))
         used_before = self._sent > 0
         attempt = await self._send(envelope)
         if used_before and attempt.code == 0 and attempt.phase is Phase.MAIL:
@@ -240,6 +256,13 @@ class SmtpSession:
             await self._wire.ask(b"RSET\r\n", _COMMAND_SECONDS)
         except (OSError, TimeoutError):
             self._wire.close()
+
+
+@cache
+def _our_name() -> str:
+    """Return how we introduce ourselves: a full name, else an address (RFC 5321 §4.1.3)."""
+    name = socket.getfqdn()
+    return name if "." in name else "[127.0.0.1]"  # "laptop" alone is refused by strict servers
 
 
 async def _greet(client: aiosmtplib.SMTP) -> None:
@@ -334,10 +357,13 @@ def _refused(phase: Phase, code: int, message: str) -> Attempt:
     if code < _PERMANENT:
         return Attempt(Verdict.RETRY, phase, code, said)
     if phase is Phase.RCPT:
-        # 5.7.x is about the sender or a policy, never about the address (RFC 3463 §3.8): a login that
-        # was forgotten, a relay that is not open to us. What can be set right is worth keeping.
-        about_us = re.match(r"5\.7\.", said)
-        verdict = Verdict.REFUSED_SENDER if about_us else Verdict.REFUSED_ADDRESS
+        # Servers keep what they have against us, our name or our sender until somebody is named
+        # (Postfix's smtpd_delay_reject). Only what is clearly about the address is (RFC 3463 §3.2);
+        # the rest can be set right, and is worth keeping.
+        about_them = code in (550, 551, 553)
+        if re.match(r"5\.\d", said):
+            about_them = re.match(r"5\.1\.(?:[12346]|10)\b", said) is not None
+        verdict = Verdict.REFUSED_ADDRESS if about_them else Verdict.REFUSED_SENDER
         return Attempt(verdict, phase, code, said)
     return Attempt(Verdict.REFUSED_CONTENT, phase, code, said)
 
@@ -357,6 +383,14 @@ class CapturingMailer:
     async def session(self) -> AsyncIterator[CapturingMailer]:
         """Nothing to connect to."""
         yield self
+
+    def wait(self) -> float:
+        """Nobody has to be spared."""
+        return 0.0
+
+    def turn(self) -> float:
+        """Nobody has to be spared."""
+        return 0.0
 
     async def send(self, envelope: Envelope) -> Attempt:
         """Keep the message."""

@@ -89,8 +89,11 @@ class Wire(asyncio.Protocol):
             if line[3:4] != b"-":
                 self._replies.append(_read_reply(self._lines))
                 self._lines = []
-        if len(self._rest) > _LINE_LIMIT or len(self._lines) > _LINES_LIMIT:
+        too_many = max(len(self._lines), len(self._replies)) > _LINES_LIMIT
+        if len(self._rest) > _LINE_LIMIT or too_many:
             self._replies.append((0, "an answer without end"))
+            self._rest, self._lines = b"", []
+            self._transport.abort()
         self._wake()
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -108,7 +108,7 @@ def quoted_printable(text: str) -> bytes:
         return encoded + _SOFT_BREAK
     # The break's own `=` has no room on a full line: its last character moves to the next one.
     at = -3 if encoded[-3:-2] == b"=" else -1
-    return encoded[:at] + _SOFT_BREAK + encoded[at:] + _SOFT_BREAK
+    return encoded[:at] + _SOFT_BREAK + _guarded(encoded[at:]) + _SOFT_BREAK
 
 
 def plain_lines(text: str) -> bytes:
@@ -126,7 +126,7 @@ def _guarded(line: bytes) -> bytes:
     first = b"=%02X" % line[0]
     if len(line) + 2 <= _LINE_LIMIT:
         return first + line[1:]
-    return first + _SOFT_BREAK + line[1:]
+    return first + _SOFT_BREAK + _guarded(line[1:])
 
 
 def read_back(encoded: bytes) -> str:

@@ -51,6 +51,15 @@ class SendLedger(MailLedger):
             )
         return [delivery_of(row) for row in rows]
 
+    def forget_senders(self, node: str, now: datetime) -> None:
+        """Void the leases that senders on this node had: the caller has the lock, so they are dead."""
+        values = {"owner": "", "node": f"{node}/*", "now": seconds(now)}
+        with self.db.transaction():
+            self.db.write(_ABANDONED, values)
+            self.db.write(
+                "UPDATE delivery SET owner = '', lease_until = NULL WHERE owner GLOB :node", values
+            )
+
     def overdue(self, owner: str, now: datetime) -> list[Delivery]:
         """Return deliveries whose time is over and that nobody is sending, oldest first.
 
@@ -147,6 +156,13 @@ class SendLedger(MailLedger):
             )
             if status in (DeliveryStatus.SENT, DeliveryStatus.FAILED):
                 self.db.write("DELETE FROM outgoing WHERE delivery = :id", values)
+            if status is DeliveryStatus.RETRY:
+                # It did not arrive: the next try is made anew, by what the configuration says then.
+                self.db.write(
+                    "DELETE FROM outgoing WHERE delivery = "
+                    "(SELECT id FROM delivery WHERE id = :id AND NOT resent)",
+                    values,
+                )
             if status is DeliveryStatus.FAILED:
                 self._give_back(delivery)
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from bot import manners
 from bot.models import Delivery, DeliveryStatus
 from bot.ports import Clock, DeliverStore, SendStore, Workers
 from bot.workflows.desk import DeliverReport, Post, Round
@@ -60,4 +61,4 @@ async def deliver(
 
 async def _resting(store: SendStore, workers: Workers, now: datetime) -> bool:
     rest = await workers.store(store.rest)
-    return rest is not None and now < rest.until
+    return rest is not None and now < rest.until <= now + manners.LONGEST_REST

@@ -36,6 +36,7 @@ from bot.workflows.desk import HELD, Desk, Letter, Round
 
 LEASE = timedelta(minutes=15)  # longer than the ten minutes a server may take after the dot
 _BATCH = 100  # messages made at once: some 6 MB …
+_MOST_WAITING = 5 * _BATCH
 _BATCH_SECONDS = 60  # … and no more than go in so long: nobody's mail lies ready for hours
 _WORTH_A_CONNECTION = 10  # with fewer messages, another connection costs more than it brings
 _LEAVING_SECONDS = 20  # a service has 30 to stop in; what is cut off then may have arrived
@@ -178,6 +179,10 @@ class _Sending:
         """Claim and print, a batch ahead of what is being sent."""
         while not await self._stopped_when_a_batch_has_room():
             now = self._around.clock()
+            if reason := await self._workers.store(self._store.hold_of_all):  # said while we send
+                self._around.report.problems.append(f"All sending was held meanwhile: {reason}")
+                await self._stop()
+                break
             if self._until is not None and now >= self._until:
                 self._more = True
                 break
@@ -193,8 +198,12 @@ class _Sending:
 
     async def _stopped_when_a_batch_has_room(self) -> bool:
         async with self._changed:
-            await self._changed.wait_for(lambda: self._stopped or len(self._lanes) < self._batch)
+            await self._changed.wait_for(lambda: self._stopped or self._has_room())
             return self._stopped
+
+    def _has_room(self) -> bool:
+        # What stands behind a slow domain must not keep the others from being made.
+        return self._lanes.passable < self._batch and len(self._lanes) < _MOST_WAITING
 
     async def _put(self, letters: Sequence[Letter]) -> None:
         async with self._changed:
@@ -218,19 +227,34 @@ class _Sending:
 
     async def _carry(self, session: MailSession) -> None:
         """Send letters, one after the other, until there are no more or sending is stopped."""
-        letter = await self._next()
+        letter = await self._next(session)
         while letter is not None:
             attempt = await session.send(self._envelope(letter))
-            letter = await self._settle(letter, attempt)
+            letter = await self._settle(session, letter, attempt)
 
-    async def _next(self) -> Letter | None:
-        """Return the next letter, committed as `sending`; None where none will come any more."""
+    async def _next(self, session: MailSession) -> Letter | None:
+        """Return the next letter, committed as `sending`; None where none will come any more.
+
+        It waits for its turn before it is committed: what nobody was told of is in nobody's doubt.
+        """
         while (letter := await self._take()) is not None:
+            if not await self._waited(session.turn()):
+                return None
             (prepared,) = await self._commit(self._preparing(letter))
             if prepared:
                 return letter
             await self._begin_again(letter)
         return None
+
+    async def _waited(self, seconds: float) -> bool:
+        """Wait so long; return whether sending goes on."""
+        if not seconds:
+            return not self._stopped
+        async with self._changed:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await self._changed.wait_for(lambda: self._stopped)
+            return not self._stopped
 
     async def _take(self) -> Letter | None:
         """Wait for a letter whose domain has room."""
@@ -245,14 +269,20 @@ class _Sending:
                 await self._changed.wait()
             return None
 
-    async def _settle(self, letter: Letter, attempt: Attempt) -> Letter | None:
-        """Commit how it ended, and with it the next letter as `sending`; return that letter."""
+    async def _settle(
+        self, session: MailSession, letter: Letter, attempt: Attempt
+    ) -> Letter | None:
+        """Commit how it ended; return the next letter, where it may go at once in the same commit."""
         status = _STATUS_AFTER[attempt.verdict]
         if trouble := self._breaker.after(attempt):
             await self._stop(f"{trouble}: sending was stopped, the others wait.")
         async with self._changed:
             self._lanes.done(letter.domain)
-            following = None if self._stopped else self._lanes.take()
+            following = None
+            if not self._stopped and not session.wait():
+                following = self._lanes.take()
+            if following is not None:
+                session.turn()
             self._changed.notify_all()
         writes = self._recording(letter.delivery, status, attempt)
         if following is not None:
@@ -263,7 +293,7 @@ class _Sending:
             if prepared:
                 return following
             await self._begin_again(following)
-        return await self._next()
+        return await self._next(session)
 
     async def _begin_again(self, letter: Letter) -> None:
         """Make a letter anew: its reader left a profile, or all, while it waited."""
@@ -325,7 +355,7 @@ class _Sending:
 
 
 # RFC 3463 §3.2: no such mailbox, no such address, no such system. 5.7.x is about us, not about them.
-_NO_SUCH_ADDRESS = re.compile(r"5\.1\.[012]\b")
+_NO_SUCH_ADDRESS = re.compile(r"5\.1\.[12]\b")
 _STATUS_AFTER = {
     Verdict.SENT: DeliveryStatus.SENT,
     Verdict.RETRY: DeliveryStatus.RETRY,
