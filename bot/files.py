@@ -40,7 +40,8 @@ def write_file(path: Path, content: bytes) -> bool:
         if path.is_file() and path.stat().st_size == len(content) and path.read_bytes() == content:
             return False
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.new")
+        # Always the same name: what a killed process left under it, the next writer replaces.
+        temporary = path.with_name(f".{path.name}.new")
         try:
             with temporary.open("wb") as file:
                 file.write(content)
