@@ -470,6 +470,15 @@ async def test_a_profile_that_was_left_is_not_in_the_mail(office):
     assert office.papers() == [4, 5]
 
 
+async def test_a_paper_of_a_profile_that_was_left_stays_in_the_other_that_picked_it(office):
+    office.readers("ada", profile="others").edition(0, 1, 4, profile="others")
+    office.says(LATER)
+    await office.run()
+    office.store.unsubscribe("ada@example.org", "experts", Origin.SELF)
+    await office.run(NOW + HOUR)
+    assert office.papers() == [1, 4]
+
+
 async def test_a_mail_of_which_nothing_is_left_is_not_sent(office):
     office.readers("ada", profile="others")
     office.edition(0, profile="others")

@@ -51,35 +51,50 @@ class Compositor:
     def material(self, order: Order) -> DigestMaterial:
         """Return what a message is made of, with the addresses that are its reader's own."""
         delivery = order.delivery
+        shown = self._shown(delivery, order.profiles)
+        made: dict[str, list[Edition]] = {}
+        for number in delivery.editions:
+            edition, _ = self._editions[number]
+            if edition.profile in order.profiles:
+                made.setdefault(edition.profile, []).append(edition)
+        picks: dict[str, list[tuple[Pick, Paper]]] = {name: [] for name in made}
+        for number, pick, paper in shown:
+            picks[self._editions[number][0].profile].append((pick, paper))
         return DigestMaterial(
             recipient=delivery.address,
             message_id=delivery.message_id,
             date=order.date,
-            sections=self._sections(delivery, order.profiles),
+            sections=tuple(
+                Section(self._profile(name), tuple(picks[name]), tuple(editions))
+                for name, editions in made.items()
+            ),
             overflow=delivery.overflow,
             unsubscribe=self._unsubscribe(delivery),
-            feedback=self._feedback(delivery),
+            feedback=self._feedback(delivery, {paper.id: number for number, _, paper in shown}),
         )
 
-    def _sections(self, delivery: Delivery, only: Collection[str]) -> tuple[Section, ...]:
-        """Return a section for each profile of `only`, with the picks as they were committed."""
-        made: dict[str, list[Edition]] = {}
-        for number in delivery.editions:
-            edition, _ = self._editions[number]
-            if edition.profile in only:
-                made.setdefault(edition.profile, []).append(edition)
-        shown: dict[str, list[tuple[Pick, Paper]]] = {name: [] for name in made}
+    def _shown(self, delivery: Delivery, only: Collection[str]) -> list[tuple[int, Pick, Paper]]:
+        """Return the papers that are shown, as they were committed: (edition, pick, paper)."""
         told: set[int] = set()  # what was two papers when it was owed may be one by now
+        shown = []
         for line in delivery.picks:
-            edition, picks = self._editions[line.edition]
             paper = self._papers[line.paper]
-            if edition.profile in shown and paper.id in picks and paper.id not in told:
+            if paper.id in told:
+                continue
+            number = line.edition
+            if not self._shows(number, paper, only):
+                # A paper that two profiles picked stands in one of them; whose reader has left that
+                # one since is shown it in the other, or would never have it.
+                others = (n for n in delivery.editions if self._shows(n, paper, only))
+                number = next(others, 0)
+            if number:
                 told.add(paper.id)
-                shown[edition.profile].append((picks[paper.id], paper))
-        return tuple(
-            Section(profile=self._profile(name), picks=tuple(picks), editions=tuple(made[name]))
-            for name, picks in shown.items()
-        )
+                shown.append((number, self._editions[number][1][paper.id], paper))
+        return shown
+
+    def _shows(self, number: int, paper: Paper, only: Collection[str]) -> bool:
+        edition, picks = self._editions[number]
+        return edition.profile in only and paper.id in picks
 
     def _unsubscribe(self, delivery: Delivery) -> str:
         base = self._config.bot.base_url
@@ -93,7 +108,9 @@ class Compositor:
         )
         return f"{base}/unsubscribe/{token}"
 
-    def _feedback(self, delivery: Delivery) -> Callable[[int], str] | None:
+    def _feedback(
+        self, delivery: Delivery, edition_of: Mapping[int, int]
+    ) -> Callable[[int], str] | None:
         """Return what gives a paper's address for opinions, "" where they would teach nothing."""
         bot = self._config.bot
         if not any(
@@ -103,7 +120,6 @@ class Compositor:
             for number in delivery.editions
         ):
             return None
-        edition_of = {self._papers[line.paper].id: line.edition for line in delivery.picks}
 
         def address(paper: int) -> str:
             edition = edition_of[paper]
