@@ -115,7 +115,9 @@ def test_an_example_source_or_profile_differs_from_the_defaults_only_where_they_
 def test_every_commented_example_is_valid_too(tmp_path):
     text = uncommented(EXAMPLE.read_text(encoding="utf-8"))
     # Signing is for the domain of [mail] from, which is not shown; includes and libraries need files.
-    text = re.sub(r'^(domain = "|selector = |include = |library = ).*$', "", text, flags=re.MULTILINE)
+    text = re.sub(
+        r'^(domain = "|selector = |include = |library = ).*$', "", text, flags=re.MULTILINE
+    )
     config = load_config(written(tmp_path, text))
     assert config.profiles["experts"].to == ("you@example.org",)
     assert {sentence.split(": ", 1)[1][:20] for sentence in not_yet(config)} == {

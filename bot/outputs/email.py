@@ -105,11 +105,11 @@ class Press:
         self._contact = bot.contact or parseaddr(sender)[1]
         self._sign = sign
         self._foundry = Foundry(render, ("number", "feedback", "count", *_NO_PAPERS, *PLACES))
+        self._picks: dict[tuple[int, int, date, bool], tuple[Pick, _Entry, Piece | None]] = {}
         self._card = lru_cache(_PAPERS_KEPT)(self._make_card)
         self._line = lru_cache(_PAPERS_KEPT)(self._make_line)
         self._html = lru_cache(_FRAMES_KEPT)(self._foundry.html)
         self._text = lru_cache(_FRAMES_KEPT)(self._foundry.text)
-        self._shell = lru_cache(_FRAMES_KEPT)(self._make_shell)
         self._frame = lru_cache(_FRAMES_KEPT)(self._foundry.piece)
         self._number = lru_cache(_FRAMES_KEPT)(_numbered)
 
@@ -205,7 +205,16 @@ class Press:
             said = context
             if left_out:
                 said = replace(context, left_out=left_out_text(material.overflow + left_out))
-            return self._shell(said).filled({**own, "sections": joined(sections)})
+            shell = opened(said, self._foundry.mark)
+            words = {
+                place: printed_for_many(each, wrapped(each) if place in WRAPPED_PLACES else "")
+                for place, each in shell.words.items()
+            }
+            frame = Piece(
+                self._html("email/digest.html", shell.html, whole=True),
+                self._text("email/digest.txt", shell.text, whole=True),
+            )
+            return frame.filled({**words, **own, "sections": joined(sections)})
 
         return around
 
@@ -215,16 +224,34 @@ class Press:
         for pick, paper in section.picks:
             new = pick.role is Role.NEW
             address = feedback(paper.id) if new and feedback else ""
-            entry = _Entry(
-                paper, pick.role, pick.version, pick.score, pick.reasons, today, bool(address)
-            )
-            if not new:
+            entry, card = self._known(pick, paper, today, feedback=bool(address))
+            if card is None:
                 updates.append(self._line(entry))
                 continue
             fresh.append(entry)
             own = {"number": self._number(len(fresh)), "feedback": printed(address)}
-            cards.append(self._card(entry).filled(own))
+            cards.append(card.filled(own))
         return _Column(section, tuple(fresh), tuple(cards), tuple(updates))
+
+    def _known(
+        self, pick: Pick, paper: Paper, today: date, *, feedback: bool
+    ) -> tuple[_Entry, Piece | None]:
+        """Return a pick's entry, and its card if it is new.
+
+        The same pick comes for many readers: it is known again by what it is, not by what it says.
+        """
+        key = (id(pick), id(paper), today, feedback)
+        found = self._picks.get(key)
+        if found is None:
+            entry = _Entry(
+                paper, pick.role, pick.version, pick.score, pick.reasons, today, feedback
+            )
+            card = self._card(entry) if pick.role is Role.NEW else None
+            if len(self._picks) >= _PAPERS_KEPT:
+                self._picks.clear()
+            # The pick is kept with it: while it is, no other can have its id.
+            found = self._picks[key] = (pick, entry, card)
+        return found[1:]
 
     def _sizes(self, column: _Column) -> Sizes:
         return Sizes(
@@ -265,17 +292,6 @@ class Press:
         )
 
     # ── Pieces ────────────────────────────────────────────────────────────────────────────────────
-
-    def _make_shell(self, context: DigestContext) -> Piece:
-        shell = opened(context, self._foundry.mark)
-        words = {
-            place: printed_for_many(said, wrapped(said) if place in WRAPPED_PLACES else "")
-            for place, said in shell.words.items()
-        }
-        return Piece(
-            self._html("email/digest.html", shell.html, whole=True),
-            self._text("email/digest.txt", shell.text, whole=True),
-        ).begun(words)
 
     def _make_card(self, entry: _Entry) -> Piece:
         mark = self._foundry.mark

@@ -11,7 +11,7 @@ from __future__ import annotations
 import html
 import re
 import secrets
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 
@@ -61,14 +61,6 @@ class Cut:
     parts: tuple[bytes, ...]
     places: tuple[tuple[int, str], ...]
 
-    def begun(self, values: Mapping[str, bytes]) -> Cut:
-        """Return the text with some of its places filled."""
-        parts = list(self.parts)
-        for at, name in self.places:
-            parts[at] = values.get(name, b"")
-        places = tuple((at, name) for at, name in self.places if name not in values)
-        return Cut(tuple(parts), places)
-
 
 @dataclass(frozen=True, slots=True)
 class Piece:
@@ -79,19 +71,17 @@ class Piece:
 
     def filled(self, values: Mapping[str, Print]) -> Print:
         """Return the piece with its places filled, by their names."""
-        html, text = list(self.html.parts), list(self.text.parts)
-        for at, name in self.html.places:
-            html[at] = values[name].html
-        for at, name in self.text.places:
-            text[at] = values[name].text
+        html: Sequence[bytes] = self.html.parts
+        text: Sequence[bytes] = self.text.parts
+        if self.html.places:
+            html = filled = list(html)
+            for at, name in self.html.places:
+                filled[at] = values[name].html
+        if self.text.places:
+            text = filled = list(text)
+            for at, name in self.text.places:
+                filled[at] = values[name].text
         return Print(b"".join(html), b"".join(text))
-
-    def begun(self, values: Mapping[str, Print]) -> Piece:
-        """Return the piece with some of its places filled."""
-        return Piece(
-            self.html.begun({name: value.html for name, value in values.items()}),
-            self.text.begun({name: value.text for name, value in values.items()}),
-        )
 
 
 class Foundry:
