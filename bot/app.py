@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import (
     AbstractAsyncContextManager,
@@ -226,8 +226,8 @@ class App:
                 post, self.store, self.workers, self.clock, patient=patient, stop=stop
             )
 
-    def _printing(self, due: int) -> AbstractAsyncContextManager[Printer]:
-        """Give a printer for so many messages; its libraries load only where there are any."""
+    def _printing(self, due: int) -> AbstractAsyncContextManager[Sequence[Printer]]:
+        """Give what prints so many messages; its libraries load only where there are any."""
         from bot.printing import printing
 
         return printing(

@@ -1,12 +1,13 @@
-"""Printing, wired: mails are made in this process's CPU thread, or for many in a process beside it.
+"""Printing, wired: mails are made in this process's CPU thread, or for many in processes beside it.
 
-Making and sending cost about the same, so where there is much to send, each gets a core of its own.
+To make and sign a mail costs more than to send it: where there is much to send, other cores make.
 """
 
 from __future__ import annotations
 
 import asyncio
 import multiprocessing
+import os
 import signal
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -24,6 +25,7 @@ from bot.render import TemplateRenderer
 from bot.workflows.printing import Compositor
 
 WORTH_A_PROCESS = 500  # a second process takes about a second to start
+_MOST_PROCESSES = 2  # some 100 MB each; to make a mail takes twice as long as to send it
 _GOODBYE_SECONDS = 5
 _BATCH_SECONDS = 600  # a hundred mails take less than one; a template of one's own may never end
 
@@ -47,17 +49,18 @@ def compositor(config: Config, secret: bytes, warn: Callable[[str], None]) -> Co
 @asynccontextmanager
 async def printing(
     due: int, config: Config, secret: bytes, cpu: Worker, warn: Callable[[str], None]
-) -> AsyncIterator[Printer]:
-    """Give a printer for `due` messages. Raises ConfigError, as `compositor` does."""
+) -> AsyncIterator[Sequence[Printer]]:
+    """Give what prints `due` messages. Raises ConfigError, as `compositor` does."""
     made_here = compositor(config, secret, warn)
     if due < WORTH_A_PROCESS:
-        yield _Here(made_here, cpu)
+        yield [_Here(made_here, cpu)]
         return
-    beside = _Beside(config, secret, warn)
+    count = min(_MOST_PROCESSES, os.cpu_count() or 1, due // WORTH_A_PROCESS)
+    beside = [_Beside(config, secret, warn) for _ in range(count)]
     try:
         yield beside
     finally:
-        await beside.close()
+        await asyncio.gather(*(each.close() for each in beside))
 
 
 class _Here:

@@ -65,7 +65,7 @@ class Office:
 
     def printing(self, due: int):
         if self.plain:
-            return nullcontext(_PlainPrinter())
+            return nullcontext([_PlainPrinter()])
         return printing(due, self.config, SECRET, WORKERS.cpu, self.warnings.append)
 
     def edition(self, day: int, *papers: int, profile: str = "experts"):

@@ -52,12 +52,12 @@ class DeliverReport:
 class Post:
     """What sending needs besides the store: who we are, how mail is made, and the way out.
 
-    `printing` gives a printer for so many messages as are due.
+    `printing` gives one printer or several, for so many messages as are due.
     """
 
     config: Config
     secret: bytes
-    printing: Callable[[int], AbstractAsyncContextManager[Printer]]
+    printing: Callable[[int], AbstractAsyncContextManager[Sequence[Printer]]]
     mailer: Mailer
 
 
@@ -105,6 +105,7 @@ class Desk:
         self._around, self._printer = around, printer
         self._told_papers: set[int] = set()
         self._profile_of: dict[int, str] = {}  # by edition
+        self._alone = asyncio.Lock()  # what is told to the printer is told in its order
 
     async def letters(self, claimed: Sequence[Delivery]) -> list[Letter]:
         """Return a letter for each delivery that is still wanted; the others are ended.
@@ -112,6 +113,10 @@ class Desk:
         Of a profile that its reader left, nothing is sent. What may have arrived goes as it was, or
         is held for a person, as configured.
         """
+        async with self._alone:
+            return await self._letters(claimed)
+
+    async def _letters(self, claimed: Sequence[Delivery]) -> list[Letter]:
         store, workers = self._around.store, self._around.workers
         secret = self._around.post.secret
         keys = {d.id: tokens.suppression_key(secret, d.address) for d in claimed}

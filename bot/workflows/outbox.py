@@ -78,8 +78,8 @@ async def send_due(around: Round, until: datetime | None = None) -> bool:
     due = await around.workers.store(around.store.count_due, around.clock())
     if not due:
         return False
-    async with around.post.printing(due) as printer:
-        return await _Sending(around, printer, due, until).run()
+    async with around.post.printing(due) as printers:
+        return await _Sending(around, printers, due, until).run()
 
 
 _LATE = "could not be sent in time; its papers go to the next digest"
@@ -91,14 +91,16 @@ def _new_owner() -> str:
 
 
 class _Sending:
-    """One run over the outbox: one task makes letters, a few carry them, each over a connection."""
+    """One run over the outbox: a task a printer makes letters, a few carry them, each its connection."""
 
-    def __init__(self, around: Round, printer: Printer, due: int, until: datetime | None) -> None:
+    def __init__(
+        self, around: Round, printers: Sequence[Printer], due: int, until: datetime | None
+    ) -> None:
         self._around, self._store, self._workers = around, around.store, around.workers
         self._mail = around.post.config.mail
         self._sender = parseaddr(self._mail.sender)[1]
         self._owner = _new_owner()
-        self._desk = Desk(around, printer)
+        self._desks = [Desk(around, printer) for printer in printers]
         self._commit = _Commits(around)
         self._until = until
         self._batch = max(1, min(_BATCH, math.floor(self._mail.rate * _BATCH_SECONDS)))
@@ -106,7 +108,8 @@ class _Sending:
         self._lanes: manners.Lanes[Letter] = manners.Lanes(self._mail.per_domain)
         self._breaker = manners.Breaker(self._mail.breaker)
         self._changed = asyncio.Condition()
-        self._made_all = self._stopped = self._more = False
+        self._making = len(printers)
+        self._stopped = self._more = False
         self._failure: Exception | None = None
         self._trouble = ""
 
@@ -116,7 +119,8 @@ class _Sending:
         try:
             async with self._around.post.mailer.session() as session:
                 others = [self._carry_beside() for _ in range(self._carriers - 1)]
-                await self._all(self._make(), self._carry(session), *others)
+                makers = [self._make(desk) for desk in self._desks]
+                await self._all(*makers, self._carry(session), *others)
         except MailError as error:
             self._trouble = str(error)
         finally:
@@ -175,7 +179,11 @@ class _Sending:
 
     # ── Making ──
 
-    async def _make(self) -> None:
+    @property
+    def _made_all(self) -> bool:
+        return not self._making
+
+    async def _make(self, desk: Desk) -> None:
         """Claim and print, a batch ahead of what is being sent."""
         while not await self._stopped_when_a_batch_has_room():
             now = self._around.clock()
@@ -191,9 +199,9 @@ class _Sending:
             )
             if not claimed:
                 break
-            await self._put(await self._desk.letters(claimed))
+            await self._put(await desk.letters(claimed))
         async with self._changed:
-            self._made_all = True
+            self._making -= 1
             self._changed.notify_all()
 
     async def _stopped_when_a_batch_has_room(self) -> bool:
@@ -297,7 +305,7 @@ class _Sending:
 
     async def _begin_again(self, letter: Letter) -> None:
         """Make a letter anew: its reader left a profile, or all, while it waited."""
-        made = await self._desk.letters([letter.delivery])
+        made = await self._desks[0].letters([letter.delivery])
         async with self._changed:
             self._lanes.done(letter.domain)
         await self._put(made)
