@@ -136,7 +136,7 @@ def is_made_good(desk, relay) -> None:
 def small_disk(tmp_path):
     """A disk of four megabytes under the state folder."""
     if os.geteuid() != 0 or shutil.which("mount") is None:
-        pytest.skip("only root can mount a small disk")
+        pytest.skip("no small disk can be mounted here but by root")
     state = tmp_path / "state"
     state.mkdir()
     mounted = subprocess.run(

@@ -350,7 +350,7 @@ def tiny(tmp_path):
         capture_output=True, check=False,
     )  # fmt: skip
     if mounted.returncode != 0:
-        pytest.skip("a tmpfs cannot be mounted here")
+        pytest.skip("no small disk can be mounted here")
     try:
         yield folder
     finally:
