@@ -111,7 +111,7 @@ class Reader:
 
     async def look(self, now: datetime) -> None:
         await compose(self.config.profiles, (), self.store, WORKERS, now, "UTC")
-        post = Post(self.config, SECRET, lambda _: nullcontext(Plain()), self.mailer)
+        post = Post(self.config, SECRET, lambda _: nullcontext([Plain()]), self.mailer)
         report = await deliver(post, self.store, WORKERS, lambda: now)
         assert report.problems == []
 
