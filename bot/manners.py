@@ -32,7 +32,14 @@ def rest_after(reason: str, before: Rest | None, now: datetime) -> Rest:
 
 
 _REFUSED = (Verdict.REFUSED_CONTENT, Verdict.REFUSED_SENDER, Verdict.REFUSED_ADDRESS)
-_UNKNOWN = re.compile(r"5\.1\.[12]\b")  # RFC 3463 §3.2
+# RFC 3463 §3.2: no such mailbox, no such system. 5.1.0 and the others may be about the sender.
+_NO_SUCH_ADDRESS = re.compile(r"5\.1\.[12]\b")
+
+
+def no_such_address(attempt: Attempt) -> bool:
+    """Return whether an attempt proved that there is nobody at the address."""
+    refused = attempt.verdict is Verdict.REFUSED_ADDRESS
+    return refused and _NO_SUCH_ADDRESS.match(attempt.said) is not None
 
 
 class Breaker:
@@ -44,8 +51,7 @@ class Breaker:
 
     def after(self, attempt: Attempt) -> str:
         """Return why to stop sending after this attempt, "" where the next may fare better."""
-        no_address = attempt.verdict is Verdict.REFUSED_ADDRESS and _UNKNOWN.match(attempt.said)
-        if not no_address:  # a dead address says nothing of the next one
+        if not no_such_address(attempt):  # a dead address says nothing of the next one
             self._refused = self._refused + 1 if attempt.verdict in _REFUSED else 0
         self._lost = self._lost + 1 if attempt.code == 0 else 0
         if attempt.verdict is Verdict.SLOW_DOWN:

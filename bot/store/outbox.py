@@ -15,7 +15,7 @@ from bot.models import (
 )
 from bot.store.connection import moment, seconds
 from bot.store.rows import delivery_of, unpacked_picks
-from bot.store.sending import SendLedger
+from bot.store.sending import DELIVERIES, SendLedger
 
 _HELD_BY_HAND = "held by hand"
 
@@ -26,7 +26,7 @@ class OutboxLedger(SendLedger):
     def deliveries(self, limit: int, status: str = "") -> list[Delivery]:
         """Return deliveries, newest first."""
         rows = self.db.rows(
-            f"{_DELIVERY} WHERE :status = '' OR d.status = :status ORDER BY d.id DESC LIMIT :limit",
+            f"{DELIVERIES} WHERE :status = '' OR d.status = :status ORDER BY d.id DESC LIMIT :limit",
             {"limit": limit, "status": status},
         )
         return [delivery_of(row) for row in rows]
@@ -38,13 +38,13 @@ class OutboxLedger(SendLedger):
 
     def delivery(self, number: int) -> Delivery | None:
         """Return a delivery, None where there is none of that number."""
-        row = self.db.row(f"{_DELIVERY} WHERE d.id = :id", {"id": number})
+        row = self.db.row(f"{DELIVERIES} WHERE d.id = :id", {"id": number})
         return delivery_of(row) if row else None
 
     def deliveries_to(self, subscriber: int, limit: int) -> list[Delivery]:
         """Return a subscriber's latest deliveries, newest first."""
         rows = self.db.rows(
-            f"{_DELIVERY} WHERE d.subscriber = :id ORDER BY d.id DESC LIMIT :limit",
+            f"{DELIVERIES} WHERE d.subscriber = :id ORDER BY d.id DESC LIMIT :limit",
             {"id": subscriber, "limit": limit},
         )
         return [delivery_of(row) for row in rows]
@@ -89,7 +89,7 @@ class OutboxLedger(SendLedger):
         """Return the held deliveries, oldest first."""
         return [
             delivery_of(row)
-            for row in self.db.rows(f"{_DELIVERY} WHERE d.status = 'held' ORDER BY d.due, d.id")
+            for row in self.db.rows(f"{DELIVERIES} WHERE d.status = 'held' ORDER BY d.due, d.id")
         ]
 
     def free(self, delivery: int, now: datetime, stale_at: datetime) -> bool:
@@ -159,9 +159,6 @@ class OutboxLedger(SendLedger):
             return bool(self.db.write("DELETE FROM meta WHERE key = 'hold'").rowcount)
 
 
-_DELIVERY = (
-    "SELECT d.*, r.address, r.token_epoch FROM delivery d JOIN subscriber r ON r.id = d.subscriber"
-)
 _LAST_VERDICT = "(SELECT verdict FROM attempt WHERE delivery = :id ORDER BY n DESC LIMIT 1)"
 _HOLD = """
 UPDATE delivery SET resent = CASE status WHEN 'uncertain' THEN 1 ELSE resent END,

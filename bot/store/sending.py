@@ -195,7 +195,7 @@ def _sender(owner: str) -> dict[str, object]:
     return {"owner": owner, "node": owner.partition("/")[0] + "/*"}
 
 
-_DELIVERIES = (
+DELIVERIES = (
     "SELECT d.*, r.address, r.token_epoch FROM delivery d JOIN subscriber r ON r.id = d.subscriber"
 )
 # Never one's own: what a slow run has claimed and not come to yet must not be claimed twice.
@@ -214,11 +214,11 @@ _COUNT_DUE = f"""
 SELECT count(*) AS n FROM delivery d WHERE ({_DUE}) OR d.status = 'sending'
 """  # noqa: S608 - our own constant
 CLAIMABLE = f"""
-{_DELIVERIES} WHERE {_DUE}
+{DELIVERIES} WHERE {_DUE}
 AND (lease_until IS NULL OR {_LEASE_IS_VOID}) ORDER BY d.due, d.id LIMIT :limit
 """
 _OVERDUE = f"""
-{_DELIVERIES} WHERE d.status IN ('pending', 'retry') AND d.stale_at < :now
+{DELIVERIES} WHERE d.status IN ('pending', 'retry') AND d.stale_at < :now
 AND (lease_until IS NULL OR {_LEASE_IS_VOID}) ORDER BY d.id
 """
 _WANTED = """

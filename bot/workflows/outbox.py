@@ -13,7 +13,6 @@ from __future__ import annotations
 import asyncio
 import math
 import os
-import re
 import secrets
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
@@ -326,7 +325,7 @@ class _Sending:
         writes: list[Write] = [
             partial(self._store.record, delivery.id, status, attempt, now, again)
         ]
-        if attempt.verdict is Verdict.REFUSED_ADDRESS and _NO_SUCH_ADDRESS.match(attempt.said):
+        if manners.no_such_address(attempt):
             key = tokens.suppression_key(self._around.post.secret, delivery.address)
             reason = f"bounce: {attempt.code} {attempt.said}"
             writes.append(partial(self._store.suppress, delivery.address, key, reason, now))
@@ -362,8 +361,6 @@ class _Sending:
         return self._mail.bounce.replace("{token}", token)
 
 
-# RFC 3463 §3.2: no such mailbox, no such address, no such system. 5.7.x is about us, not about them.
-_NO_SUCH_ADDRESS = re.compile(r"5\.1\.[12]\b")
 _STATUS_AFTER = {
     Verdict.SENT: DeliveryStatus.SENT,
     Verdict.RETRY: DeliveryStatus.RETRY,
