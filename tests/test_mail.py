@@ -236,6 +236,17 @@ async def test_a_connection_that_is_gone_is_said_goodbye_to_in_peace(
             assert (await session.send(_envelope(3))).verdict is Verdict.SENT
 
 
+@pytest.mark.parametrize(
+    "address", ["a b@example.org", "a>\r\nRCPT TO:<b@example.org", "ä@example.org"]
+)
+async def test_an_address_that_would_be_another_command_is_refused_and_the_next_goes_out(address):
+    async with a_relay() as relay, _mailer(relay).session() as session:
+        attempt = await session.send(replace(_envelope(1), recipient=address))
+        assert (attempt.verdict, attempt.phase) == (Verdict.REFUSED_CONTENT, Phase.MAIL)
+        assert (await session.send(_envelope(2))).verdict is Verdict.SENT
+    assert relay.recipients == ["reader2@example.org"]
+
+
 async def test_several_messages_go_over_one_connection_at_once():
     async with a_relay(pipelining=True) as relay, _mailer(relay).session() as session:
         for number in range(1, 6):

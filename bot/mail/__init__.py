@@ -33,6 +33,7 @@ _BAD_CREDENTIALS = 535  # RFC 4954 §6
 _ENCRYPTED_LOGINS = ("plain", "login", "cram-md5")
 _PLAIN_LOGINS = ("cram-md5", "plain", "login")
 _MAILBOX_FULL = 552
+_SYNTAX = 501  # RFC 5321 §4.2.2, as a server would answer it
 _TAKEN, _SEND_NOW = 200, 354
 _TRANSIENT, _PERMANENT = 400, 500  # RFC 5321 §4.2.1: 4yz is for now, 5yz for good
 
@@ -278,7 +279,10 @@ async def _greet(client: aiosmtplib.SMTP) -> None:
 
 async def _transmit(wire: Wire, envelope: Envelope) -> Attempt:
     """Send one message, and tell how far it got."""
-    commands = _commands(envelope)
+    try:
+        commands = _commands(envelope)
+    except ValueError as error:  # nothing was said yet, and no server would understand it
+        return Attempt(Verdict.REFUSED_CONTENT, Phase.MAIL, _SYNTAX, _said(str(error)))
     phase, handed_over = Phase.MAIL, False
     code, said = 0, ""
     try:
