@@ -53,12 +53,14 @@ class Fate:
 
     Events are WRITE (to the ledger's write-ahead log) and what a server's `watch` tells, such as
     MAIL and CONTENT; the zeroth is the start. `group`: so is, at once, all that it has started.
+    `latest`: the MAIL at which it is killed where nothing else has come before.
     """
 
     event: str = "START"
     nth: int = 0
     seconds: float = 0.0
     group: bool = False
+    latest: int = 40
 
 
 class Carrier:
@@ -152,8 +154,12 @@ class Carrier:
         """Count an event; it may be the one that the process is fated to die at."""
         self.seen[event] += 1
         fate = self._fate
-        if fate is not None and (fate.event, fate.nth) == (event, self.seen[event]):
+        if fate is None:
+            return
+        if (fate.event, fate.nth) == (event, self.seen[event]):
             self._meet(fate)
+        if event == MAIL and self.seen[MAIL] >= fate.latest:
+            self._hit(fate)
 
     def _meet(self, fate: Fate) -> None:
         if fate.seconds:
