@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import shutil
 import signal
@@ -11,13 +10,13 @@ import sqlite3
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 import pytest
 
+from support_http import in_a_thread
 from support_http import serving as http_serving
 from support_serve import CONFIG, beside, serving
 from support_smtp import HANG, a_relay
@@ -43,28 +42,6 @@ def config(tmp_path):
     path = tmp_path / "config.toml"
     path.write_text(CONFIG + PROFILE)
     return path
-
-
-@contextmanager
-def in_a_thread(serving_) -> Iterator:
-    """Run an asynchronous server of the tests beside a test that waits for processes."""
-    loop, ready, stop, found = asyncio.new_event_loop(), threading.Event(), asyncio.Event(), []
-
-    async def run():
-        async with serving_() as server:
-            found.append(server)
-            ready.set()
-            await stop.wait()
-
-    thread = threading.Thread(target=loop.run_until_complete, args=(run(),))
-    thread.start()
-    try:
-        assert ready.wait(10)
-        yield found[0]
-    finally:
-        loop.call_soon_threadsafe(stop.set)
-        thread.join(10)
-        loop.close()
 
 
 @pytest.fixture

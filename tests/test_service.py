@@ -162,6 +162,15 @@ async def test_what_was_left_word_of_is_taken_back_at_the_end(running, monkeypat
     assert running.alarms == {}
 
 
+async def test_a_date_ahead_of_the_clock_is_told(running, log):
+    await running.tick()
+    with running.app.store.db.transaction():
+        running.app.store.db.write("UPDATE edition SET period = '2031-01-01'")
+    for _ in range(2):
+        await running.tick()
+    assert len(log("its last edition is dated 2031-01-01, ahead of the clock")) == 1
+
+
 # ── A full disk ───────────────────────────────────────────────────────────────────────────────────
 
 
@@ -293,6 +302,50 @@ async def test_a_wrong_one_is_told_once_and_the_last_good_one_holds(running, log
         await running.service.round()
     assert len(log("the last good one holds")) == 1
     assert running.service.app.config.profiles["experts"].keywords == ("experts",)
+
+
+async def test_while_it_is_wrong_other_commands_are_told_and_then_that_it_is_right_again(
+    running, log
+):
+    edit(running, CONFIG + "keyword = []\n")
+    await running.service.round()
+    assert "the last good one holds: config.toml" in running.alarms["configuration"].replace(
+        str(running.app.config.path), "config.toml"
+    )
+    edit(running, CONFIG)
+    await running.service.round()
+    assert running.alarms == {}
+    assert log("right again")
+
+
+async def test_what_is_saved_while_it_is_read_is_read_at_the_next_tick(running, monkeypatch):
+    read = load_config
+
+    def slowly(*arguments):
+        config = read(*arguments)
+        edit(running, CONFIG.replace('["experts"]', '["retrieval"]'))
+        return config
+
+    edit(running, CONFIG.replace('["experts"]', '["routing"]'))
+    with monkeypatch.context() as patched:
+        patched.setattr("bot.cli.service.load_config", slowly)
+        await running.service.round()
+    await running.service.round()
+    assert running.service.app.config.profiles["experts"].keywords == ("retrieval",)
+
+
+async def test_what_could_not_be_read_for_another_reason_is_read_again(running, monkeypatch):
+    def full(*_):
+        raise DiskFullError("There is no room left.")
+
+    edit(running, CONFIG.replace('["experts"]', '["routing"]'))
+    with monkeypatch.context() as patched:
+        patched.setattr("bot.cli.service.load_config", full)
+        await running.service.round()
+    assert "configuration" in running.app.troubles
+    await running.service.round()
+    assert running.service.app.config.profiles["experts"].keywords == ("routing",)
+    assert running.alarms == {}
 
 
 async def test_what_takes_a_restart_is_said_and_stays_as_it_was(running, log):

@@ -117,7 +117,9 @@ class ByServe(Walked):
         self._begin()
 
     def _begin(self) -> None:
-        app = self.stack.enter_context(open_app(load_config(self.config), lambda: self.now))
+        app = self.stack.enter_context(
+            open_app(load_config(self.config), lambda: self.now, watched=True)
+        )
         self.service = Service(app, running=lambda: self.running, every=0, silence=0)
 
     def restart(self) -> None:
@@ -317,7 +319,7 @@ def test_a_clock_two_days_ahead_is_held_by_serve_until_released(by_serve):
         assert "leapt" in store.hold_of_all()
     bot.set_clock(-2 * DAY)
     with bot.store() as store:
-        store.free_all()
+        store.free_all(bot.now)
     follow_four_days(bot)
 
 
