@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from contextlib import ExitStack
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from itertools import pairwise
 
 import pytest
 
 from bot.app import open_app
 from bot.cli import main
+from bot.cli.parser import parser
 from bot.cli.service import Service
 from bot.config import load_config
 from bot.models import Delivery
@@ -139,6 +141,8 @@ class ByServe(Walked):
 
 @pytest.fixture
 def by_once(tmp_path, monkeypatch, capsys):
+    # Of a command that has nothing to do, building what reads its words takes two thirds of the time.
+    monkeypatch.setattr("bot.cli.parser", cache(parser))
     for _ in desk_in(tmp_path, monkeypatch, capsys):
         yield ByOnce(tmp_path)
 
