@@ -114,6 +114,16 @@ class App:
 
         return render
 
+    def lost(self) -> str:
+        """Return that the database was taken from under us, as a sentence; "" where it lies as it lay."""
+        if self.store.db.in_place():
+            return ""
+        return (
+            f"{self.store.db.path} was moved, removed or replaced while it is in use. Nothing is fetched, "
+            "made or sent; what was committed is in it, wherever it is. Put it back and it goes on by "
+            "itself, or stop this `serve` and start another, which takes what is there then."
+        )
+
     def room(self) -> int:
         """Return how many bytes may still be written beside the database."""
         import shutil

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
@@ -208,6 +209,27 @@ async def test_a_disk_that_fills_up_in_the_middle_is_told_and_left_alone(running
     await running.tick()  # at once: with room, no pause is waited for
     assert running.app.troubles == {}
     assert (running.app.config.state / "public" / "index.html").is_file()
+
+
+async def test_a_state_folder_that_is_taken_away_ends_all_work_until_it_is_back(running, log):
+    """What is written to a file that nobody finds again would be done once more by the next `serve`."""
+    state = running.app.config.state
+    state.rename(away := state.with_name("away"))
+    for _ in range(2):
+        await running.tick()
+    assert len(log("was moved, removed or replaced while it is in use")) == 1
+    assert not state.exists(), "nothing was made anew"
+    with open_app(
+        running.app.config, lambda: NOW
+    ):  # another database in its place is not ours either
+        await running.tick()
+    assert running.digests == 0
+    shutil.rmtree(state)
+    away.rename(state)
+    await running.tick()
+    assert running.digests == 1
+    assert log("state is there again")
+    assert running.app.troubles == {}
 
 
 async def test_an_alarm_that_cannot_be_written_down_stays_in_memory(running, monkeypatch):

@@ -84,8 +84,9 @@ class Service:
     async def round(self) -> None:
         """Look after the configuration, the clock and the disk, and tell how things stand."""
         await self._looked_after("configuration", self._reload)
-        await self._looked_after("clock", self._watch_clock)
-        self._look_for_room()
+        if not self._is_lost():
+            await self._looked_after("clock", self._watch_clock)
+            self._look_for_room()
         await self._tell()
         self._notices.alive()
         self._collected.clear()
@@ -107,6 +108,17 @@ class Service:
             f"{counted(len(self.app.config.profiles), 'profile')}"
         )
 
+    def _is_lost(self) -> bool:
+        """Rest while somebody has taken the database away: what is done in it would be done again."""
+        sentence = self.app.lost()
+        if sentence:
+            now = asyncio.get_running_loop().time()
+            self._troubles.failed("state", StateError(sentence), now)
+        elif "state" in self.app.troubles:
+            self._troubles.works("state", "is there again")
+            self._troubles.try_all_again()
+        return bool(sentence)
+
     def _look_for_room(self) -> None:
         """Rest while the disk is full, and go on once it is not."""
         if sentence := self.app.full():
@@ -121,7 +133,7 @@ class Service:
     async def _guarded(self, part: str, work: Callable[[], Awaitable[None]]) -> None:
         """Do a lane's work unless it rests; whatever goes wrong with it keeps no other from theirs."""
         try:
-            if "disk" not in self.app.troubles:
+            if not self._is_lost() and "disk" not in self.app.troubles:
                 await self._looked_after(part, work)
         finally:
             if part == "collect":

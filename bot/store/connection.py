@@ -35,6 +35,7 @@ class Connection:
             with self._explained():
                 self._db.row_factory = sqlite3.Row
                 self._prepare()
+                self._file = path.stat().st_ino
         except BaseException:
             self._db.close()
             raise
@@ -58,6 +59,12 @@ class Connection:
         from bot.store.backup import upgrade
 
         upgrade(self, self._db)
+
+    def in_place(self) -> bool:
+        """Whether the file is still the one that was opened: not moved, removed or replaced since."""
+        with suppress(OSError):
+            return self.path.stat().st_ino == self._file
+        return False
 
     def close(self) -> None:
         """Close the connection."""
