@@ -14,7 +14,7 @@ from contextlib import (
     suppress,
 )
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import date, timedelta
 from email.utils import parseaddr
 from functools import cache, partial
 from pathlib import Path
@@ -22,12 +22,14 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 from urllib.parse import urlsplit
 
 from bot.config import Config
-from bot.errors import StateLockedError, UsageError
+from bot.errors import StateError, StateLockedError, UsageError
 from bot.files import deliver_to_maildir, private_folder, withdraw, workflow_lock, write_file
 from bot.models import Document, Failure, NotModified, Request
 from bot.ports import Clock, Fetcher, Mailer, MailSession, Printer, Renderer, Worker, Workers
+from bot.schedule import local_date
 from bot.store import Founding, Store
 from bot.store.alarms import written_by_others
+from bot.store.doubts import doubted, heed
 
 if TYPE_CHECKING:  # the workflows load when they run: `once` with nothing due stays quick
     from bot.workflows.collect import Collected
@@ -49,7 +51,8 @@ class App:
     """What the doors hand to the workflows.
 
     `troubles` says what a running `serve` cannot do now, by part. `ahead` is how far our clock is
-    ahead of each server that was asked, by the address without its query.
+    ahead of each server that was asked, by the address without its query. `watched`: the clock is the
+    machine's, which may be wrong; one that was given by --now is what its giver wants.
     """
 
     config: Config
@@ -58,6 +61,7 @@ class App:
     workers: Workers
     founding: Founding
     warnings: list[str]
+    watched: bool = False
     troubles: dict[str, str] = field(default_factory=dict)
     ahead: dict[str, timedelta] = field(default_factory=dict)
     mirrored: list[tuple[Config, int]] = field(default_factory=list)
@@ -110,6 +114,16 @@ class App:
 
         return render
 
+    def lost(self) -> str:
+        """Return that the database was taken from under us, as a sentence; "" where it lies as it lay."""
+        if self.store.db.in_place():
+            return ""
+        return (
+            f"{self.store.db.path} was moved, removed or replaced while it is in use. Nothing is fetched, "
+            "made or sent; what was committed is in it, wherever it is. Put it back and it goes on by "
+            "itself, or stop this `serve` and start another, which takes what is there then."
+        )
+
     def room(self) -> int:
         """Return how many bytes may still be written beside the database."""
         import shutil
@@ -124,6 +138,41 @@ class App:
             f"The disk that holds {self.config.state} is full. Nothing is fetched, made or sent until "
             "there is room again; what was committed is kept, and it goes on by itself."
         )
+
+    # ── The clock ──
+
+    async def heed_dates(self) -> None:
+        """Hold all sending where the sources' servers tell another day than our clock. Raises StateError."""
+        if not (self.watched and self.ahead):
+            return
+        from bot import clocks
+
+        now = self.clock()
+        ahead = clocks.disagreement(self.ahead.values())
+        reason = clocks.disagrees(ahead, now) if ahead else ""
+        if await self.workers.store(heed, self.store.db, reason, now - ahead):
+            log.error("All sending is held: %s", reason)
+
+    async def doubted(self) -> str:
+        """Return why our clock is not believed, "" where it is."""
+        return await self.workers.store(doubted, self.store.db)
+
+    async def ahead_of_the_clock(self) -> list[str]:
+        """Say which profiles wait for a date that a wrong clock, or a slip in --now, once wrote."""
+        tomorrow = self._today() + timedelta(days=1)
+        found = []
+        for name in self.config.profiles:
+            last = await self.workers.store(self.store.last_period, name)
+            if last is not None and last > tomorrow:
+                found.append(
+                    f"{name}: its last edition is dated {last}, ahead of the clock, so none is made "
+                    f"before that day. Was the clock wrong? `paperround compose --force {name}` makes "
+                    "one now, and from then on each day has its own again."
+                )
+        return found
+
+    def _today(self) -> date:
+        return local_date(self.clock(), self.config.bot.timezone)
 
     # ── The workflows, each under its lock ──
 
@@ -163,10 +212,15 @@ class App:
             return await collect.collect(config.sources, around, on_done)
 
     async def compose(self, force: Collection[str] = ()) -> list[Composed]:
-        """Make the editions that are due, and those in `force`. Raises StateError."""
+        """Make the editions that are due, and those in `force`. Raises StateError.
+
+        Who forces one has looked at the clock: what is dated ahead of it keeps no date from its own.
+        """
         from bot.workflows.compose import compose
 
         async with self._locked("compose"):
+            if reason := await self.doubted():
+                raise StateError(f"No edition is made: {reason}")
             await self.mirror()
             config = await self._standing()
             if resting := sorted(set(force) - config.profiles.keys()):
@@ -174,6 +228,8 @@ class App:
                     f"the profile {resting[0]!r} was retired: no edition of it is made. "
                     f"`paperround profiles retire {resting[0]} --undo` takes that back."
                 )
+            for name in force:
+                await self.workers.store(self.store.set_apart_ahead, name, self._today())
             return await compose(
                 config.profiles, config.sources, self.store, self.workers, self.clock(),
                 self.config.bot.timezone, force=force,
@@ -182,11 +238,14 @@ class App:
     async def prune(self) -> int:
         """Once a day, take the text of what is older than `keep`; return of how many papers.
 
-        Where another process is at it, it does it alone. Raises StateError.
+        Where another process is at it, it does it alone. What is gone is gone: a clock that was typed
+        or is in doubt takes nothing. Raises StateError.
         """
         from bot.store.pruning import Pruner
         from bot.workflows.prune import prune
 
+        if not self.watched or await self.doubted():
+            return 0
         with suppress(StateLockedError):
             async with workflow_lock(self.config.state, "prune", patience=0):
                 return await prune(
@@ -299,16 +358,19 @@ class _MailerOnDemand:
 
 
 @contextmanager
-def open_app(config: Config, clock: Clock, secret: bytes | None = None) -> Iterator[App]:
+def open_app(
+    config: Config, clock: Clock, secret: bytes | None = None, *, watched: bool = False
+) -> Iterator[App]:
     """Open the state folder and everything that stands on it; close it all at the end.
 
-    `secret` is drawn at the first run where it is None (the demo fixes it). Raises StateError.
+    `secret` is drawn at the first run where it is None (the demo fixes it); `watched` says that the
+    clock is the machine's. Raises StateError.
     """
     private_folder(config.state)
     with Store(config.state / "paperround.db") as store, _workers() as workers:
         founding = store.found(_authority(config, clock), secret)
         store.keep_files(config.good_files, config.wrong_files)
-        yield App(config, clock, store, workers, founding, [])
+        yield App(config, clock, store, workers, founding, [], watched=watched)
 
 
 def kept_files(state: Path) -> Mapping[str, str] | None:

@@ -95,8 +95,9 @@ def disagrees(ahead: timedelta, now: datetime) -> str:
 
 
 _LOOK = (
-    "Check it with `date -u`, and the time service with `timedatectl`. Once it is right, "
-    "`paperround deliveries release --all` sends one digest that catches up."
+    "Papers are still fetched; no edition is made and nothing is sent until a person has looked. Check "
+    "the clock with `date -u`, and the time service with `timedatectl`. Once it is right, `paperround "
+    "deliveries release --all` sends one digest that catches up."
 )
 
 

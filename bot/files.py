@@ -133,7 +133,10 @@ def explained(error: OSError, path: Path) -> StateError:
             "run again."
         )
     reason = error.strerror or type(error).__name__
-    return StateError(f"{path} cannot be written: {reason}. Nothing of it was changed.")
+    return StateError(
+        f"{path} cannot be written: {reason}. Nothing of it was changed. Check whom it belongs to, and "
+        "its disk; then run again."
+    )
 
 
 def _sync_folder(folder: Path) -> None:
@@ -354,6 +357,21 @@ async def workflow_lock(
         yield
     finally:
         os.close(descriptor)
+
+
+def is_at_work(state: Path, workflow: str) -> bool:
+    """Return whether a process holds a workflow's lock now; nobody is kept from it by that."""
+    try:
+        descriptor = os.open(state / "lock" / workflow, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
 
 
 async def _take(descriptor: int, workflow: str, patience: float) -> None:

@@ -34,8 +34,8 @@ from support_smtp import Relay
 
 WRITE, MAIL, CONTENT = "WRITE", "MAIL", "CONTENT"
 _OVER = {"sent", "held"}
-_PATIENCE = 60.0  # seconds that a run may take
-_ORPHAN_SECONDS = 5.0
+_PATIENCE = 600.0  # seconds that a run may take; on a machine that does its work, a few
+_ORPHAN_SECONDS = 60.0  # none may stay; how soon it goes is the machine's
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from typing import TypeVar
 
 from aiohttp import web
 
@@ -114,3 +116,29 @@ async def serving() -> AsyncIterator[Site]:
         yield site
     finally:
         await runner.cleanup()
+
+
+Server = TypeVar("Server")
+
+
+@contextmanager
+def in_a_thread(server_of: Callable[[], AbstractAsyncContextManager[Server]]) -> Iterator[Server]:
+    """Run an asynchronous server of the tests beside a test that waits for processes."""
+    loop, ready, stop = asyncio.new_event_loop(), threading.Event(), asyncio.Event()
+    found: list[Server] = []
+
+    async def run() -> None:
+        async with server_of() as server:
+            found.append(server)
+            ready.set()
+            await stop.wait()
+
+    thread = threading.Thread(target=loop.run_until_complete, args=(run(),))
+    thread.start()
+    try:
+        assert ready.wait(60)
+        yield found[0]
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        thread.join(60)
+        loop.close()

@@ -45,6 +45,9 @@ from support_smtp import Relay, a_relay
 YESTERDAY_MORNING, YESTERDAY_EVENING = "2026-11-19T08:30+01:00", "2026-11-19T20:30+01:00"
 MORNING, EVENING = "2026-11-20T09:00+01:00", "2026-11-20T20:30+01:00"
 SITE = "http://127.0.0.1:1"
+_PATIENCE = (
+    600.0  # seconds: a guard against waiting for ever; how long a day takes is the machine's
+)
 CONFIG = """
 [bot]
 title = "Morning papers"
@@ -346,7 +349,7 @@ class Day:
             self.over.set()
             await striking
             serve.terminate()
-            await asyncio.to_thread(serve.join, 40)
+            await asyncio.to_thread(serve.join, _PATIENCE)
             self._running.remove(serve)
             assert serve.exitcode == 0, self.house.log.read_text()
         finally:
@@ -368,7 +371,7 @@ class Day:
         for act in acts:
             await asyncio.sleep(self._dice.uniform(0, 0.3))
             process = self._start(*act.words)
-            await asyncio.to_thread(process.join, 60)
+            await asyncio.to_thread(process.join, _PATIENCE)
             self._running.remove(process)  # which nobody asks for its end beside this thread
             assert process.exitcode == 0, self.house.said()
             self.done.add(act.name)
@@ -390,7 +393,7 @@ class Day:
         )
 
     async def _until(self, so: Callable[[], object]) -> None:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + _PATIENCE
         while not so():
             assert time.monotonic() < deadline, self.house.said()
             await asyncio.sleep(0.02)
@@ -402,7 +405,7 @@ class Day:
         for pid in running:
             _signal(pid, signal.SIGSTOP)
         try:
-            deadline = time.monotonic() + 10
+            deadline = time.monotonic() + _PATIENCE
             while not all(map(_stands_still, running)):
                 assert time.monotonic() < deadline, "a process did not stop"
             yield
@@ -541,7 +544,7 @@ def relaying() -> Iterator[Relay]:
     thread = threading.Thread(target=loop.run_until_complete, args=(serve(),))
     thread.start()
     try:
-        assert ready.wait(10)
+        assert ready.wait(_PATIENCE)
         yield started[0]
     finally:
         loop.call_soon_threadsafe(stop.set)

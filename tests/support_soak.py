@@ -280,7 +280,7 @@ class Living:
 
     def begin(self) -> None:
         self.app = self._stack.enter_context(
-            open_app(load_config(self.config), lambda: self.world.now)
+            open_app(load_config(self.config), lambda: self.world.now, watched=True)
         )
         self.service = Service(self.app, running=lambda: self.world.running, every=0, silence=0)
 

@@ -200,9 +200,12 @@ def test_a_backup_is_consistent_in_the_middle_of_a_collect(desk):
     writer.start()
     try:
         seen = set()
-        for number in range(8):
-            copy = desk.folder / f"copy{number}.db"
+        for number in range(500):
+            copy = desk.folder / "copy.db"
+            copy.unlink(missing_ok=True)
             seen.add(copy_database(database, copy).counts["papers"])
+            if number > 6 and len(seen) > 1:  # the writer has come in between
+                break
     finally:
         stop.set()
         writer.join()
@@ -456,6 +459,37 @@ def test_a_size_that_is_only_claimed_is_not_believed(desk, made):
     header.type, header.size = tarfile.XHDTYPE, 1 << 30
     target.write_bytes(header.tobuf(tarfile.GNU_FORMAT) + b"0" * 4096)
     assert "is no backup" in desk("restore", str(target)).words
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"[" * 100_000,
+        b'{"format": 1, "x": ' * 60_000,
+        b'{"format": NaN}',
+        b'{"format": 1e999}',
+        b"\xff",
+    ],
+)
+def test_a_manifest_that_nobody_wrote_is_refused_in_a_sentence(desk, tmp_path, said):
+    target = tmp_path / "papers" / "x.tar"
+    with tarfile.open(target, "w") as archive:
+        info = tarfile.TarInfo("MANIFEST.json")
+        info.size = len(said)
+        archive.addfile(info, io.BytesIO(said))
+    told = desk("--config", "../none/config.toml", "restore", str(target))
+    assert (told.code, "is no backup" in told.words) == (1, True)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [{"made_at": "0001-01-01T00:00:00+14:00"}, {"made_at": "9999-12-31T23:59:59-14:00"}, {"made_at": 5},
+     {"files": {"paperround.db": [float("inf"), "x"]}}, {"files": {"paperround.db": [1]}},
+     {"files": []}, {"outside": []}, {"not_copied": 7}],
+)  # fmt: skip
+def test_a_manifest_with_what_no_manifest_says_is_refused_in_a_sentence(desk, made, said):
+    told = desk("--config", "../none/config.toml", "restore", str(forged(made, **said)))
+    assert (told.code, "its MANIFEST.json cannot be read" in told.words) == (1, True)
 
 
 def test_a_link_in_the_folder_that_leads_outside_is_not_followed(desk, made):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import re
 import shutil
 import socket
@@ -9,6 +10,8 @@ import socket
 import pytest
 
 from bot.files import write_file
+from bot.store import Store
+from bot.store.alarms import set_alarms
 from support_cli import CONFIG, MORNING, NEXT, desk_in, mails, walk_a_morning
 from support_replay import Answer, replaying, sample_day
 
@@ -75,6 +78,17 @@ def test_status_keeps_a_profile_that_left_the_configuration(desk):
     told = {p["name"]: p for p in desk("status", "--json").document["profiles"]}
     assert (told["proteins"]["state"], told["proteins"]["edition"]) == ("retired", 1)
     assert "proteins retired" in desk("status").words
+
+
+def test_status_tells_what_a_running_serve_cannot_do_and_not_what_one_that_was_killed_could_not(
+    desk,
+):
+    with Store(desk.state / "paperround.db") as store:
+        set_alarms(store.db, {"publish": "archive.html does not render."})
+    assert "does not render" not in desk(*MORNING, "status").out
+    with (desk.state / "lock" / "serve").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert "serve publish: archive.html does not render." in desk(*MORNING, "status").words
 
 
 def test_sources_list(desk):

@@ -139,6 +139,14 @@ def test_a_log_as_json_is_one_object_a_line(desk):
     assert "Your template email/digest.txt" in told["message"]
 
 
+def test_the_sentence_that_a_command_ends_with_is_one_of_them(desk):
+    said = desk("--log-format", "json", "explain", "nobody", "arXiv:2401.06066")
+    (line,) = said.err.splitlines()
+    assert said.code == 2
+    assert json.loads(line)["level"] == "error"
+    assert "there is no profile 'nobody'" in json.loads(line)["message"]
+
+
 def test_a_bug_is_logged_as_json_with_its_traceback(desk, capsys):
     logs.begin_log("json", verbose=False)
     try:

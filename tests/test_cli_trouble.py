@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.errors import StateLockedError
+from bot.errors import StateError, StateLockedError
 from bot.files import write_file
 from bot.store import connection
 from support_cli import (
@@ -262,6 +262,48 @@ def test_no_room_for_mail_loses_no_digest(desk, monkeypatch):
     goes_on(desk)
 
 
+@pytest.mark.parametrize("uncertain", ["resend", "hold"])
+def test_a_maildir_that_could_not_be_written_again_and_again_needs_no_person_once_it_can(
+    desk, monkeypatch, uncertain
+):
+    """Nothing arrived, and what did would be known by its name: there is no doubt to hold a mail for."""
+    config = (desk.folder / "config.toml").read_text()
+    desk.write(f'{config}\n[mail]\nuncertain = "{uncertain}"\n')
+
+    def denied(*_):
+        raise StateError("state/mail cannot be written: Permission denied.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("bot.app.deliver_to_maildir", denied)
+        for _ in range(4):
+            said = desk(*NEXT, "once")
+            assert said.code == 1
+            assert "problem  state/mail cannot be written" in said.out
+            assert "publish" in said.out, "what was done is told all the same"
+    assert len(mails(desk.state)) == 2
+    assert desk(*NEXT, "deliver").code == 0
+    assert len(mails(desk.state)) == 4
+    assert {delivery.status.value for delivery in deliveries(desk.state)} == {"sent"}
+
+
+def test_a_disk_without_room_to_open_the_database_is_told_as_full(desk, monkeypatch):
+    """SQLite says "disk I/O error" where it cannot even make room for its shared memory."""
+
+    def no_room(*_arguments, **_named):
+        error = sqlite3.OperationalError("disk I/O error")
+        error.sqlite_errorname = "SQLITE_IOERR_SHMSIZE"
+        raise error
+
+    usage = shutil.disk_usage(desk.folder)
+    with monkeypatch.context() as patched:
+        patched.setattr(sqlite3, "connect", no_room)
+        assert "Check that the folder belongs to you" in desk("status").words
+        patched.setattr(shutil, "disk_usage", lambda _: usage._replace(free=8192))
+        said = desk("status")
+    assert said.code == 1
+    assert "is full. What was committed before is kept; make room" in said.words
+
+
 def test_a_disk_that_is_full_for_the_database(desk):
     """A limit on the size of files stands for a disk without room: SQLite meets it too."""
     size = (desk.state / "paperround.db").stat().st_size
@@ -422,3 +464,20 @@ def test_a_run_under_a_clock_of_next_year_is_told_until_it_is_mended(desk):
     assert said.code == 1
     assert "ahead of the clock" in said.out
     assert "not due" not in said.out, "the sources are asked all the same"
+    assert "ahead of the clock" in desk(*NEXT, "status").out
+
+
+def test_a_person_who_forces_an_edition_ends_the_wait_for_a_wrong_date(desk):
+    assert desk("--now", "2027-11-19T08:00:00Z", "once").code == 0
+    for profile in ("experts", "proteins"):
+        assert "from then on each day has its own again" in desk(*NEXT, "once").out
+        assert desk(*NEXT, "compose", "--force", profile).code == 0
+    said = desk(*NEXT, "once")
+    assert said.code == 0
+    assert "ahead of the clock" not in said.out
+    for day in (21, 22):
+        said = desk("--now", f"2026-11-{day}T08:00:00Z", "once")
+        assert f"of 2026-11-{day}" in said.out
+    assert "of 2027-11-19" in desk("--now", "2027-11-19T08:00:00Z", "once").out, (
+        "and so has that one"
+    )

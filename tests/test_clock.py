@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from email.utils import format_datetime
 
 import pytest
@@ -17,6 +17,8 @@ from bot.cli.service import Service
 from bot.clocks import DAY, Reading, ahead_of, disagreement, watch
 from bot.config import load_config
 from bot.errors import DiskFullError
+from support_cli import desk_in, mails
+from support_http import in_a_thread
 from support_http import serving as http_serving
 from support_round import a_paper, absorb, arxiv
 from support_serve import CONFIG as SERVED
@@ -156,7 +158,7 @@ class Serving:
     @contextmanager
     def runs(self, *, watched: bool = True):
         """Serve until the block ends; what is there then is there at the next start."""
-        with open_app(load_config(self.path), lambda: self.wall) as self.app:
+        with open_app(load_config(self.path), lambda: self.wall, watched=watched) as self.app:
             running = (lambda: self.running) if watched else None
             self.service = Service(self.app, running=running, every=0, silence=0.01)
             yield self
@@ -171,7 +173,8 @@ class Serving:
 
     def a_paper_comes(self) -> None:
         self.papers += 1
-        paper = a_paper(arxiv(self.papers), title=f"On experts, part {self.papers}.")
+        title = f"On experts, part {self.papers}."
+        paper = a_paper(arxiv(self.papers), title=title, abstract=f"Of part {self.papers}.")
         absorb(self.app.store, paper, now=self.wall)
 
     @property
@@ -182,6 +185,16 @@ class Serving:
     @property
     def hold(self) -> str:
         return self.app.store.hold_of_all()
+
+    @property
+    def editions(self) -> list[date]:
+        """The dates of the editions, oldest first."""
+        return [edition.period for edition in self.app.store.editions("experts")[::-1]]
+
+    @property
+    def abstracts(self) -> list[str]:
+        rows = self.app.store.db.rows("SELECT abstract FROM paper ORDER BY id")
+        return [row["abstract"] for row in rows]
 
 
 @pytest.fixture
@@ -239,7 +252,7 @@ async def test_a_leap_holds_all_sending_until_a_person_has_looked(serving, caplo
             assert words in serving.hold
         told = [record for record in caplog.records if "leapt forward" in record.getMessage()]
         assert len([r for r in told if r.levelno == logging.ERROR]) == 1
-        serving.app.store.free_all()
+        serving.app.store.free_all(serving.wall)
         await serving.tick(3)
         assert (serving.digests, serving.hold) == (2, "")
 
@@ -264,16 +277,15 @@ async def test_a_leap_that_cannot_be_written_down_yet_sends_nothing_and_is_not_f
         await serving.tick()
         serving.is_set_by(timedelta(days=2))
         serving.a_paper_comes()
-        store, holding = type(serving.app.store), serving.app.store.hold_all
 
         def no_room(*_):
             raise DiskFullError("There is no room left.")
 
-        monkeypatch.setattr(store, "hold_all", no_room)
-        await serving.tick(2)
+        with monkeypatch.context() as patched:
+            patched.setattr("bot.cli.service.doubt", no_room)
+            await serving.tick(2)
         assert (serving.digests, serving.hold) == (0, "")
         assert "clock" in serving.app.troubles
-        monkeypatch.setattr(store, "hold_all", lambda _, reason: holding(reason))
         await serving.tick()
         assert serving.digests == 0
         assert "leapt" in serving.hold
@@ -286,6 +298,59 @@ async def test_a_hold_for_another_reason_keeps_its_own_words(serving):
         serving.is_set_by(timedelta(days=2))
         await serving.tick()
         assert serving.hold == "A backup was restored."
+
+
+async def test_while_the_clock_is_in_doubt_no_edition_is_made_and_nothing_old_is_dropped(serving):
+    """An edition dated ahead would keep the days until then from having one; abstracts don't come back."""
+    with serving.runs():
+        serving.a_paper_comes()
+        await serving.tick()
+        abstracts = serving.abstracts
+        assert abstracts
+        serving.is_set_by(timedelta(days=4000))
+        serving.a_paper_comes()
+        await serving.tick(3)
+        assert serving.editions == [START.date()]
+        assert serving.abstracts[: len(abstracts)] == abstracts
+        serving.is_set_by(-timedelta(days=4000))
+        serving.app.store.free_all(serving.wall)
+        serving.passes(timedelta(days=1))
+        await serving.tick(2)
+        assert serving.editions == [START.date(), START.date() + DAY]
+        assert serving.digests == 2
+
+
+async def test_a_restart_does_not_end_a_doubt(serving):
+    with serving.runs():
+        serving.a_paper_comes()
+        await serving.tick()
+        serving.is_set_by(timedelta(days=2))
+        await serving.tick()
+    serving.running = 3.0
+    with serving.runs():
+        serving.a_paper_comes()
+        await serving.tick(3)
+        assert (len(serving.editions), serving.digests) == (1, 1)
+
+
+async def test_what_was_dated_ahead_is_put_right_when_the_clock_is_believed_again(serving):
+    """A paper first seen "in three days" would come again to who had it in between."""
+    with serving.runs():
+        await serving.tick()
+        serving.is_set_by(timedelta(days=3))
+        await serving.tick()
+        serving.a_paper_comes()
+        serving.is_set_by(-timedelta(days=3))
+        serving.app.store.free_all(serving.wall)
+        assert serving.app.store.first_seen([1]) == {1: serving.wall.replace(microsecond=0)}
+
+
+async def test_a_hold_by_hand_is_no_doubt_editions_are_made(serving):
+    with serving.runs():
+        serving.app.store.hold_all("by hand.")
+        serving.a_paper_comes()
+        await serving.tick()
+        assert (len(serving.editions), serving.digests) == (1, 0)
 
 
 async def test_a_clock_that_was_given_by_now_is_not_watched(serving):
@@ -318,7 +383,7 @@ async def fetched_from(tmp_path, *days_ahead):
             serving.a_paper_comes()
             await serving.tick(2)
             hold, digests = serving.hold, serving.digests
-            serving.app.store.free_all()
+            serving.app.store.free_all(serving.wall)
             await serving.tick(2)
             return hold, digests, serving.hold
 
@@ -339,6 +404,56 @@ async def test_a_clock_that_is_behind_is_told_too(tmp_path):
 
 async def test_one_server_with_a_wrong_clock_stops_nothing(tmp_path):
     assert await fetched_from(tmp_path, 400, 0) == ("", 1, "")
+
+
+@pytest.fixture
+def desk(tmp_path, monkeypatch, capsys):
+    yield from desk_in(tmp_path, monkeypatch, capsys)
+
+
+def beside_servers(desk, days, *words):
+    """Run a command where two sources' servers say that our clock is so many days ahead."""
+    with in_a_thread(http_serving) as site:
+        sources = ""
+        for number in range(2):
+            theirs = datetime.now(UTC) - timedelta(days=days)
+            feed = FEED.replace("</channel>", f"{ITEM.format(number=number)}</channel>")
+            site.put(f"/{number}", feed, Date=format_datetime(theirs, usegmt=True))
+            url = site.url(f"/{number}")
+            sources += f'[[sources]]\nname = "s{number}"\nkind = "feed"\nurl = "{url}"\n'
+        desk.write(CONFIG.format(sources=sources).replace('"07:00"', '"any"'))
+        return desk(*words)
+
+
+ITEM = (
+    f"<item><title>On experts {{number}}</title><link>https://journal.test/{{number}}</link>"
+    f"<pubDate>{format_datetime(datetime.now(UTC))}</pubDate></item>"
+)
+
+
+def test_once_under_cron_hears_what_the_servers_say_too(desk):
+    said = beside_servers(desk, 3, "once")
+    assert said.code == 1
+    assert "3 days ahead of what the sources' servers say" in said.words
+    assert "compose" not in said.out
+    assert mails(desk.state) == []
+    assert "No edition is made: The clock says" in desk("compose").words
+    assert "3 days ahead" in desk("status").words
+    assert desk("deliveries", "release", "--all").code == 0
+    assert beside_servers(desk, 3, "once").code == 0, "whoever releases it has looked"
+    assert len(mails(desk.state)) == 1
+
+
+def test_it_is_told_again_once_the_servers_have_agreed_in_between(desk):
+    for days, code in ((3, 1), (3, 0), (0, 0), (3, 1)):
+        assert beside_servers(desk, days, "once").code == code
+        desk("deliveries", "release", "--all")
+
+
+def test_a_clock_that_was_typed_is_what_its_giver_wants(desk):
+    now = (datetime.now(UTC) + timedelta(days=1)).isoformat()
+    assert beside_servers(desk, 3, "--now", now, "once").code == 0
+    assert len(mails(desk.state)) == 1
 
 
 # ── As a process ──────────────────────────────────────────────────────────────────────────────────
@@ -378,8 +493,5 @@ def test_a_served_clock_that_is_turned_holds_what_is_sent_and_a_person_releases_
         time.sleep(0.5)
         assert served.log.count("deliveries:") == 1
         assert beside(config, "deliveries", "release", "--all").returncode == 0
-        deadline = time.monotonic() + 20
-        while served.log.count("deliveries: 1 sent") < 2 and time.monotonic() < deadline:
-            time.sleep(0.1)
-        assert served.log.count("deliveries: 1 sent") == 2
+        assert served.says("deliveries: 1 sent", times=2)
         served.stop()

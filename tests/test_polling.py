@@ -192,6 +192,15 @@ def test_a_second_probable_holiday_in_a_row_asks_for_a_look():
 # ── When to ask again ─────────────────────────────────────────────────────────────────────────────
 
 
+def test_what_a_wrong_clock_put_off_by_weeks_is_not_put_off():
+    """Under a wrong clock certificates are out of date, too: such a source has only failed then."""
+    later = MONDAY + timedelta(days=365)
+    failed = after_failure(FEED, replace(NEW, last_ok=MONDAY), Failure(URL, "No TLS."), later)
+    assert is_due(FEED, failed, MONDAY)
+    gone_for_now = after_failure(FEED, NEW, Failure(URL, "Not found.", status=404), MONDAY)
+    assert not is_due(FEED, gone_for_now, MONDAY)
+
+
 def test_a_source_is_due_at_first_when_its_time_has_come_and_when_it_was_edited():
     assert is_due(FEED, NEW, MONDAY)
     state = after_document(FEED, NEW, document(), showing("a"), MONDAY)

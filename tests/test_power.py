@@ -319,7 +319,7 @@ def test_a_workflow_killed_again_and_again_comes_to_the_same_end(
             assert is_free(house.state / "lock" / workflow)
         begun += len(leftovers(house))
         process = house.start(MORNING, workflow)
-        process.join(60)
+        process.join(600)
         assert process.exitcode == 0, house.said()
         left += len(leftovers(house))
         for name, rows in told(house).items():
@@ -337,7 +337,7 @@ def killed(house: House, workflow: str, dice: Random) -> Fate | None:
     event, most = dice.choice([*EVENTS[workflow].items()])
     drawn = dice.uniform(0, most) if event == "SECONDS" else dice.randint(1, int(most))
     process = house.start(MORNING, workflow, fate=Fate(event, drawn))
-    process.join(60)
+    process.join(600)
     assert process.exitcode in (0, -signal.SIGKILL), house.said()
     return Fate(event, drawn) if process.exitcode else None
 

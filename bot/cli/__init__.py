@@ -58,7 +58,12 @@ def _run(argv: Sequence[str] | None) -> int:
         begin_log(args.log_format, verbose=args.verbose)
         return _command(args.command)(args)
     except PaperroundError as error:
-        _tell(str(error))
+        if args.log_format == "json":
+            import logging
+
+            logging.getLogger("paperround").error("%s", error)  # noqa: TRY400 - for people, no traceback
+        else:
+            _tell(str(error))
         return error.exit_code
 
 

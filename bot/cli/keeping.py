@@ -11,6 +11,7 @@ from bot.app import App
 from bot.cli.opening import opened
 from bot.cli.posting import resting
 from bot.cli.terminal import as_json, say, table, when
+from bot.files import is_at_work
 from bot.models import SourceState, SubscriptionStatus
 from bot.outputs.wording import counted
 from bot.store.alarms import alarms
@@ -29,6 +30,7 @@ def status(args: argparse.Namespace) -> int:
             "profiles": _profiles(app),
             "outbox": app.store.count_deliveries(),
             "hold": app.store.hold_of_all(),
+            "clock": asyncio.run(app.ahead_of_the_clock()),
             "restored": _restored(app),
             "troubles": _troubles(app),
             "papers": app.store.count_papers(),
@@ -66,6 +68,8 @@ def _show_status(app: App, document: dict[str, object]) -> None:
         say(f"restored {when(copy.restored_at)}, from a copy made {when(copy.made_at)}, {age}")
     if rest := resting(app):
         say(f"         {rest}")
+    for sentence in asyncio.run(app.ahead_of_the_clock()):
+        say(f"clock    {sentence}")
     for part, sentence in _troubles(app).items():
         say(f"serve    {part}: {sentence}")
     for sentence in app.config.warnings:
@@ -75,9 +79,13 @@ def _show_status(app: App, document: dict[str, object]) -> None:
 
 
 def _troubles(app: App) -> dict[str, str]:
-    """Return what a running `serve` cannot do now, and whether the disk is full."""
+    """Return what a running `serve` cannot do now, and whether the disk is full.
+
+    What one that was killed left word of is no news.
+    """
     full = app.full()
-    return alarms(app.store.db) | ({"disk": full} if full else {})
+    known = alarms(app.store.db) if is_at_work(app.config.state, "serve") else {}
+    return known | ({"disk": full} if full else {})
 
 
 def _age(hours: int) -> str:

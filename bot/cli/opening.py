@@ -38,7 +38,7 @@ def opened(args: argparse.Namespace) -> Iterator[App]:
     """Open the App of the command's configuration; tell its warnings at the end."""
     config = configuration(args)
     warn_of_not_yet(config)
-    with open_app(config, clock(args)) as app:
+    with open_app(config, clock(args), watched=args.now is None) as app:
         yield app
         tell_warnings(app)
 

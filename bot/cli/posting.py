@@ -233,7 +233,7 @@ def _release(app: App, args: argparse.Namespace) -> int:
     if args.all:
         if args.skip_before and app.store.hold_of_all():  # before anything is free to go
             pass_over(app.store.db, args.skip_before, app.config.bot.timezone)
-        chosen, ended = app.store.held(), app.store.free_all()
+        chosen, ended = app.store.held(), app.store.free_all(app.clock())
     else:
         delivery = _named(app, args.id)
         if delivery.status is not DeliveryStatus.HELD:

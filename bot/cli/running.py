@@ -7,13 +7,11 @@ import asyncio
 import signal
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
 
 from bot.app import App
 from bot.cli.opening import opened, profile_named
 from bot.cli.terminal import as_json, progress, say, table
 from bot.errors import ConfigError, StateError, StateLockedError, TemplateError
-from bot.schedule import local_date
 from bot.workflows.collect import Collected, Outcome
 from bot.workflows.compose import Composed
 from bot.workflows.desk import DeliverReport
@@ -54,56 +52,48 @@ def once(args: argparse.Namespace) -> int:
 
 
 async def _once(app: App) -> Run:
+    """Do each part, whatever became of those before it; what could not be done is told at the end."""
     run = Run()
     # A part that another process is busy with must not keep the others from their work, nor must a
     # page that cannot be written keep the mail back.
-    try:
-        run.collected = await _collect(app)
-    except StateLockedError as error:
-        run.problems.append(str(error))
-    try:
-        run.composed = await app.compose()
-        run.problems += await _ahead_of_the_clock(app)
-    except StateLockedError as error:
-        run.problems.append(str(error))
-    try:
-        run.published = await app.publish()
-    except (StateError, TemplateError) as error:
-        run.problems.append(str(error))
-    try:
-        await _deliver(app, run)
-    except (ConfigError, StateLockedError, TemplateError) as error:
-        run.problems.append(str(error))
-    try:
-        await app.prune()
-    except StateError as error:
-        run.problems.append(str(error))
+    for part in (_collect, _compose, _publish, _deliver, _prune):
+        try:
+            await part(app, run)
+        except (ConfigError, StateError, TemplateError) as error:
+            if part is _collect and not isinstance(error, StateLockedError):
+                raise  # the state folder itself: the others would fare no better
+            if str(error) not in run.problems:
+                run.problems.append(str(error))
     return run
 
 
-async def _ahead_of_the_clock(app: App) -> list[str]:
-    """Say which profiles wait for a date that a wrong clock, or a slip in --now, once wrote."""
-    tomorrow = local_date(app.clock(), app.config.bot.timezone) + timedelta(days=1)
-    found = []
-    for name in app.config.profiles:
-        last = await app.workers.store(app.store.last_period, name)
-        if last is not None and last > tomorrow:
-            found.append(
-                f"{name}: its last edition is dated {last}, ahead of the clock, so none is made before "
-                f"that day. Was the clock wrong? `paperround compose --force {name}` makes one now."
-            )
-    return found
-
-
-async def _collect(app: App) -> list[Collected]:
+async def _collect(app: App, run: Run) -> None:
     with progress("collect", len(app.config.sources)) as advance:
-        return await app.collect(lambda _: advance())
+        run.collected = await app.collect(lambda _: advance())
+    await app.heed_dates()
+
+
+async def _compose(app: App, run: Run) -> None:
+    if await app.doubted():
+        return  # told with the hold of all sending
+    run.composed = await app.compose()
+    run.problems += await app.ahead_of_the_clock()
+
+
+async def _publish(app: App, run: Run) -> None:
+    run.published = await app.publish()
+
+
+async def _prune(app: App, _run: Run) -> None:
+    await app.prune()
 
 
 def collect(args: argparse.Namespace) -> int:
     """Poll the sources that are due."""
     with opened(args) as app:
-        return _tell(Run(collected=asyncio.run(_collect(app))), args)
+        run = Run()
+        asyncio.run(_collect(app, run))
+        return _tell(run, args)
 
 
 def compose(args: argparse.Namespace) -> int:

@@ -8,6 +8,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -20,8 +21,10 @@ from bot.cli.troubles import Troubles
 from bot.config import Config, load_config, not_yet, read_from
 from bot.errors import ConfigError, DiskFullError, StateError, StateLockedError
 from bot.files import explained
+from bot.outputs.wording import counted
 from bot.scheduler import TICK_SECONDS, Lane, first_of
 from bot.store.alarms import set_alarms, written
+from bot.store.doubts import doubt
 from bot.workflows.collect import Outcome
 
 log = logging.getLogger("paperround")
@@ -63,8 +66,7 @@ class Service:
         self._collected = asyncio.Event()
         self._running = running
         self._watch: clocks.Watch | None = None
-        self._to_hold = ""
-        self._disagreed = False
+        self._leapt: tuple[str, datetime] | None = None  # what could not be written down yet
         works = {"collect": self._collect, "compose": self._compose, "publish": self._publish,
                  "deliver": self._deliver, "prune": self._prune}  # fmt: skip
         self._lane = {
@@ -82,8 +84,9 @@ class Service:
     async def round(self) -> None:
         """Look after the configuration, the clock and the disk, and tell how things stand."""
         await self._looked_after("configuration", self._reload)
-        await self._looked_after("clock", self._watch_clock)
-        self._look_for_room()
+        if not self._is_lost():
+            await self._looked_after("clock", self._watch_clock)
+            self._look_for_room()
         await self._tell()
         self._notices.alive()
         self._collected.clear()
@@ -101,8 +104,20 @@ class Service:
             await self.app.workers.store(set_alarms, self.app.store.db, dict(known))
         self._notices.status(
             "; ".join(f"{part}: {sentence}" for part, sentence in known.items())
-            or f"{len(self.app.config.sources)} sources, {len(self.app.config.profiles)} profiles"
+            or f"{counted(len(self.app.config.sources), 'source')}, "
+            f"{counted(len(self.app.config.profiles), 'profile')}"
         )
+
+    def _is_lost(self) -> bool:
+        """Rest while somebody has taken the database away: what is done in it would be done again."""
+        sentence = self.app.lost()
+        if sentence:
+            now = asyncio.get_running_loop().time()
+            self._troubles.failed("state", StateError(sentence), now)
+        elif "state" in self.app.troubles:
+            self._troubles.works("state", "is there again")
+            self._troubles.try_all_again()
+        return bool(sentence)
 
     def _look_for_room(self) -> None:
         """Rest while the disk is full, and go on once it is not."""
@@ -118,7 +133,7 @@ class Service:
     async def _guarded(self, part: str, work: Callable[[], Awaitable[None]]) -> None:
         """Do a lane's work unless it rests; whatever goes wrong with it keeps no other from theirs."""
         try:
-            if "disk" not in self.app.troubles:
+            if not self._is_lost() and "disk" not in self.app.troubles:
                 await self._looked_after(part, work)
         finally:
             if part == "collect":
@@ -163,12 +178,16 @@ class Service:
             self._lane["publish"].wake.set()
 
     async def _compose(self) -> None:
+        await self._watch_clock()
+        if await self.app.doubted():
+            return  # told with the hold of all sending
         await self._papers_came()
         if self._stop.is_set():
             return
         made = await self.app.compose()
         for each in made:
             log.info("%s: edition %d, %d papers", each.profile, each.edition.number, each.new)
+        self._warn("compose", await self.app.ahead_of_the_clock())
         if made:
             self._lane["deliver"].wake.set()
             self._lane["publish"].wake.set()
@@ -214,20 +233,19 @@ class Service:
     # ── The clock ──
 
     async def _watch_clock(self) -> None:
-        """Hold all sending where the clock cannot be trusted. Raises StateError: then nothing is sent."""
+        """Doubt the clock where it cannot be trusted. Raises StateError: then nothing is sent."""
         if self._running is None:
             return
         now = self.app.clock()
         self._watch, ahead = clocks.watch(self._watch, clocks.Reading(now, self._running()))
         if ahead:
-            self._to_hold = clocks.leapt(ahead, now)
-        off = clocks.disagreement(self.app.ahead.values())
-        if off and not self._disagreed:
-            self._to_hold = self._to_hold or clocks.disagrees(off, now)
-        self._disagreed = bool(off)  # told once: whoever releases all has looked
-        if self._to_hold:
-            await self.app.workers.store(_hold_all, self.app, self._to_hold)
-            self._to_hold = ""
+            self._leapt = clocks.leapt(ahead, now), now - ahead
+        if self._leapt is not None:
+            reason, true = self._leapt
+            if await self.app.workers.store(doubt, self.app.store.db, reason, true):
+                log.error("All sending is held: %s", reason)
+            self._leapt = None
+        await self.app.heed_dates()
 
     # ── The configuration ──
 
@@ -235,17 +253,20 @@ class Service:
         stands = _stamps(read_from(self.app.config))
         if stands == self._stood:
             return
-        self._stood = stands
         try:
             config = await self.app.workers.cpu(load_config, self.app.config.path, kept_files)
         except ConfigError as error:
-            log.error("the edited configuration is wrong; the last good one holds:\n%s", error)  # noqa: TRY400 - a sentence for people, no traceback
+            self._stood = stands
+            log.error("%s:\n%s", _WRONG, error)  # noqa: TRY400 - a sentence for people, no traceback
+            self.app.troubles["configuration"] = f"{_WRONG}: {str(error).splitlines()[0]}"
             return
+        mended = self.app.troubles.pop("configuration", "")
         old, config = self.app.config, _as_far_as_may_be(self.app.config, config)
         self.app = replace(self.app, config=config)
         self._edited += 1
         self._troubles.try_all_again()
-        self._stood = _stamps(read_from(config))
+        # As it stood before it was read: what was saved meanwhile is read at the next tick.
+        self._stood = {p: stands.get(p, stamp) for p, stamp in _stamps(read_from(config)).items()}
         store = self.app.store
         await self.app.workers.store(store.keep_files, config.good_files, config.wrong_files)
         told = {*old.warnings, *not_yet(old)}
@@ -255,9 +276,15 @@ class Service:
         changes = edits(old, config)
         for line in changes:
             log.info("edited: %s", line)
-        log.info(
-            "the edited configuration holds from now on" if changes else "nothing in it changed"
-        )
+        if mended and not changes:
+            log.info("the configuration is as it was before: right again")
+        else:
+            log.info(
+                "the edited configuration holds from now on" if changes else "nothing in it changed"
+            )
+
+
+_WRONG = "the edited configuration is wrong; the last good one holds"
 
 
 def _in_words(error: Exception, state: Path) -> Exception:
@@ -265,13 +292,6 @@ def _in_words(error: Exception, state: Path) -> Exception:
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return explained(error, state)
     return error
-
-
-def _hold_all(app: App, reason: str) -> None:
-    """Hold all sending, unless it is held already; what to do about that is said there."""
-    if not app.store.hold_of_all():
-        app.store.hold_all(reason)
-        log.error("All sending is held: %s", reason)
 
 
 def _stamps(files: list[Path]) -> dict[Path, tuple[int, int]]:

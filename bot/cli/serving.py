@@ -29,6 +29,7 @@ log = logging.getLogger("paperround")
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 # Service managers and containers give 30 s or more to those who ask for it; the lanes take 27.5.
 _LAST_SECONDS = 28.0
+_LOOKED_AT_SECONDS = 1.0  # who looks whether a lock is held has it for a moment
 
 
 def serve(args: argparse.Namespace) -> int:
@@ -36,7 +37,7 @@ def serve(args: argparse.Namespace) -> int:
     config = configuration(args)
     warn_of_not_yet(config)
     logging.getLogger("paperround").setLevel(logging.DEBUG if args.verbose else logging.INFO)
-    with open_app(config, _clock(args.now)) as app:
+    with open_app(config, _clock(args.now), watched=args.now is None) as app:
         # A clock that --now set is not the machine's: nothing is to be learnt from its leaps.
         asyncio.run(_serve(app, _running if args.now is None else None))
     log.info("stopped; nothing was left half done")
@@ -78,7 +79,9 @@ async def _alone(state: Path) -> AsyncIterator[None]:
     """Exclude every other `serve` on this state folder."""
     async with AsyncExitStack() as stack:
         try:
-            await stack.enter_async_context(workflow_lock(state, "serve", patience=0))
+            await stack.enter_async_context(
+                workflow_lock(state, "serve", patience=_LOOKED_AT_SECONDS)
+            )
         except StateLockedError as error:
             raise StateLockedError(
                 "Another `paperround serve` runs on this state folder already; one is enough. Every "

@@ -279,7 +279,14 @@ def is_due(source: SourceSettings, state: SourceState, now: datetime) -> bool:
         return False
     if state.last_ok is not None and state.last_ok > now + DAY:
         return True  # written under a clock that was wrong: what it put off is not put off
+    if state.next_poll is not None and state.next_poll > now + _longest_wait(source):
+        return True  # so was this, of a source that failed then
     return state.next_poll is None or now >= state.next_poll
+
+
+def _longest_wait(source: SourceSettings) -> timedelta:
+    """Return more than anything here ever puts a poll off by: a failure, or a skip and a freshness."""
+    return max(_LONGEST_BACKOFF_NOT_FOUND, source.every) + 5 * DAY
 
 
 def _interval(source: SourceSettings) -> timedelta:

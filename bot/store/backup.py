@@ -140,7 +140,8 @@ def hold_copy(path: Path, reason: str, made_at: datetime, now: datetime) -> int:
                 "ON CONFLICT (key) DO UPDATE SET value = :value",
                 {"key": key, "value": value},
             )
-        db.execute("DELETE FROM meta WHERE key = 'rest'")
+        # What a clock or a mail server did elsewhere, or long ago, says nothing of today's.
+        db.execute("DELETE FROM meta WHERE key IN ('rest', 'doubt', 'disagreed')")
         held = db.execute(_HOLD_OPEN, {"said": _MAY_HAVE_GONE}).rowcount
         db.execute("COMMIT")
     return held

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from bot.errors import DiskFullError, SchemaTooNewError, StateError, StateLocked
 # is recognised without importing sqlite-utils (FACTS.md, Packaging). A test holds the two together.
 SCHEMA_VERSION = 1
 _BUSY_SECONDS = 30
+_LEAST_ROOM = 65_536  # bytes; to open a database in WAL mode alone takes 32 KB
 
 
 class Connection:
@@ -33,6 +35,7 @@ class Connection:
             with self._explained():
                 self._db.row_factory = sqlite3.Row
                 self._prepare()
+                self._file = path.stat().st_ino
         except BaseException:
             self._db.close()
             raise
@@ -56,6 +59,12 @@ class Connection:
         from bot.store.backup import upgrade
 
         upgrade(self, self._db)
+
+    def in_place(self) -> bool:
+        """Whether the file is still the one that was opened: not moved, removed or replaced since."""
+        with suppress(OSError):
+            return self.path.stat().st_ino == self._file
+        return False
 
     def close(self) -> None:
         """Close the connection."""
@@ -127,7 +136,11 @@ class Connection:
                 f"{self.path} stayed locked by another program for {_BUSY_SECONDS} s. Nothing was "
                 "changed; try again when it has finished."
             )
-        if name == "SQLITE_FULL":
+        unwritable = name.startswith(
+            ("SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_PERM", "SQLITE_IOERR")
+        )
+        # Where there is no room even for its shared memory, SQLite says no more than "I/O error".
+        if name == "SQLITE_FULL" or (unwritable and self._is_full()):
             return DiskFullError(
                 f"The disk that holds {self.path} is full. What was committed before is kept; "
                 "make room and run again."
@@ -137,12 +150,17 @@ class Connection:
                 f"{self.path} is no database, or a damaged one. Move it away and restore a backup; "
                 "nothing was written."
             )
-        if name.startswith(("SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_PERM", "SQLITE_IOERR")):
+        if unwritable:
             return StateError(
                 f"{self.path} cannot be written ({error}). Check that the folder belongs to you and "
                 "that its disk is well."
             )
         raise error  # a bug of ours: let it crash with its traceback
+
+    def _is_full(self) -> bool:
+        with suppress(OSError):
+            return shutil.disk_usage(self.path.parent).free < _LEAST_ROOM
+        return False
 
 
 def seconds(value: datetime | None) -> int | None:

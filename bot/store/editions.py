@@ -36,6 +36,18 @@ class EditionLedger(PaperLedger):
         )
         return date.fromisoformat(row["period"]) if row and row["period"] else None
 
+    def set_apart_ahead(self, profile: str, day: date) -> None:
+        """Let a profile's editions that are dated after a day count as made by hand.
+
+        A clock that was wrong dated them; the dates until then have editions of their own.
+        """
+        with self.db.transaction():
+            self.db.write(
+                "UPDATE edition SET forced = 1 "
+                "WHERE profile = :profile AND forced = 0 AND period > :day",
+                {"profile": profile, "day": day.isoformat()},
+            )
+
     def candidates(
         self,
         profile: str,

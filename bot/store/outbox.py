@@ -14,6 +14,7 @@ from bot.models import (
     Verdict,
 )
 from bot.store.connection import moment, seconds
+from bot.store.doubts import believe
 from bot.store.rows import delivery_of, unpacked_picks
 from bot.store.sending import DELIVERIES, SendLedger
 
@@ -153,9 +154,10 @@ class OutboxLedger(SendLedger):
         row = self.db.row("SELECT value FROM meta WHERE key = 'hold'")
         return str(row["value"]) if row else ""
 
-    def free_all(self) -> bool:
-        """End the hold of all sending; return whether there was one."""
+    def free_all(self, now: datetime) -> bool:
+        """End the hold of all sending, and any doubt about our clock; return whether there was a hold."""
         with self.db.transaction():
+            believe(self.db, now)
             return bool(self.db.write("DELETE FROM meta WHERE key = 'hold'").rowcount)
 
 

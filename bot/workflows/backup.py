@@ -284,7 +284,14 @@ def read_manifest(path: Path, member: Member | None) -> Manifest:
             outside={str(name): str(was) for name, was in told["outside"].items()},
             files={str(n): (int(size), str(sha)) for n, (size, sha) in told["files"].items()},
         )
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (
+        ValueError,
+        LookupError,
+        TypeError,
+        AttributeError,
+        ArithmeticError,
+        RecursionError,
+    ) as error:
         raise StateError(
             f"{path} is no backup of paperround's, or a damaged one: its {_MANIFEST} cannot be read. "
             "Nothing was changed."

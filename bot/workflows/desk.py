@@ -156,7 +156,12 @@ class Desk:
         return any(self._profile_of[line.edition] in wanted for line in delivery.picks)
 
     def _may_resend(self, delivery: Delivery) -> bool:
-        return self._around.post.config.mail.uncertain == "resend" and not delivery.resent
+        mail = self._around.post.config.mail
+        if mail.transport == "maildir":
+            return (
+                True  # what is there already is known by its name: there is no doubt to hold it for
+            )
+        return mail.uncertain == "resend" and not delivery.resent
 
     async def _printed(
         self, orders: Sequence[Order], keys: Mapping[int, str], editions: Mapping[int, Edition]
