@@ -112,6 +112,15 @@ async def test_who_comes_back_before_the_mail_goes_is_owed_what_it_left_out(offi
     assert office.papers() == [2, 3, 5], "what stood in no other mail"
 
 
+async def test_what_waits_of_a_profile_that_another_takes_over_is_in_that_ones_next(office):
+    await _first_waits_second_is_sent(office)
+    office.store.mirror_profiles({"others": "f"}, {"experts": "others"})
+    profiles = {"others": a_profile("others", at="09:00")}
+    office.config = office.config.model_copy(update={"profiles": profiles})
+    assert (await office.run(NOW + 2 * HOUR)).ended == {"skipped": 1}
+    assert await _next_morning(office) == [1, 2, 3, 5]
+
+
 async def test_a_replaced_paper_is_told_once_though_its_edition_is_owed_again(office):
     await office.run(NOW + 2 * HOUR)
     assert office.papers() == [1, 2, 3, 4]

@@ -347,12 +347,13 @@ _PROFILES_SHOWN = """
 SELECT e.profile FROM delivery d, json_each(d.editions) j JOIN edition e ON e.id = j.value
 WHERE d.id = :id
 """
-# Only what was opened later can have left a paper out for this delivery's sake.
+# Only what was opened later can have left a paper out for this delivery's sake; its own editions may
+# have become another profile's, which took over this one's name.
 _OFFER_AGAIN = """
 UPDATE subscription SET cursor = min(subscription.cursor, passed.number - 1) FROM (
     SELECT d.subscriber, e.profile, min(e.number) AS number
     FROM delivery called_off
-    JOIN delivery d ON d.subscriber = called_off.subscriber AND d.id > called_off.id,
+    JOIN delivery d ON d.subscriber = called_off.subscriber AND d.id >= called_off.id,
         json_each(d.editions) j
     JOIN edition e ON e.id = j.value
     JOIN pick k ON k.edition = e.id AND k.role = 'new'

@@ -16,6 +16,7 @@ from bot.ports import Clock, Mailer, Order, Printer, SendStore, Unprintable, Wor
 _MOST_TOLD = 100
 
 OnEnd = Callable[[Delivery, DeliveryStatus], None]
+_Wanted = tuple[Delivery, tuple[str, ...]]  # and the profiles that its reader wants of it
 
 
 @dataclass(slots=True)
@@ -124,7 +125,8 @@ class Desk:
         tried = [d.id for d in claimed if d.attempts or _may_have_arrived(d)]
         prepared = await workers.store(store.prepared, tried) if tried else {}
         letters: list[Letter] = []
-        to_print: list[tuple[Delivery, tuple[str, ...]]] = []
+        to_print: list[_Wanted] = []
+        left: list[_Wanted] = []
         ends: list[tuple[Delivery, DeliveryStatus]] = []
         for delivery in claimed:
             served = standing[delivery.id]
@@ -137,25 +139,33 @@ class Desk:
                 ends.append((delivery, DeliveryStatus.HELD))
             elif content is not None and (whole or _may_have_arrived(delivery)):
                 letters.append(Letter(delivery, content, wanted, keys[delivery.id]))
-            elif whole:
+            else:
+                (to_print if whole else left).append((delivery, wanted))
+        for delivery, wanted in await self._narrowed(left) if left else ():
+            if delivery.picks:
                 to_print.append((delivery, wanted))
-            elif (narrowed := await self._narrowed(delivery, wanted)).picks:
-                to_print.append((narrowed, wanted))
             else:
                 ends.append((delivery, DeliveryStatus.SKIPPED))
         await self._end(ends)
         return letters + await self._printed(to_print, keys)
 
-    async def _narrowed(self, delivery: Delivery, wanted: Sequence[str]) -> Delivery:
-        """Commit that of this delivery only what its reader still wants is sent; return it."""
+    async def _narrowed(self, left: Sequence[_Wanted]) -> list[_Wanted]:
+        """Commit that of these deliveries only what their readers still want is sent."""
         store, workers = self._around.store, self._around.workers
-        shown = await workers.store(store.papers, {line.paper for line in delivery.picks})
-        editions = await workers.store(store.editions_by_id, set(delivery.editions))
-        now = {number: paper.id for number, paper in shown.items()}
-        picks, kept = digest.narrowed(delivery, wanted, editions, now)
-        if kept != delivery.editions:
-            await workers.store(store.narrow, delivery.id, picks, kept)
-        return replace(delivery, picks=picks, editions=kept)
+        papers = await workers.store(store.papers, {p.paper for d, _ in left for p in d.picks})
+        editions = await workers.store(
+            store.editions_by_id, {n for d, _ in left for n in d.editions}
+        )
+        now = {number: paper.id for number, paper in papers.items()}
+        narrowed: list[_Wanted] = []
+        writes: list[Callable[[], object]] = []
+        for delivery, wanted in left:
+            picks, kept = digest.narrowed(delivery, wanted, editions, now)
+            narrowed.append((replace(delivery, picks=picks, editions=kept), wanted))
+            if kept != delivery.editions:
+                writes.append(partial(store.narrow, delivery.id, picks, kept))
+        await workers.store(store.together, writes)
+        return narrowed
 
     async def _new_editions(self, claimed: Sequence[Delivery]) -> Mapping[int, Edition]:
         """Return the editions that these deliveries show and that no batch before did."""
@@ -170,9 +180,7 @@ class Desk:
     def _may_resend(self, delivery: Delivery) -> bool:
         return self._around.post.config.mail.uncertain == "resend" and not delivery.resent
 
-    async def _printed(
-        self, wanted: Sequence[tuple[Delivery, tuple[str, ...]]], keys: Mapping[int, str]
-    ) -> list[Letter]:
+    async def _printed(self, wanted: Sequence[_Wanted], keys: Mapping[int, str]) -> list[Letter]:
         """Return letters to these readers, made for the profiles that they want."""
         store, workers = self._around.store, self._around.workers
         editions = await self._new_editions([delivery for delivery, _ in wanted])
