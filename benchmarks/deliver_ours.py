@@ -46,10 +46,7 @@ def _build(app: App) -> dict[str, float]:
     made_here = compositor(app.config, app.founding.secret, app.warnings.append)
     made: list[bytes] = []
     for at in range(0, len(deliveries), _TOGETHER):
-        orders = [
-            Order(each, tuple(editions[number].profile for number in each.editions), NOW)
-            for each in deliveries[at : at + _TOGETHER]
-        ]
+        orders = [Order(each, NOW) for each in deliveries[at : at + _TOGETHER]]
         printed = made_here.print(orders, papers if not at else {}, editions if not at else {})
         made += [content for content in printed if isinstance(content, bytes)]
     building = time.perf_counter() - begin

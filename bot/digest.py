@@ -8,8 +8,10 @@ from dataclasses import dataclass, replace
 from bot.config import Profile
 from bot.models import (
     DeliveredPick,
+    Delivery,
     DigestPlan,
     Edition,
+    Had,
     Paper,
     Pick,
     Ranked,
@@ -100,11 +102,11 @@ class Owed:
     before: Edition | None = None
 
 
-def fill(owed: Sequence[Owed], profiles: Mapping[str, Profile], had: Collection[int]) -> DigestPlan:
+def fill(owed: Sequence[Owed], profiles: Mapping[str, Profile], had: Had) -> DigestPlan:
     """Return one subscriber's digest: a section a profile, best first, nothing they had before.
 
-    `owed` is in the order of the sections and not empty; `had` are the papers already sent. A paper
-    that two profiles picked stands in the first that has room for it. Where there is nothing to say
+    `owed` is in the order of the sections and not empty. A paper that two profiles picked stands in
+    the first that has room for it. Where there is nothing to say
     the plan has a `skip`, and moves no cursor: replaced papers wait for the next digest.
     """
     shown: set[int] = set()
@@ -112,7 +114,7 @@ def fill(owed: Sequence[Owed], profiles: Mapping[str, Profile], had: Collection[
     picked: list[DeliveredPick] = []
     for each in owed:
         limit = each.subscription.limit or profiles[each.subscription.profile].limit
-        new = _new_picks(each.editions, shown | set(had))
+        new = _new_picks(each.editions, shown | had.papers)
         picked += new[:limit]
         shown |= {pick.paper for pick in new[:limit]}
         cut |= {pick.paper for pick in new[limit:]}  # another section may still have room for it
@@ -137,6 +139,31 @@ def fill(owed: Sequence[Owed], profiles: Mapping[str, Profile], had: Collection[
     )  # fmt: skip
 
 
+def narrowed(
+    delivery: Delivery,
+    wanted: Collection[str],
+    editions: Mapping[int, Edition],
+    papers: Mapping[int, int],
+) -> tuple[tuple[DeliveredPick, ...], tuple[int, ...]]:
+    """Return a delivery's picks and editions less those of the profiles its reader no longer wants.
+
+    A paper that a profile still wanted picked too stands there now: it is in no other mail, since it
+    is in this one. `editions` are the delivery's; `papers` maps each paper that it shows to what
+    that is by now.
+    """
+    kept = tuple(number for number in delivery.editions if editions[number].profile in wanted)
+    roles = {number: {p.paper: p.role for p in editions[number].picks} for number in kept}
+    lines: list[DeliveredPick] = []
+    for line in delivery.picks:
+        paper = papers[line.paper]
+        homes = [number for number in kept if roles[number].get(paper) is line.role]
+        if line.edition in kept:
+            lines.append(line)
+        elif homes:
+            lines.append(replace(line, edition=homes[0]))
+    return tuple(lines), kept
+
+
 def _new_picks(editions: Sequence[Edition], known: Collection[int]) -> list[DeliveredPick]:
     rows = [
         (edition, pick)
@@ -150,15 +177,16 @@ def _new_picks(editions: Sequence[Edition], known: Collection[int]) -> list[Deli
     return list(reversed(unique.values()))
 
 
-def _updates(
-    editions: Sequence[Edition], had: Collection[int], shown: Collection[int]
-) -> list[DeliveredPick]:
+def _updates(editions: Sequence[Edition], had: Had, shown: Collection[int]) -> list[DeliveredPick]:
     """Return what was replaced since, of the papers this subscriber had: the latest word on each."""
     latest = {
         pick.paper: DeliveredPick(edition.id, pick.paper, Role.UPDATE)
         for edition in editions
         for pick in edition.picks
-        if pick.role is Role.UPDATE and pick.paper in had and pick.paper not in shown
+        if pick.role is Role.UPDATE
+        and pick.paper in had.papers
+        and pick.paper not in shown
+        and (edition.id, pick.paper) not in had.updates
     }
     return list(latest.values())
 

@@ -406,6 +406,14 @@ class DeliveredPick:
 
 
 @dataclass(frozen=True, slots=True)
+class Had:
+    """What a subscriber was sent, or is about to be: papers as new, and (edition, paper) as replaced."""
+
+    papers: frozenset[int] = frozenset()
+    updates: frozenset[tuple[int, int]] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class DigestPlan:
     """What one subscriber is owed now: the slots it serves, the picks, the editions it closes.
 

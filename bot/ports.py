@@ -15,6 +15,7 @@ from typing import ParamSpec, Protocol, TypeVar
 
 from bot.models import (
     Attempt,
+    DeliveredPick,
     Delivery,
     DeliveryStatus,
     DigestPlan,
@@ -24,6 +25,7 @@ from bot.models import (
     Event,
     Failure,
     Feedback,
+    Had,
     Identifier,
     NotModified,
     Paper,
@@ -334,7 +336,7 @@ class DeliverStore(Protocol):
         """Return when papers were first seen, by id, aliases followed."""
         ...
 
-    def had(self, papers: Mapping[int, Collection[int]], since: datetime) -> Mapping[int, set[int]]:
+    def had(self, papers: Mapping[int, Collection[int]], since: datetime) -> Mapping[int, Had]:
         """Return which of these papers their subscribers were sent, or are about to be.
 
         By subscriber, there and here; `since` bounds the search.
@@ -423,8 +425,16 @@ class SendStore(Protocol):
         """Commit how an attempt ended; an end for good drops the bytes."""
         ...
 
-    def call_off(self, delivery: int, status: DeliveryStatus, reason: str) -> None:
-        """End a delivery unsent; its papers go to the next digest."""
+    def call_off(
+        self, delivery: int, status: DeliveryStatus, reason: str, *, give_back: bool = True
+    ) -> None:
+        """End a delivery unsent; its papers go to the next digest, or count as had."""
+        ...
+
+    def narrow(
+        self, delivery: int, picks: Sequence[DeliveredPick], editions: Sequence[int]
+    ) -> None:
+        """Leave a delivery only these of its picks and editions; the others are given back."""
         ...
 
     def suppress(self, address: str, suppressed: str, reason: str, now: datetime) -> int:
@@ -442,10 +452,9 @@ class SendStore(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One message to be made: for which delivery, with which profiles' sections, of what date."""
+    """One message to be made: for which delivery, of what date."""
 
     delivery: Delivery
-    profiles: tuple[str, ...]
     date: datetime
 
 

@@ -30,6 +30,7 @@ _GOODBYE_SECONDS = 5
 _BATCH_SECONDS = 600  # a hundred mails take less than one; a template of one's own may never end
 
 Printed = list[bytes | Unprintable]
+_MADE = None  # a printer's answer to an order, whose bytes follow
 
 
 def compositor(config: Config, secret: bytes, warn: Callable[[str], None]) -> Compositor:
@@ -37,11 +38,12 @@ def compositor(config: Config, secret: bytes, warn: Callable[[str], None]) -> Co
 
     Raises ConfigError where the key to sign with is missing or wrong.
     """
+    key = signer(config)
     press = Press(
         bot=config.bot,
         sender=config.mail.sender,
         render=TemplateRenderer(config.templates, warn),
-        sign=signer(config),
+        sign=key.over_relaxed if key else None,
     )
     return Compositor(config, secret, press)
 
@@ -119,14 +121,19 @@ class _Beside:
         self._asking = True
         try:
             self._pipe.send(asked)
-            answer: tuple[Printed | Exception, list[str]] = self._pipe.recv()
+            told, warnings = self._pipe.recv()
+            answer: Printed | Exception
+            if isinstance(told, Exception):
+                answer = told
+            else:
+                answer = [self._pipe.recv_bytes() if each is _MADE else each for each in told]
         except (EOFError, OSError) as error:
             raise StateError(
                 "The process that makes the mails has ended (short of memory?). What was sent is "
                 "recorded, the others wait: run again."
             ) from error
         self._asking = False
-        return answer
+        return answer, warnings
 
     async def close(self) -> None:
         """End the process, whatever it does."""
@@ -157,14 +164,19 @@ def _print_beside(pipe: Connection, config: Config, secret: bytes) -> None:
             orders, papers, editions = pipe.recv()
         except (EOFError, OSError):
             return
-        answer: Printed | Exception
+        made: Printed = []
+        answer: list[Unprintable | None] | Exception
         try:
             made_here = made_here or compositor(config, secret, warnings.append)
-            answer = made_here.print(orders, papers, editions)
+            made = made_here.print(orders, papers, editions)
+            answer = [each if isinstance(each, Unprintable) else _MADE for each in made]
         except Exception as error:  # noqa: BLE001 - raised where it is waited for
             answer = error
         try:
             pipe.send((answer, list(warnings)))
+            for content in made:
+                if isinstance(content, bytes):  # as it is: pickled, a whole batch would be copied
+                    pipe.send_bytes(content)
         except OSError:
             return
         warnings.clear()

@@ -14,6 +14,7 @@ from bot.digest import Owed
 from bot.models import (
     DeliveredPick,
     Edition,
+    Had,
     Origin,
     Pick,
     Ranked,
@@ -184,7 +185,7 @@ def _papers(plan) -> list[int]:
 def test_a_digest_holds_the_picks_of_all_editions_since_the_last_best_first():
     monday = _edition(1, new_pick(1, 11, 0.9), new_pick(2, 12, 0.2))
     tuesday = _edition(2, new_pick(1, 13, 0.7), new_pick(2, 14, 0.1))
-    plan = digest.fill([_owed(monday, tuesday)], _profiles(), ())
+    plan = digest.fill([_owed(monday, tuesday)], _profiles(), Had())
     assert _papers(plan) == [11, 13, 12, 14]
     assert plan.editions == (1, 2)
     assert plan.cursors == ((1, 2),)
@@ -192,14 +193,16 @@ def test_a_digest_holds_the_picks_of_all_editions_since_the_last_best_first():
 
 
 def test_what_was_had_is_not_shown_again():
-    assert _papers(digest.fill([_owed(_edition(1, *_new(1, 2, 3)))], _profiles(), {2})) == [1, 3]
+    assert _papers(
+        digest.fill([_owed(_edition(1, *_new(1, 2, 3)))], _profiles(), Had(frozenset({2})))
+    ) == [1, 3]
 
 
 def test_a_paper_that_two_profiles_picked_stands_in_the_first():
     plan = digest.fill(
         [_owed(_edition(1, *_new(1, 2))),
          _owed(_edition(1, *_new(2, 3), profile="others"), profile="others")],
-        _profiles(), (),
+        _profiles(), Had(),
     )  # fmt: skip
     assert [(p.edition, p.paper) for p in plan.picks] == [(1, 1), (1, 2), (1001, 3)]
 
@@ -208,7 +211,7 @@ def test_what_one_section_has_no_room_for_another_may_show():
     plan = digest.fill(
         [_owed(_edition(1, *_new(1, 2, 3)), limit=1),
          _owed(_edition(1, *_new(3), profile="others"), profile="others")],
-        _profiles(), (),
+        _profiles(), Had(),
     )  # fmt: skip
     assert _papers(plan) == [1, 3]
     assert plan.overflow == 1
@@ -216,26 +219,34 @@ def test_what_one_section_has_no_room_for_another_may_show():
 
 def test_a_subscribers_own_limit_comes_before_the_profiles():
     edition = _edition(1, *_new(1, 2, 3, 4))
-    assert _papers(digest.fill([_owed(edition, limit=3)], _profiles(limit=2), ())) == [1, 2, 3]
-    plan = digest.fill([_owed(edition)], _profiles(limit=2), ())
+    assert _papers(digest.fill([_owed(edition, limit=3)], _profiles(limit=2), Had())) == [1, 2, 3]
+    plan = digest.fill([_owed(edition)], _profiles(limit=2), Had())
     assert (_papers(plan), plan.overflow) == ([1, 2], 2)
 
 
 def test_a_replacement_is_told_to_those_only_who_had_the_paper():
     edition = _edition(1, *_new(1), _update(2, 7), _update(3, 8))
-    plan = digest.fill([_owed(edition)], _profiles(), {7})
+    plan = digest.fill([_owed(edition)], _profiles(), Had(frozenset({7})))
     assert plan.picks == (DeliveredPick(1, 1), DeliveredPick(1, 7, Role.UPDATE))
 
 
 def test_a_paper_replaced_twice_is_told_once_by_the_latest_word():
     plan = digest.fill(
-        [_owed(_edition(1, *_new(1), _update(2, 7)), _edition(2, _update(1, 7)))], _profiles(), {7}
+        [_owed(_edition(1, *_new(1), _update(2, 7)), _edition(2, _update(1, 7)))],
+        _profiles(),
+        Had(frozenset({7})),
     )
     assert plan.picks == (DeliveredPick(1, 1), DeliveredPick(2, 7, Role.UPDATE))
 
 
+def test_what_was_told_of_a_replaced_paper_is_not_told_again():
+    editions = _edition(1, *_new(1), _update(2, 7)), _edition(2, _update(1, 8))
+    had = Had(frozenset({7, 8}), frozenset({(1, 7)}))
+    assert _papers(digest.fill([_owed(*editions)], _profiles(), had)) == [1, 8]
+
+
 def test_a_quiet_day_is_skipped_and_moves_no_cursor():
-    plan = digest.fill([_owed(_edition(1))], _profiles(), ())
+    plan = digest.fill([_owed(_edition(1))], _profiles(), Had())
     assert plan.skip == "nothing new"
     assert (plan.picks, plan.cursors, plan.editions) == ((), (), ())
     assert plan.slots == ((1, "2026-11-20"),)
@@ -243,18 +254,18 @@ def test_a_quiet_day_is_skipped_and_moves_no_cursor():
 
 def test_replaced_papers_alone_wait_for_the_next_digest():
     quiet = _edition(1, _update(1, 7))
-    assert digest.fill([_owed(quiet)], _profiles(), {7}).skip
-    plan = digest.fill([_owed(quiet, _edition(2, *_new(1)))], _profiles(), {7})
+    assert digest.fill([_owed(quiet)], _profiles(), Had(frozenset({7}))).skip
+    plan = digest.fill([_owed(quiet, _edition(2, *_new(1)))], _profiles(), Had(frozenset({7})))
     assert _papers(plan) == [1, 7]
 
 
 def test_a_quiet_day_is_mailed_to_who_wants_a_note():
-    plan = digest.fill([_owed(_edition(1))], _profiles(empty="note"), ())
+    plan = digest.fill([_owed(_edition(1))], _profiles(empty="note"), Had())
     assert (plan.skip, plan.picks, plan.cursors) == ("", (), ((1, 1),))
 
 
 def test_a_note_needs_an_edition():
-    assert digest.fill([_owed()], _profiles(empty="note"), ()).skip == "nothing new"
+    assert digest.fill([_owed()], _profiles(empty="note"), Had()).skip == "nothing new"
 
 
 def test_a_failed_source_is_mailed_once_and_once_when_it_is_back():
@@ -266,7 +277,7 @@ def test_a_failed_source_is_mailed_once_and_once_when_it_is_back():
     for today in range(1, 6):
         owed = editions[cursor:today]
         plan = digest.fill(
-            [_owed(*owed, before=editions[cursor - 1] if cursor else None)], _profiles(), ()
+            [_owed(*owed, before=editions[cursor - 1] if cursor else None)], _profiles(), Had()
         )
         if not plan.skip:
             mailed.append(today)
@@ -302,7 +313,7 @@ def test_a_digest_keeps_its_laws_whatever_is_owed(one, other, had, limit, own):
         _owed(*_made(one, "experts"), limit=own),
         _owed(*_made(other, "others"), profile="others"),
     ]
-    plan = digest.fill(owed, _profiles(limit=limit), had)
+    plan = digest.fill(owed, _profiles(limit=limit), Had(frozenset(had)))
     assert len(set(_papers(plan))) == len(plan.picks), "never a paper twice"
     new = [p for p in plan.picks if p.role is Role.NEW]
     assert not {p.paper for p in new} & had, "nothing they had"

@@ -658,6 +658,32 @@ async def test_a_server_that_does_not_answer_holds_up_no_stop(tmp_path, monkeypa
     made.store.close()
 
 
+async def test_a_server_that_never_greets_holds_up_no_stop_at_all(office):
+    """Nothing was claimed yet: there is nothing to wait for."""
+    answer, stop = office.mailer, asyncio.Event()
+    ended = []
+
+    class Mute:
+        @asynccontextmanager
+        async def session(self):
+            stop.set()
+            try:
+                await asyncio.sleep(600)
+            finally:
+                ended.append(True)
+            yield
+
+    office.says(REST)
+    await office.run()
+    resting = office.store.rest()
+    office.mailer = Mute()
+    report = await asyncio.wait_for(office.run(NOW + HOUR, stop=stop), 60)
+    assert (report.ended, report.problems, ended) == ({}, [], [True])
+    assert resting == office.store.rest() is not None, "whether the trouble is over, nobody knows"
+    office.mailer = answer
+    assert (await office.run(NOW + HOUR)).sent == 1
+
+
 async def test_all_sending_can_be_held_while_it_is_going_on(tmp_path):
     made = many(tmp_path, connections=1, rate=0.5)
     made.mailer, busy = _Busy(), None

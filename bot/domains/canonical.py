@@ -44,13 +44,17 @@ def relaxed_body(body: bytes) -> bytes:
     """
     if body and not body.endswith(_CRLF):
         body += _CRLF
-    if b"\t" in body:
-        body = body.replace(b"\t", b" ")
-    # An indented line's four at once: of what a signature costs beside RSA, this loop is the half.
-    body = body.replace(b"    ", b" ")
-    while b"  " in body:
-        body = body.replace(b"  ", b" ")
-    return _without_blank_end(body.replace(b" \r\n", _CRLF))
+    return _without_blank_end(reduced(body))
+
+
+def reduced(lines: bytes) -> bytes:
+    """Return whole lines with white space reduced: what makes a body of them, reduced apart."""
+    if b"\t" in lines:
+        lines = lines.replace(b"\t", b" ")
+    lines = lines.replace(b"    ", b" ")  # an indented line's four at once
+    while b"  " in lines:
+        lines = lines.replace(b"  ", b" ")
+    return lines.replace(b" \r\n", _CRLF)
 
 
 def simple_body(body: bytes) -> bytes:

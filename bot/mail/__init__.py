@@ -124,6 +124,9 @@ class SmtpMailer:
         except (aiosmtplib.SMTPException, OSError, TimeoutError, UnicodeError) as error:
             client.close()  # UnicodeError: a host that is no name
             raise MailError(self._explain(error)) from error
+        except asyncio.CancelledError:  # told to stop meanwhile
+            client.close()
+            raise
 
     async def _log_in(self, client: aiosmtplib.SMTP) -> None:
         """Log in, trying a password that was refused no second time: three can lock an account."""

@@ -61,14 +61,21 @@ class Signer:
         `lines` are whole header lines as they go out, folds and CRLF included; `body` has CRLF line
         ends. Nothing random and no clock goes in: t= is left out.
         """
+        return self.over_relaxed(lines, relaxed_body(body))
+
+    def over_relaxed(self, lines: Sequence[bytes], relaxed: bytes) -> bytes:
+        """Return the same, for who has the body as `relaxed_body` returns it already.
+
+        To reduce 65 KB costs half as much as RSA.
+        """
         standing = by_name(lines)
         names = tuple(name for name in _COVERED for _ in standing.get(name, ()))
-        before, relaxed = _frame(self._opening, names)
-        digest = base64.b64encode(hashlib.sha256(relaxed_body(body)).digest())
+        before, own = _frame(self._opening, names)
+        digest = base64.b64encode(hashlib.sha256(relaxed).digest())
         hashed = [
             relaxed_header(line) for name in _COVERED for line in reversed(standing.get(name, ()))
         ]
-        content = b"%b\r\n%b%b; b=" % (b"\r\n".join(hashed), relaxed, digest)
+        content = b"%b\r\n%b%b; b=" % (b"\r\n".join(hashed), own, digest)
         return b"%b%b;\r\n b=%b\r\n" % (before, digest, _in_lines(self._signature(content)))
 
     def _signature(self, content: bytes) -> bytes:

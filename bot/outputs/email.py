@@ -53,11 +53,13 @@ __all__ = ["HTML_LIMIT", "DigestMaterial", "Press", "Sign", "subject_line"]
 # Gmail clips a mail near 102 KB and hides what follows, the unsubscribe link first of all.
 HTML_LIMIT = 95_000
 _PAPERS_KEPT = 4096  # some 6 KB each
+_NUMBERED_KEPT = 6000  # cards at their places in a section, some 4 KB each
 _FRAMES_KEPT = 512  # of sections and whole mails, some 10 KB each
 _NO_PAPERS = {"cards": NOTHING, "titles": NOTHING, "updates": NOTHING}
 
 Sign = Callable[[Sequence[bytes], bytes], bytes]
-"""(header lines, each whole, folded, with CRLF; body) → the signature's line or lines, with CRLF."""
+"""(header lines, each whole, folded, with CRLF; the body as relaxed canonicalisation leaves it) →
+the signature's line or lines, with CRLF."""
 
 
 class _Entry(NamedTuple):
@@ -86,8 +88,14 @@ class _Column:
     updates: tuple[Print, ...]
 
 
-def _numbered(place: int) -> Print:
-    return printed(f"{place}. ".rjust(4))
+def _numbered(card: Piece, place: int) -> Print:
+    """Return a paper's card at its place, for all who are asked no opinion on it."""
+    return _own_card(card, place, "")
+
+
+def _own_card(card: Piece, place: int, feedback: str) -> Print:
+    number = printed_for_many(f"{place}. ".rjust(4))
+    return card.filled({"number": number, "feedback": printed(feedback)})
 
 
 class Press:
@@ -111,7 +119,7 @@ class Press:
         self._html = lru_cache(_FRAMES_KEPT)(self._foundry.html)
         self._text = lru_cache(_FRAMES_KEPT)(self._foundry.text)
         self._frame = lru_cache(_FRAMES_KEPT)(self._foundry.piece)
-        self._number = lru_cache(_FRAMES_KEPT)(_numbered)
+        self._numbered = lru_cache(_NUMBERED_KEPT)(_numbered)
 
     def digest(self, material: DigestMaterial) -> bytes:
         """Return the whole message with CRLF line ends; the same material gives the same bytes.
@@ -127,14 +135,16 @@ class Press:
         boundary = boundary_of(material.message_id)
         lines = [*self._head(material, context, ways), content_type_line(boundary)]
         shown = self._shown(material, context, ways[0])
-        body = alternatives(boundary, shown.text, shown.html)
-        signature = self._sign(lines, body) if self._sign else b""
-        return b"".join([signature, *lines, b"\r\n", body])
+        body = alternatives(boundary, shown.text.sent, shown.html.sent)
+        if not self._sign:
+            return b"".join([*lines, b"\r\n", body])
+        hashed = alternatives(boundary, shown.text.hashed, shown.html.hashed)
+        return b"".join([self._sign(lines, hashed), *lines, b"\r\n", body])
 
     def parts(self, material: DigestMaterial) -> tuple[str, str]:
         """Return the text and the HTML of a digest, as a mail program reads them."""
         shown = self._shown(material, self._context(material), self._ways_out(material)[0])
-        return read_back(shown.text), read_back(shown.html)
+        return read_back(shown.text.sent), read_back(shown.html.sent)
 
     # ── Headers ───────────────────────────────────────────────────────────────────────────────────
 
@@ -174,7 +184,7 @@ class Press:
         everything = around(
             (self._section(c, Share(len(c.cards), 0, len(c.updates)), material) for c in columns), 0
         )
-        if len(everything.html) <= HTML_LIMIT:
+        if len(everything.html.sent) <= HTML_LIMIT:
             return everything
 
         def mail(shares: Sequence[Share], left_out: int, *, bare: bool) -> Print:
@@ -186,7 +196,7 @@ class Press:
             return around(sections, left_out)
 
         def frame(shares: Sequence[Share], left_out: int) -> int:
-            return len(mail(shares, left_out, bare=True).html)
+            return len(mail(shares, left_out, bare=True).html.sent)
 
         shares, left_out = fullest([self._sizes(c) for c in columns], frame, HTML_LIMIT)
         return mail(shares, left_out, bare=False)
@@ -229,8 +239,10 @@ class Press:
                 updates.append(self._line(entry))
                 continue
             fresh.append(entry)
-            own = {"number": self._number(len(fresh)), "feedback": printed(address)}
-            cards.append(card.filled(own))
+            place = len(fresh)
+            cards.append(
+                _own_card(card, place, address) if address else self._numbered(card, place)
+            )
         return _Column(section, tuple(fresh), tuple(cards), tuple(updates))
 
     def _known(
@@ -255,9 +267,9 @@ class Press:
 
     def _sizes(self, column: _Column) -> Sizes:
         return Sizes(
-            tuple(len(card.html) for card in column.cards),
-            tuple(len(self._line(entry).html) for entry in column.fresh),
-            tuple(len(update.html) for update in column.updates),
+            tuple(len(card.html.sent) for card in column.cards),
+            tuple(len(self._line(entry).html.sent) for entry in column.fresh),
+            tuple(len(update.html.sent) for update in column.updates),
         )
 
     def _section(

@@ -14,7 +14,9 @@ import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from typing import NamedTuple
 
+from bot.domains.canonical import reduced
 from bot.outputs.contexts import StyleSheet
 from bot.outputs.mime import plain_lines, quoted_printable, whole_lines
 from bot.ports import Renderer
@@ -24,15 +26,28 @@ _MARK_DIGITS = 36  # 114 bits: nobody guesses it
 _PLAIN = re.compile(r"[A-Za-z0-9:/_-][A-Za-z0-9:/_.~-]*", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class Print:
+class Lines(NamedTuple):
+    """Encoded lines as they are sent, and as a signature hashes them (RFC 6376 §3.4.4).
+
+    White space is reduced line by line, so what pieces share need not be reduced for each reader.
+    """
+
+    sent: bytes
+    hashed: bytes
+
+
+class Print(NamedTuple):
     """The same in both parts of a mail: encoded lines of HTML and of text."""
 
-    html: bytes
-    text: bytes
+    html: Lines
+    text: Lines
 
 
-NOTHING = Print(b"", b"")
+def _lines(encoded: bytes) -> Lines:
+    return Lines(encoded, reduced(encoded))
+
+
+NOTHING = Print(_lines(b""), _lines(b""))
 
 
 def printed(words: str, lines: str = "") -> Print:
@@ -40,8 +55,11 @@ def printed(words: str, lines: str = "") -> Print:
     if not words:
         return NOTHING
     if not lines and _PLAIN.fullmatch(words):
-        return Print(plain := plain_lines(words), plain)
-    return Print(quoted_printable(html.escape(words)), quoted_printable(lines or words))
+        plain = plain_lines(words)
+        return Print(both := Lines(plain, plain), both)
+    return Print(
+        _lines(quoted_printable(html.escape(words))), _lines(quoted_printable(lines or words))
+    )
 
 
 # Subjects, counts and headings are many readers' alike.
@@ -51,37 +69,50 @@ printed_for_many = lru_cache(maxsize=4096)(printed)
 def joined(prints: Iterable[Print]) -> Print:
     """Return the prints one after the other."""
     given = list(prints)
-    return Print(b"".join([each.html for each in given]), b"".join([each.text for each in given]))
+    if not given:
+        return NOTHING
+    return Print(_joined([each.html for each in given]), _joined([each.text for each in given]))
+
+
+def _joined(lines: Sequence[Lines]) -> Lines:
+    return _one([each.sent for each in lines], [each.hashed for each in lines])
+
+
+def _one(sent: Sequence[bytes], hashed: Sequence[bytes]) -> Lines:
+    whole = b"".join(sent)
+    # HTML has hardly ever white space to reduce: then both are the same objects, quickly compared.
+    return Lines(whole, whole if hashed == sent else b"".join(hashed))
 
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """An encoded text and its open places: where in `parts`, and what belongs there."""
+    """An encoded text and its open places: where among the parts, and what belongs there."""
 
-    parts: tuple[bytes, ...]
+    sent: tuple[bytes, ...]
+    hashed: tuple[bytes, ...]
     places: tuple[tuple[int, str], ...]
 
+    def filled(self, own: Iterable[tuple[int, Lines]]) -> Lines:
+        """Return the text with these lines at their places."""
+        sent, hashed = list(self.sent), list(self.hashed)
+        for at, lines in own:
+            sent[at], hashed[at] = lines
+        return _one(sent, hashed)
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Piece:
-    """A piece of a mail in both its parts, with open places."""
+    """A piece of a mail in both its parts, with open places; each is equal to itself alone."""
 
     html: Cut
     text: Cut
 
     def filled(self, values: Mapping[str, Print]) -> Print:
         """Return the piece with its places filled, by their names."""
-        html: Sequence[bytes] = self.html.parts
-        text: Sequence[bytes] = self.text.parts
-        if self.html.places:
-            html = filled = list(html)
-            for at, name in self.html.places:
-                filled[at] = values[name].html
-        if self.text.places:
-            text = filled = list(text)
-            for at, name in self.text.places:
-                filled[at] = values[name].text
-        return Print(b"".join(html), b"".join(text))
+        return Print(
+            self.html.filled([(at, values[name].html) for at, name in self.html.places]),
+            self.text.filled([(at, values[name].text) for at, name in self.text.places]),
+        )
 
 
 class Foundry:
@@ -130,7 +161,7 @@ class Foundry:
                 parts.append(b"")
             else:
                 parts.append(quoted_printable(part))
-        return Cut(tuple(parts), tuple(places))
+        return Cut(tuple(parts), tuple(map(reduced, parts)), tuple(places))
 
 
 @cache

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from bot.models import (
+    DeliveredPick,
     DeliveryStatus,
     DigestPlan,
+    Had,
     Origin,
+    Role,
     Subscription,
     SubscriptionStatus,
 )
@@ -18,8 +21,12 @@ from bot.store.connection import seconds
 from bot.store.editions import EditionLedger
 from bot.store.rows import packed_picks, subscription_of, unpacked_picks
 
-# What a delivery that failed or was called off held, its subscriber never had.
-_HAD = ("pending", "sending", "sent", "retry", "uncertain", "held")
+# What a delivery that failed or was called off held, its subscriber never had; but may have had
+# where the end of an attempt was not known and nobody asks any more.
+_HAD = """
+(status IN ('pending', 'sending', 'sent', 'retry', 'uncertain', 'held')
+    OR (status = 'skipped' AND resent))
+"""
 
 
 class MailLedger(EditionLedger):
@@ -150,36 +157,38 @@ class MailLedger(EditionLedger):
         )
         return {(row["subscription"], row["period"]) for row in rows}
 
-    def had(self, papers: Mapping[int, Collection[int]], since: datetime) -> dict[int, set[int]]:
+    def had(
+        self, papers: Mapping[int, Collection[int]], since: datetime, but: int = 0
+    ) -> dict[int, Had]:
         """Return which of these papers their subscribers were sent, or are about to be, after `since`.
 
         Both by subscriber. `since` bounds the search: no paper was sent before it was first seen.
+        Who was told of a replaced paper only had it not, where the mail that had it as new failed.
+        The delivery `but` doesn't count.
         """
         rows = self.db.rows(
-            "SELECT subscriber, picks FROM delivery "
+            "SELECT subscriber, picks FROM delivery "  # noqa: S608 - our own constant
             "WHERE subscriber IN (SELECT value FROM json_each(:subscribers)) "
-            "AND created_at >= :since AND status IN (SELECT value FROM json_each(:had))",
-            {
-                "subscribers": json.dumps(sorted(papers)),
-                "since": seconds(since),
-                "had": json.dumps(_HAD),
-            },
+            f"AND created_at >= :since AND id <> :but AND {_HAD}",
+            {"subscribers": json.dumps(sorted(papers)), "since": seconds(since), "but": but},
         )
-        sent: dict[int, set[int]] = {}
+        sent: dict[int, set[DeliveredPick]] = {}
         for row in rows:
-            sent.setdefault(row["subscriber"], set()).update(
-                pick.paper for pick in unpacked_picks(row["picks"])
-            )
-        joined = self.db.rows(
-            "SELECT id, merged_into FROM paper WHERE merged_into IS NOT NULL "
-            "AND id IN (SELECT value FROM json_each(:sent))",
-            {"sent": json.dumps(sorted(set().union(*sent.values())))},
-        )
-        now = {row["id"]: row["merged_into"] for row in joined}
+            sent.setdefault(row["subscriber"], set()).update(unpacked_picks(row["picks"]))
+        now = self._joined({line.paper for lines in sent.values() for line in lines})
         return {
-            subscriber: {now.get(paper, paper) for paper in theirs} & set(papers[subscriber])
-            for subscriber, theirs in sent.items()
+            subscriber: _had_of(lines, now, set(papers[subscriber]))
+            for subscriber, lines in sent.items()
         }
+
+    def _joined(self, papers: Collection[int]) -> dict[int, int]:
+        """Return what those of these papers that were joined to another are now."""
+        rows = self.db.rows(
+            "SELECT id, merged_into FROM paper WHERE merged_into IS NOT NULL "
+            "AND id IN (SELECT value FROM json_each(:papers))",
+            {"papers": json.dumps(sorted(papers))},
+        )
+        return {row["id"]: row["merged_into"] for row in rows}
 
     def open_delivery(
         self, plan: DigestPlan, message_id: str, due: datetime, stale_at: datetime, now: datetime
@@ -216,18 +225,41 @@ class MailLedger(EditionLedger):
             )
         return True
 
-    def call_off(self, delivery: int, status: DeliveryStatus, reason: str) -> None:
-        """End a delivery unsent; its slots stay served, its papers go to the next digest."""
+    def call_off(
+        self, delivery: int, status: DeliveryStatus, reason: str, *, give_back: bool = True
+    ) -> None:
+        """End a delivery unsent; its slots stay served, its papers go to the next digest.
+
+        Without `give_back` they count as had: they may have arrived.
+        """
         with self.db.transaction():
-            self._end(delivery, status, reason)
+            self._end(delivery, status, reason, give_back=give_back)
+
+    def narrow(
+        self, delivery: int, picks: Sequence[DeliveredPick], editions: Sequence[int]
+    ) -> None:
+        """Leave a delivery only these of its picks and editions; the others are given back."""
+        values = {
+            "id": delivery, "editions": json.dumps(editions), "picks": packed_picks(picks),
+        }  # fmt: skip
+        with self.db.transaction():
+            before = self._papers_of(delivery)
+            self.db.write(
+                "UPDATE delivery SET editions = :editions, picks = :picks WHERE id = :id", values
+            )
+            self.db.write(f"{_GIVE_BACK} AND profile NOT IN ({_PROFILES_SHOWN})", values)
+            self._offer_again(delivery, before - self._papers_of(delivery))
 
     def _end(
         self, delivery: int, status: DeliveryStatus, reason: str, *, give_back: bool = True
     ) -> None:
-        values = {"id": delivery, "status": status.value, "reason": reason}
+        values = {
+            "id": delivery, "status": status.value, "reason": reason, "kept": not give_back,
+        }  # fmt: skip
         self.db.write(
-            "UPDATE delivery SET status = :status, said = :reason, owner = '', lease_until = NULL, "
-            "next_try = NULL WHERE id = :id",
+            "UPDATE delivery SET resent = CASE status WHEN 'uncertain' THEN :kept ELSE resent END, "
+            "status = :status, said = :reason, owner = '', lease_until = NULL, next_try = NULL "
+            "WHERE id = :id",
             values,
         )
         self.db.write("DELETE FROM outgoing WHERE delivery = :id", values)
@@ -237,6 +269,34 @@ class MailLedger(EditionLedger):
     def _give_back(self, delivery: int) -> None:
         """Set the cursors back: a delivery's papers compete for the next digest again."""
         self.db.write(_GIVE_BACK, {"id": delivery})
+        self._offer_again(delivery, self._papers_of(delivery))
+
+    def _papers_of(self, delivery: int) -> set[int]:
+        row = self.db.row("SELECT picks FROM delivery WHERE id = :id", {"id": delivery})
+        return {line.paper for line in unpacked_picks(row["picks"])} if row else set()
+
+    def _offer_again(self, delivery: int, papers: Collection[int]) -> None:
+        """Set back the cursors that passed papers by because they stood in this delivery.
+
+        Other profiles may have picked them, and their digests went out without them (decision 47).
+        """
+        if papers:
+            now = self._joined(papers)
+            again = json.dumps(sorted({now.get(paper, paper) for paper in papers}))
+            self.db.write(_OFFER_AGAIN, {"id": delivery, "papers": again})
+
+
+def _had_of(lines: Collection[DeliveredPick], now: Mapping[int, int], asked: set[int]) -> Had:
+    """Return what these lines say was had of the papers asked for; `now` follows those joined."""
+    told = [(line.role, line.edition, now.get(line.paper, line.paper)) for line in lines]
+    return Had(
+        papers=frozenset({paper for role, _, paper in told if role is Role.NEW} & asked),
+        updates=frozenset(
+            (edition, paper)
+            for role, edition, paper in told
+            if role is Role.UPDATE and paper in asked
+        ),
+    )
 
 
 _SUBSCRIPTIONS = """
@@ -282,4 +342,25 @@ _GIVE_BACK = """
 UPDATE subscription SET cursor = min(cursor, (
     SELECT v.cursor_before FROM serving v WHERE v.delivery = :id AND v.subscription = subscription.id
 )) WHERE id IN (SELECT subscription FROM serving WHERE delivery = :id)
+"""
+_PROFILES_SHOWN = """
+SELECT e.profile FROM delivery d, json_each(d.editions) j JOIN edition e ON e.id = j.value
+WHERE d.id = :id
+"""
+# Only what was opened later can have left a paper out for this delivery's sake; its own editions may
+# have become another profile's, which took over this one's name.
+_OFFER_AGAIN = """
+UPDATE subscription SET cursor = min(subscription.cursor, passed.number - 1) FROM (
+    SELECT d.subscriber, e.profile, min(e.number) AS number
+    FROM delivery called_off
+    JOIN delivery d ON d.subscriber = called_off.subscriber AND d.id >= called_off.id,
+        json_each(d.editions) j
+    JOIN edition e ON e.id = j.value
+    JOIN pick k ON k.edition = e.id AND k.role = 'new'
+    JOIN paper p ON p.id = k.paper
+    WHERE called_off.id = :id
+        AND coalesce(p.merged_into, p.id) IN (SELECT value FROM json_each(:papers))
+    GROUP BY d.subscriber, e.profile
+) passed
+WHERE subscription.subscriber = passed.subscriber AND subscription.profile = passed.profile
 """

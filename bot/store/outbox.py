@@ -10,6 +10,7 @@ from bot.models import (
     AttemptRecord,
     Delivery,
     DeliveryStatus,
+    Had,
     Phase,
     Verdict,
 )
@@ -111,11 +112,12 @@ class OutboxLedger(SendLedger):
                 "SELECT subscriber, picks, created_at FROM delivery WHERE id = :id",
                 {"id": delivery},
             )
-            papers = {pick.paper for pick in unpacked_picks(row["picks"])} if row else set()
+            picks = unpacked_picks(row["picks"]) if row else ()
             since = moment(row["created_at"]) if row else None
-            if row is None or since is None or not papers:
+            if row is None or since is None or not picks:
                 return False
-            if self.had({row["subscriber"]: papers}, since).get(row["subscriber"]):
+            asked = {row["subscriber"]: {pick.paper for pick in picks}}
+            if self.had(asked, since, delivery).get(row["subscriber"], Had()) != Had():
                 return False
             if not self._free(delivery, now, stale_at, ("failed", "skipped")):
                 return False

@@ -29,6 +29,8 @@ _SPACES = re.compile(r"\s+")
 
 def inert(value: str) -> str:
     """Return the text without control characters, reordering marks and lone surrogates."""
+    if value.isprintable():  # most are, and none of what is taken out is
+        return value
     return _SURROGATES.sub(
         "\ufffd", _CONTROLS.sub("", value.replace("\r\n", "\n").replace("\r", "\n"))
     )
@@ -36,6 +38,8 @@ def inert(value: str) -> str:
 
 def one_line(value: str) -> str:
     """Return the text on one line: controls gone, runs of white space (newlines too) one space."""
+    if value.isprintable() and "  " not in value:
+        return value.strip()
     return _SPACES.sub(" ", inert(value.replace("\r", "\n"))).strip()
 
 

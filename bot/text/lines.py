@@ -14,18 +14,19 @@ def wrapped(value: str, indent: int = 0, width: int = _TEXT_WIDTH, first: str = 
 
     `first` stands in the first line's indent, at its right end. A word longer than a line is cut.
     """
+    measured = len if value.isascii() else columns
     room = width - indent
     lines: list[str] = []
     left = 0
     for word in value.split():
-        size = columns(word)
+        size = measured(word)
         if size < left:
             lines[-1] += f" {word}"
             left -= size + 1
             continue
         *full, last = [word] if size <= room else _cut(word, room)
         lines += [*full, last]
-        left = room - columns(last)
+        left = room - measured(last)
     margin = " " * indent
     return "\n".join(
         (margin if at else first.rjust(indent)) + line for at, line in enumerate(lines)

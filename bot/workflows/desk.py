@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
-from bot import tokens
+from bot import digest, tokens
 from bot.config import Config
 from bot.models import Attempt, Delivery, DeliveryStatus, Edition, Phase, Verdict
 from bot.ports import Clock, Mailer, Order, Printer, SendStore, Unprintable, Workers
@@ -16,6 +16,7 @@ from bot.ports import Clock, Mailer, Order, Printer, SendStore, Unprintable, Wor
 _MOST_TOLD = 100
 
 OnEnd = Callable[[Delivery, DeliveryStatus], None]
+_Wanted = tuple[Delivery, tuple[str, ...]]  # and the profiles that its reader wants of it
 
 
 @dataclass(slots=True)
@@ -104,14 +105,14 @@ class Desk:
     def __init__(self, around: Round, printer: Printer) -> None:
         self._around, self._printer = around, printer
         self._told_papers: set[int] = set()
-        self._profile_of: dict[int, str] = {}  # by edition
+        self._told_editions: set[int] = set()
         self._alone = asyncio.Lock()  # what is told to the printer is told in its order
 
     async def letters(self, claimed: Sequence[Delivery]) -> list[Letter]:
         """Return a letter for each delivery that is still wanted; the others are ended.
 
-        Of a profile that its reader left, nothing is sent. What may have arrived goes as it was, or
-        is held for a person, as configured.
+        Of a profile that its reader left, nothing is sent, and nothing counts as had. What may have
+        arrived goes as it was, or is held for a person, as configured.
         """
         async with self._alone:
             return await self._letters(claimed)
@@ -123,9 +124,9 @@ class Desk:
         standing = await workers.store(store.wanted, keys)
         tried = [d.id for d in claimed if d.attempts or _may_have_arrived(d)]
         prepared = await workers.store(store.prepared, tried) if tried else {}
-        editions = await self._new_editions(claimed)
         letters: list[Letter] = []
-        orders: list[Order] = []
+        to_print: list[_Wanted] = []
+        left: list[_Wanted] = []
         ends: list[tuple[Delivery, DeliveryStatus]] = []
         for delivery in claimed:
             served = standing[delivery.id]
@@ -138,22 +139,43 @@ class Desk:
                 ends.append((delivery, DeliveryStatus.HELD))
             elif content is not None and (whole or _may_have_arrived(delivery)):
                 letters.append(Letter(delivery, content, wanted, keys[delivery.id]))
-            elif whole or self._has_picks_for(delivery, wanted):
-                orders.append(Order(delivery, wanted, self._around.clock()))
+            else:
+                (to_print if whole else left).append((delivery, wanted))
+        for delivery, wanted in await self._narrowed(left) if left else ():
+            if delivery.picks:
+                to_print.append((delivery, wanted))
             else:
                 ends.append((delivery, DeliveryStatus.SKIPPED))
         await self._end(ends)
-        return letters + await self._printed(orders, keys, editions)
+        return letters + await self._printed(to_print, keys)
+
+    async def _narrowed(self, left: Sequence[_Wanted]) -> list[_Wanted]:
+        """Commit that of these deliveries only what their readers still want is sent."""
+        store, workers = self._around.store, self._around.workers
+        papers = await workers.store(store.papers, {p.paper for d, _ in left for p in d.picks})
+        editions = await workers.store(
+            store.editions_by_id, {n for d, _ in left for n in d.editions}
+        )
+        now = {number: paper.id for number, paper in papers.items()}
+        narrowed: list[_Wanted] = []
+        writes: list[Callable[[], object]] = []
+        for delivery, wanted in left:
+            picks, kept = digest.narrowed(delivery, wanted, editions, now)
+            narrowed.append((replace(delivery, picks=picks, editions=kept), wanted))
+            if kept != delivery.editions:
+                writes.append(partial(store.narrow, delivery.id, picks, kept))
+        await workers.store(store.together, writes)
+        return narrowed
 
     async def _new_editions(self, claimed: Sequence[Delivery]) -> Mapping[int, Edition]:
         """Return the editions that these deliveries show and that no batch before did."""
-        ids = {edition for d in claimed for edition in d.editions} - self._profile_of.keys()
-        editions = await self._around.workers.store(self._around.store.editions_by_id, ids)
-        self._profile_of.update({edition.id: edition.profile for edition in editions.values()})
-        return editions
+        ids = {edition for d in claimed for edition in d.editions} - self._told_editions
+        self._told_editions |= ids
+        return await self._around.workers.store(self._around.store.editions_by_id, ids)
 
-    def _has_picks_for(self, delivery: Delivery, wanted: Sequence[str]) -> bool:
-        return any(self._profile_of[line.edition] in wanted for line in delivery.picks)
+    def _may_be_in_another(self, delivery: Delivery) -> bool:
+        """Whether a delivery's papers may go in another mail, by what holds for the mail itself."""
+        return not _may_have_arrived(delivery) or self._may_resend(delivery)
 
     def _may_resend(self, delivery: Delivery) -> bool:
         mail = self._around.post.config.mail
@@ -163,23 +185,21 @@ class Desk:
             )
         return mail.uncertain == "resend" and not delivery.resent
 
-    async def _printed(
-        self, orders: Sequence[Order], keys: Mapping[int, str], editions: Mapping[int, Edition]
-    ) -> list[Letter]:
+    async def _printed(self, wanted: Sequence[_Wanted], keys: Mapping[int, str]) -> list[Letter]:
+        """Return letters to these readers, made for the profiles that they want."""
         store, workers = self._around.store, self._around.workers
-        shown = {line.paper for order in orders for line in order.delivery.picks}
+        editions = await self._new_editions([delivery for delivery, _ in wanted])
+        shown = {line.paper for delivery, _ in wanted for line in delivery.picks}
         papers = await workers.store(store.papers, shown - self._told_papers)
         self._told_papers |= shown
+        orders = [Order(delivery, self._around.clock()) for delivery, _ in wanted]
         printed = await self._printer.print(orders, papers, editions)
         letters = []
-        for order, content in zip(orders, printed, strict=True):
-            delivery = order.delivery
+        for (delivery, profiles), content in zip(wanted, printed, strict=True):
             if isinstance(content, Unprintable):
                 await self._refuse(delivery, content.reason)
             else:
-                letters.append(
-                    Letter(delivery, content, order.profiles, keys[delivery.id], fresh=True)
-                )
+                letters.append(Letter(delivery, content, profiles, keys[delivery.id], fresh=True))
         return letters
 
     async def _refuse(self, delivery: Delivery, reason: str) -> None:
@@ -201,7 +221,13 @@ class Desk:
             [
                 partial(store.record, delivery.id, status, HELD, now)
                 if status is DeliveryStatus.HELD
-                else partial(store.call_off, delivery.id, status, _UNWANTED)
+                else partial(
+                    store.call_off,
+                    delivery.id,
+                    status,
+                    _UNWANTED,
+                    give_back=self._may_be_in_another(delivery),
+                )
                 for delivery, status in ends
             ],
         )

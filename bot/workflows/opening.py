@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from email.utils import parseaddr
 from functools import partial
 from itertools import groupby
@@ -12,11 +12,12 @@ from itertools import groupby
 from bot import digest, schedule, tokens
 from bot.config import Config
 from bot.digest import Owed
-from bot.models import DigestPlan, Edition
+from bot.models import DigestPlan, Edition, Had
 from bot.ports import DeliverStore, Workers
 from bot.schedule import Slot
 
 _TOGETHER = 100  # subscribers whose deliveries are one transaction
+_CLOCK_WENT_BACK = timedelta(days=2)  # more than that, and nothing is sent (decision 53)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,8 +152,8 @@ class _Shelf:
             before=before[-1] if before else None,
         )
 
-    async def had(self, owed: Mapping[int, Sequence[Owed]]) -> Mapping[int, set[int]]:
-        """Return which papers of what they are owed these subscribers had, by subscriber."""
+    async def had(self, owed: Mapping[int, Sequence[Owed]]) -> Mapping[int, Had]:
+        """Return what of all they are owed these subscribers had, by subscriber."""
         papers = {
             subscriber: {p.paper for each in theirs for e in each.editions for p in e.picks}
             for subscriber, theirs in owed.items()
@@ -165,7 +166,7 @@ class _Shelf:
         if not seen:
             return {}
         # No paper was sent before we first saw it: that bounds the search in the ledger.
-        return await self._workers.store(self._store.had, papers, min(seen))
+        return await self._workers.store(self._store.had, papers, min(seen) - _CLOCK_WENT_BACK)
 
 
 async def _plans(
@@ -186,7 +187,7 @@ async def _plans(
         if stale:
             plans.append((stale, _late(stale)))
         if in_time:
-            sent = had.get(subscriber, set())
+            sent = had.get(subscriber, Had())
             plans.append((in_time, digest.fill(owed[subscriber], config.profiles, sent)))
     return plans
 

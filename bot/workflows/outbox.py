@@ -15,7 +15,7 @@ import math
 import os
 import secrets
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from datetime import datetime, timedelta
 from email.utils import parseaddr
 from functools import partial
@@ -39,6 +39,7 @@ _MOST_WAITING = 5 * _BATCH
 _BATCH_SECONDS = 60  # … and no more than go in so long: nobody's mail lies ready for hours
 _WORTH_A_CONNECTION = 10  # with fewer messages, another connection costs more than it brings
 _LEAVING_SECONDS = 20  # a service has 30 to stop in; what is cut off then may have arrived
+_AGAIN_SECONDS = 0.5  # after which what did not heed is told again to leave off
 _TOGETHER = 200  # deliveries that are called off in one transaction
 
 Write = Callable[[], object]
@@ -116,7 +117,10 @@ class _Sending:
         """Send; return whether more is due."""
         rest = await self._workers.store(self._store.rest)
         try:
-            async with self._around.post.mailer.session() as session:
+            async with AsyncExitStack() as connections:
+                session = await self._opened(connections)
+                if session is None:
+                    return True
                 others = [self._carry_beside() for _ in range(self._carriers - 1)]
                 makers = [self._make(desk) for desk in self._desks]
                 await self._all(*makers, self._carry(session), *others)
@@ -128,6 +132,21 @@ class _Sending:
             raise self._failure
         await self._rest(rest)
         return self._more and not self._trouble
+
+    async def _opened(self, connections: AsyncExitStack) -> MailSession | None:
+        """Open the first connection; None where told to stop meanwhile: nothing is claimed yet."""
+        session = self._around.post.mailer.session()
+        opening = asyncio.create_task(connections.enter_async_context(session))
+        stopping = asyncio.create_task(self._around.stop.wait())
+        try:
+            await asyncio.wait({opening, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            return await opening if opening.done() else None
+        finally:
+            stopping.cancel()
+            while not opening.done():
+                opening.cancel()  # before Python 3.12 one cancellation can be lost, as in `_all`
+                await asyncio.wait({opening}, timeout=_AGAIN_SECONDS)
+            await asyncio.gather(opening, stopping, return_exceptions=True)
 
     async def _rest(self, before: Rest | None) -> None:
         """Commit that all sending rests for a while, or that it needs none any more."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from bot import tokens
 from bot.config import Config, Profile
-from bot.models import Delivery, Edition, Paper, Pick
+from bot.models import DeliveredPick, Delivery, Edition, Paper, Pick
 from bot.outputs.cards import Section
 from bot.outputs.doors import opinion_address, shows_opinion_links
 from bot.outputs.email import DigestMaterial
@@ -51,12 +51,11 @@ class Compositor:
     def material(self, order: Order) -> DigestMaterial:
         """Return what a message is made of, with the addresses that are its reader's own."""
         delivery = order.delivery
-        shown = self._shown(delivery, order.profiles)
+        shown = self._shown(delivery)
         made: dict[str, list[Edition]] = {}
         for number in delivery.editions:
             edition, _ = self._editions[number]
-            if edition.profile in order.profiles:
-                made.setdefault(edition.profile, []).append(edition)
+            made.setdefault(edition.profile, []).append(edition)
         picks: dict[str, list[tuple[Pick, Paper]]] = {name: [] for name in made}
         for number, pick, paper in shown:
             picks[self._editions[number][0].profile].append((pick, paper))
@@ -73,28 +72,23 @@ class Compositor:
             feedback=self._feedback(delivery, {paper.id: number for number, _, paper in shown}),
         )
 
-    def _shown(self, delivery: Delivery, only: Collection[str]) -> list[tuple[int, Pick, Paper]]:
+    def _shown(self, delivery: Delivery) -> list[tuple[int, Pick, Paper]]:
         """Return the papers that are shown, as they were committed: (edition, pick, paper)."""
         told: set[int] = set()  # what was two papers when it was owed may be one by now
         shown = []
         for line in delivery.picks:
             paper = self._papers[line.paper]
-            if paper.id in told:
-                continue
-            number = line.edition
-            if not self._shows(number, paper, only):
-                # A paper that two profiles picked stands in one of them; whose reader has left that
-                # one since is shown it in the other, or would never have it.
-                others = (n for n in delivery.editions if self._shows(n, paper, only))
-                number = next(others, 0)
-            if number:
+            if paper.id not in told:
                 told.add(paper.id)
-                shown.append((number, self._editions[number][1][paper.id], paper))
+                shown.append((line.edition, self._pick(line, paper), paper))
         return shown
 
-    def _shows(self, number: int, paper: Paper, only: Collection[str]) -> bool:
-        edition, picks = self._editions[number]
-        return edition.profile in only and paper.id in picks
+    def _pick(self, line: DeliveredPick, paper: Paper) -> Pick:
+        picks = self._editions[line.edition][1]
+        found = picks.get(paper.id) or picks.get(line.paper)
+        # Two papers can become one between the reading of an edition and of its papers: then what
+        # the edition said is not found, and the paper goes without its reasons rather than not.
+        return found or Pick(0, paper.id, line.role, paper.version)
 
     def _unsubscribe(self, delivery: Delivery) -> str:
         base = self._config.bot.base_url
