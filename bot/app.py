@@ -34,6 +34,7 @@ if TYPE_CHECKING:  # the workflows load when they run: `once` with nothing due s
     from bot.workflows.compose import Composed
     from bot.workflows.desk import DeliverReport
     from bot.workflows.publish import Published
+    from bot.workflows.receive import Received
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -225,6 +226,23 @@ class App:
             return await deliver(
                 post, self.store, self.workers, self.clock, patient=patient, stop=stop
             )
+
+    async def take_in(self, raw: bytes, recipient: str) -> None:
+        """Commit a mail that came in for `recipient` ("": not told). Raises StateError."""
+        from bot.workflows.receive import incoming
+
+        mail = incoming(raw, recipient)
+        await self.workers.store(self.store.take_in, mail, self.clock())
+
+    async def receive(self) -> list[Received]:
+        """Read the mail that was taken in; return what came of each. Raises StateError."""
+        from bot.workflows.receive import receive
+
+        if not await self.workers.store(self.store.inbound_waiting, 1):
+            return []
+        return await receive(
+            self.config, self.founding.secret, self.store, self.workers, self.clock()
+        )
 
     def _printing(self, due: int) -> AbstractAsyncContextManager[Sequence[Printer]]:
         """Give what prints so many messages; its libraries load only where there are any."""

@@ -514,6 +514,15 @@ class AttemptRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class InboundMail:
+    """A mail that came in: `recipient` is the address of ours it was sent to, "" where nobody told."""
+
+    key: str
+    recipient: str
+    raw: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Quarantined:
     """An inbound mail that could not be read. `problem` is a sentence, `raw` the mail as it came.
 

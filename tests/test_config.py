@@ -121,7 +121,7 @@ def test_every_commented_example_is_valid_too(tmp_path):
     config = load_config(written(tmp_path, text))
     assert config.profiles["experts"].to == ("you@example.org",)
     assert {sentence.split(": ", 1)[1][:20] for sentence in not_yet(config)} == {
-        "[subscribe] this ver", "[inbound] this versi", "[bot] enrich: this v",
+        "[subscribe] this ver", "[inbound] host, user", "[bot] enrich: this v",
     }  # fmt: skip
 
 

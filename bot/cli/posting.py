@@ -293,7 +293,7 @@ def _list_quarantined(app: App, args: argparse.Namespace) -> int:
     ]
     table("", ("key", "came", "what is wrong"), rows)
     if not found:
-        say("Nothing is in quarantine. (This version reads no inbound mail.)")
+        say("Nothing is in quarantine.")
     return 0
 
 
@@ -323,7 +323,7 @@ def _read_again(app: App, mail: Quarantined, args: argparse.Namespace) -> int:
         as_json(_told_quarantined(app.store.quarantined(mail.key)[0]))
     else:
         say(
-            f"{mail.key} will be read again by the next inbound door that runs. This version has "
-            "none: until then it waits."
+            f"{mail.key} will be read again by the next `paperround once` or `inbound`, or by a "
+            "running `serve`."
         )
     return 0

@@ -18,6 +18,7 @@ from bot.workflows.collect import Collected, Outcome
 from bot.workflows.compose import Composed
 from bot.workflows.desk import DeliverReport
 from bot.workflows.publish import Published
+from bot.workflows.receive import Received
 
 _BY_SIGNAL = 128
 
@@ -30,6 +31,7 @@ class Run:
     composed: list[Composed] | None = None
     published: Published | None = None
     delivered: DeliverReport | None = None
+    received: list[Received] | None = None
     problems: list[str] = field(default_factory=list)
     stopped_by: int = 0
 
@@ -55,6 +57,11 @@ def once(args: argparse.Namespace) -> int:
 
 async def _once(app: App) -> Run:
     run = Run()
+    # Who unsubscribed by mail, or whose address is dead, is sent nothing more in this very run.
+    try:
+        run.received = await app.receive()
+    except StateError as error:
+        run.problems.append(str(error))
     # A part that another process is busy with must not keep the others from their work, nor must a
     # page that cannot be written keep the mail back.
     try:
@@ -161,6 +168,8 @@ def _tell(run: Run, args: argparse.Namespace) -> int:
 
 def show(run: Run) -> None:
     """Print what a run did."""
+    for received in run.received or []:
+        say(f"inbound  {received.outcome.value}: {received.said}")
     if run.collected is not None:
         show_collected(run.collected)
     if run.composed is not None:
@@ -230,6 +239,10 @@ def document(run: Run) -> dict[str, object]:
         told["published"] = {
             "files": len(run.published.paths), "changed": list(run.published.changed),
         }  # fmt: skip
+    if run.received:
+        told["received"] = [
+            {"outcome": each.outcome.value, "said": each.said} for each in run.received
+        ]
     if run.delivered is not None:
         told["delivered"] = {
             "opened": run.delivered.opened, "skipped": run.delivered.skipped,

@@ -201,6 +201,8 @@ class Service:
 
     async def _deliver(self) -> None:
         await self._watch_clock()
+        for received in await self.app.receive():
+            log.info("inbound: %s: %s", received.outcome.value, received.said)
         report = await self.app.deliver(patient=True, stop=self._stop)
         if report.ended:
             counts = ", ".join(f"{n} {status}" for status, n in sorted(report.ended.items()))

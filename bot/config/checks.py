@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from email.utils import parseaddr
 
 from bot.config.mistakes import Origins
-from bot.config.tables import Config, InboundSettings, Profile, SubscribeSettings
+from bot.config.tables import Config, Profile, SubscribeSettings
 from bot.config.values import NAME, RESERVED_NAMES
 from bot.errors import Mistake
 
@@ -87,12 +87,15 @@ def not_yet(config: Config) -> list[str]:
     name = config.path.name
     found = [
         f"{name}: [{table}] this version does not act on this table yet."
-        for table, settings, default in (
-            ("subscribe", config.subscribe, SubscribeSettings()),
-            ("inbound", config.inbound, InboundSettings()),
-        )
+        for table, settings, default in (("subscribe", config.subscribe, SubscribeSettings()),)
         if settings != default
     ]
+    mailbox = [key for key in ("host", "username", "password") if getattr(config.inbound, key)]
+    if mailbox:
+        found.append(
+            f"{name}: [inbound] {', '.join(mailbox)}: this version reads no mailbox yet; a mail "
+            "server's pipe into `paperround inbound` needs none of it."
+        )
     if config.bot.enrich:
         found.append(f"{name}: [bot] enrich: this version does not enrich papers yet.")
     return found

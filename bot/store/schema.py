@@ -22,6 +22,16 @@ def m001_first(db: Database) -> None:
             db.execute(statement)
 
 
+@migrations()
+def m007_inbound(db: Database) -> None:
+    """To whom inbound mail was sent, and what was reported of a delivery."""
+    db.execute("ALTER TABLE inbox ADD COLUMN recipient TEXT NOT NULL DEFAULT ''")
+    db.execute(
+        "CREATE TABLE bounce (delivery INTEGER PRIMARY KEY REFERENCES delivery(id), "
+        "kind TEXT NOT NULL, status TEXT NOT NULL, said TEXT NOT NULL, at INTEGER NOT NULL) STRICT"
+    )
+
+
 _FIRST = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 

@@ -197,6 +197,7 @@ ON CONFLICT (address_hmac) DO NOTHING
 """
 _THEIR_DELIVERIES = "(SELECT id FROM delivery WHERE subscriber = :id)"
 _FORGET = (
+    f"DELETE FROM bounce WHERE delivery IN {_THEIR_DELIVERIES}",  # noqa: S608 - our own constant
     f"DELETE FROM attempt WHERE delivery IN {_THEIR_DELIVERIES}",  # noqa: S608 - our own constant
     f"DELETE FROM outgoing WHERE delivery IN {_THEIR_DELIVERIES}",  # noqa: S608 - our own constant
     f"DELETE FROM serving WHERE delivery IN {_THEIR_DELIVERIES}",  # noqa: S608 - our own constant

@@ -12,6 +12,7 @@ from bot.outputs.cards import Section
 from bot.outputs.doors import opinion_address, shows_opinion_links
 from bot.outputs.email import DigestMaterial
 from bot.ports import Order, Unprintable
+from bot.subscriptions import unsubscribe_address
 
 
 class Press(Protocol):
@@ -70,6 +71,7 @@ class Compositor:
             ),
             overflow=delivery.overflow,
             unsubscribe=self._unsubscribe(delivery),
+            unsubscribe_mail=self._unsubscribe_mail(delivery),
             feedback=self._feedback(delivery, {paper.id: number for number, _, paper in shown}),
         )
 
@@ -107,6 +109,17 @@ class Compositor:
             delivery.token_epoch,
         )
         return f"{base}/unsubscribe/{token}"
+
+    def _unsubscribe_mail(self, delivery: Delivery) -> str:
+        if not self._config.inbound.address:
+            return ""
+        token = tokens.make_for_mail(
+            self._secret,
+            tokens.Purpose.UNSUBSCRIBE,
+            [delivery.subscriber],
+            delivery.token_epoch,
+        )
+        return unsubscribe_address(self._config.inbound, token)
 
     def _feedback(
         self, delivery: Delivery, edition_of: Mapping[int, int]
