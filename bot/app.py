@@ -32,6 +32,7 @@ from bot.store.alarms import written_by_others
 if TYPE_CHECKING:  # the workflows load when they run: `once` with nothing due stays quick
     from bot.workflows.collect import Collected
     from bot.workflows.compose import Composed
+    from bot.workflows.consent import Reception
     from bot.workflows.desk import DeliverReport
     from bot.workflows.publish import Published
     from bot.workflows.receive import Received
@@ -190,6 +191,7 @@ class App:
 
         with suppress(StateLockedError):
             async with workflow_lock(self.config.state, "prune", patience=0):
+                await self.workers.store(self.store.forget_strangers, self.clock())
                 return await prune(
                     self.config.profiles.values(), self.config.bot.keep, Pruner(self.store.db),
                     self.workers, self.clock(),
@@ -241,8 +243,22 @@ class App:
         if not await self.workers.store(self.store.inbound_waiting, 1):
             return []
         return await receive(
-            self.config, self.founding.secret, self.store, self.workers, self.clock()
-        )
+            self.config, self.founding.secret, self.store, self.reception(), self.workers,
+            self.clock(),
+        )  # fmt: skip
+
+    def reception(self) -> Reception:
+        """Return what takes orders and yeses; what it prints with loads at the first question."""
+        from bot.outputs.notes import WORDING, NotePress
+        from bot.workflows.consent import Reception
+
+        @cache
+        def press() -> NotePress:
+            from bot.outputs.dkim import signer
+
+            return NotePress(self.config, self.renderer(), signer(self.config))
+
+        return Reception(self.config, self.founding.secret, self.store, press, WORDING)
 
     def _printing(self, due: int) -> AbstractAsyncContextManager[Sequence[Printer]]:
         """Give what prints so many messages; its libraries load only where there are any."""

@@ -22,6 +22,7 @@ class Purpose(StrEnum):
 
     UNSUBSCRIBE = "unsubscribe"  # (subscriber)
     FEEDBACK = "feedback"  # (subscriber, edition, paper)
+    MANAGE = "manage"  # (subscriber)
     BOUNCE = "bounce"  # (subscriber, delivery), in the envelope sender
 
 

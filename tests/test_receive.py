@@ -10,7 +10,10 @@ import pytest
 
 from bot import tokens
 from bot.models import Attempt, DeliveredPick, DeliveryStatus, DigestPlan, Phase, Verdict
+from bot.outputs.notes import NotePress
+from bot.render import TemplateRenderer
 from bot.store import Store
+from bot.workflows.consent import Reception
 from bot.workflows.receive import Outcome, incoming, receive
 from support_cli import desk_in, mails
 from support_round import (
@@ -68,9 +71,18 @@ class Office:
 
     async def comes(self, raw, recipient=""):
         self.store.take_in(incoming(raw, recipient), self.now)
-        (received,) = await receive(self.config, SECRET, self.store, WORKERS, self.now)
+        (received,) = await receive(
+            self.config, SECRET, self.store, self.reception, WORKERS, self.now
+        )
         assert self.store.inbound_waiting(10) == []
         return received
+
+    @property
+    def reception(self):
+        def press():
+            return NotePress(self.config, TemplateRenderer(self.config.templates, print))
+
+        return Reception(self.config, SECRET, self.store, press, "2026-11")
 
     @property
     def suppressed(self):
@@ -296,7 +308,7 @@ async def test_a_mail_that_breaks_us_is_kept_and_the_next_is_read(office, monkey
     office.store.take_in(
         incoming(b"Subject: later\n\n", f"unsub+{token}@lab.example"), NOW + timedelta(seconds=1)
     )
-    received = await receive(office.config, SECRET, office.store, WORKERS, NOW)
+    received = await receive(office.config, SECRET, office.store, office.reception, WORKERS, NOW)
     assert [each.outcome for each in received] == [Outcome.QUARANTINED, Outcome.UNSUBSCRIBED]
     assert "a mistake of ours" in caplog.text
 
@@ -305,7 +317,7 @@ async def test_a_mail_let_go_from_quarantine_is_read_again(office):
     await office.comes(b"Subject: hello\n\n", "papers@lab.example")
     (kept,) = office.store.quarantined()
     office.store.read_again(kept.key)
-    (again,) = await receive(office.config, SECRET, office.store, WORKERS, NOW)
+    (again,) = await receive(office.config, SECRET, office.store, office.reception, WORKERS, NOW)
     assert again.outcome is Outcome.QUARANTINED
 
 

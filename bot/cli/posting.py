@@ -13,7 +13,7 @@ from bot.cli.terminal import as_json, duration_text, say, say_block, table, when
 from bot.config import MailSettings
 from bot.errors import UsageError
 from bot.files import workflow_lock
-from bot.models import AttemptRecord, Delivery, DeliveryStatus, Quarantined
+from bot.models import AttemptRecord, Delivery, DeliveryKind, DeliveryStatus, Quarantined
 from bot.outputs.wording import counted
 from bot.schedule import local_date
 from bot.store.backup import pass_over
@@ -53,7 +53,8 @@ def _list(app: App, args: argparse.Namespace) -> int:
         as_json([_told(delivery) for delivery in found])
         return 0
     rows = [
-        (d.id, d.address, d.status.value, when(d.due), len(d.picks), d.attempts,
+        (d.id, d.address, d.status.value, when(d.due),
+         len(d.picks) if d.kind is DeliveryKind.DIGEST else d.kind.value, d.attempts,
          when(d.sent_at) if d.sent_at else d.said)
         for d in found
     ]  # fmt: skip
@@ -115,7 +116,8 @@ def _retries(mail: MailSettings) -> str:
 
 def _told(delivery: Delivery) -> dict[str, object]:
     return {
-        "id": delivery.id, "address": delivery.address, "status": delivery.status.value,
+        "id": delivery.id, "kind": delivery.kind.value, "address": delivery.address,
+        "status": delivery.status.value,
         "due": delivery.due, "papers": len(delivery.picks), "attempts": delivery.attempts,
         "next_try": delivery.next_try, "sent_at": delivery.sent_at, "said": delivery.said,
         "message_id": delivery.message_id,

@@ -415,6 +415,24 @@ class NoticePage:
 
 
 @dataclass(frozen=True, slots=True)
+class NoteContext:
+    """`email/note.html` and `.txt`: a short mail that is no digest.
+
+    `lines` are paragraphs; `action` is the one thing to do, with its link ("": none); `after` is what
+    to know besides, in small print.
+    """
+
+    language: str
+    subject: str
+    title: str
+    lines: tuple[str, ...]
+    action: LinkContext
+    after: tuple[str, ...]
+    contact: LinkContext
+    imprint: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class StyleSheet:
     """`web/style.css` and `email/style.css`: templates like the others, to be replaced by a user's."""
 
@@ -429,6 +447,8 @@ TEMPLATES: Mapping[str, type] = MappingProxyType(
         "email/card.txt": MailCardContext,
         "email/line.html": MailLineContext,
         "email/line.txt": MailLineContext,
+        "email/note.html": NoteContext,
+        "email/note.txt": NoteContext,
         "email/style.css": StyleSheet,
         "web/today.html": TodayPage,
         "web/profile.html": ProfilePage,

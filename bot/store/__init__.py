@@ -15,13 +15,13 @@ from typing import Self
 
 from bot.store.bounces import BounceLedger
 from bot.store.connection import Connection
+from bot.store.consent import ConsentLedger
 from bot.store.feedback import FeedbackLedger
 from bot.store.inbox import InboxLedger
 from bot.store.outbox import OutboxLedger
 from bot.store.past import Past
 from bot.store.profiles import ProfileLedger
 from bot.store.search import SearchLedger
-from bot.store.subscribers import SubscriberLedger
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Founding:
 
 
 class Store(
-    SubscriberLedger,
+    ConsentLedger,
     OutboxLedger,
     FeedbackLedger,
     InboxLedger,

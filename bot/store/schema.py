@@ -30,6 +30,18 @@ def m007_inbound(db: Database) -> None:
         "CREATE TABLE bounce (delivery INTEGER PRIMARY KEY REFERENCES delivery(id), "
         "kind TEXT NOT NULL, status TEXT NOT NULL, said TEXT NOT NULL, at INTEGER NOT NULL) STRICT"
     )
+    db.execute(
+        "CREATE TABLE optin (token_sha TEXT PRIMARY KEY, "
+        "subscriber INTEGER NOT NULL REFERENCES subscriber(id), profiles TEXT NOT NULL, "
+        "door TEXT NOT NULL, wording TEXT NOT NULL, network TEXT NOT NULL, at INTEGER NOT NULL, "
+        "expires INTEGER NOT NULL, used_at INTEGER) STRICT, WITHOUT ROWID"
+    )
+    db.execute("CREATE INDEX optin_subscriber ON optin(subscriber, at)")
+    db.execute(
+        "CREATE TABLE consent (subscriber INTEGER NOT NULL REFERENCES subscriber(id), "
+        "profile TEXT NOT NULL, at INTEGER NOT NULL, door TEXT NOT NULL, wording TEXT NOT NULL, "
+        "network TEXT NOT NULL, PRIMARY KEY (subscriber, profile, at)) STRICT, WITHOUT ROWID"
+    )
 
 
 _FIRST = """

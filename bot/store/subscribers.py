@@ -126,7 +126,7 @@ class SubscriberLedger(MailLedger):
         with self.db.transaction():
             self.db.write(_SUPPRESS, values | {"reason": "forgotten on request"})
             row = self.db.row("SELECT id FROM subscriber WHERE canonical = :canonical", values)
-            for statement in _FORGET if row else ():
+            for statement in FORGET if row else ():
                 self.db.write(statement, {"id": row["id"] if row else 0})
         self.db.rewrite()
         return row is not None
@@ -196,7 +196,9 @@ INSERT INTO suppression (address_hmac, reason, at) VALUES (:key, :reason, :now)
 ON CONFLICT (address_hmac) DO NOTHING
 """
 _THEIR_DELIVERIES = "(SELECT id FROM delivery WHERE subscriber = :id)"
-_FORGET = (
+FORGET = (
+    "DELETE FROM consent WHERE subscriber = :id",
+    "DELETE FROM optin WHERE subscriber = :id",
     f"DELETE FROM bounce WHERE delivery IN {_THEIR_DELIVERIES}",  # noqa: S608 - our own constant
     f"DELETE FROM attempt WHERE delivery IN {_THEIR_DELIVERIES}",  # noqa: S608 - our own constant
     f"DELETE FROM outgoing WHERE delivery IN {_THEIR_DELIVERIES}",  # noqa: S608 - our own constant

@@ -21,9 +21,10 @@ from bot import bounces, tokens
 from bot.bounces import Kind, Report
 from bot.config import Config
 from bot.errors import StateError
-from bot.models import InboundMail, Origin
+from bot.models import Door, InboundMail, Origin
 from bot.ports import Workers
-from bot.subscriptions import Word, wish_of
+from bot.subscriptions import Word, never_answered, wish_of, writer_of
+from bot.workflows.consent import Order, Reception
 
 log = logging.getLogger("paperround")
 
@@ -37,6 +38,8 @@ _MESSAGE_ID = re.compile(rb"<[0-9a-f]{32}@[A-Za-z0-9.-]{1,255}>")
 class Outcome(StrEnum):
     """What came of a mail."""
 
+    ASKED = "asked"  # somebody ordered something: the address is asked whether it was them
+    CONFIRMED = "confirmed"
     UNSUBSCRIBED = "unsubscribed"
     SUPPRESSED = "suppressed"
     NOTED = "noted"  # a bounce that suppresses nobody yet
@@ -110,11 +113,19 @@ def incoming(raw: bytes, recipient: str) -> InboundMail:
 
 
 async def receive(
-    config: Config, secret: bytes, store: ReceiveStore, workers: Workers, now: datetime
+    config: Config,
+    secret: bytes,
+    store: ReceiveStore,
+    reception: Reception,
+    workers: Workers,
+    now: datetime,
 ) -> list[Received]:
-    """Read all mail that waits; return what came of each. Raises StateError."""
+    """Read all mail that waits; return what came of each. Raises StateError.
+
+    `reception` takes orders and yeses.
+    """
     found: list[Received] = []
-    reading = _Reading(config, secret, store, now)
+    reading = _Reading(config, secret, store, reception, now)
     while waiting := await workers.store(store.inbound_waiting, _AT_ONCE):
         found += [await workers.store(reading.one, mail) for mail in waiting]
     return found
@@ -123,8 +134,16 @@ async def receive(
 class _Reading:
     """Reads mails one by one. Runs on the store's thread: a mail is small, and few come."""
 
-    def __init__(self, config: Config, secret: bytes, store: ReceiveStore, now: datetime) -> None:
-        self._config, self._secret, self._store, self._now = config, secret, store, now
+    def __init__(
+        self,
+        config: Config,
+        secret: bytes,
+        store: ReceiveStore,
+        reception: Reception,
+        now: datetime,
+    ) -> None:
+        self._config, self._secret, self._store = config, secret, store
+        self._reception, self._now = reception, now
 
     def one(self, mail: InboundMail) -> Received:
         try:
@@ -143,12 +162,18 @@ class _Reading:
 
     def _read(self, mail: InboundMail) -> Received:
         message = message_from_bytes(mail.raw)
-        wish = wish_of(mail.recipient, message, self._config.inbound, self._config.mail.bounce)
+        wish = wish_of(mail.recipient, message, self._config)
         if wish is None:
             return self._without_a_token(mail, message)
-        if wish.word is Word.UNSUBSCRIBE:
-            return self._unsubscribe(wish.token)
-        return self._bounce(wish.token, bounces.read_report(mail.raw))
+        match wish.word:
+            case Word.BOUNCE:
+                return self._bounce(wish.token, bounces.read_report(mail.raw))
+            case Word.UNSUBSCRIBE:
+                return self._unsubscribe(wish.token)
+            case Word.CONFIRM:
+                return self._confirm(wish.token, message)
+            case Word.SUBSCRIBE:
+                return self._order(wish.profiles, message)
 
     # ── With a token in its address ──
 
@@ -159,6 +184,25 @@ class _Reading:
             return Received(Outcome.PASSED_OVER, "a token to unsubscribe by that is not valid")
         self._store.unsubscribe(address, "", Origin.SELF)
         return Received(Outcome.UNSUBSCRIBED, "a subscriber unsubscribed by mail")
+
+    def _confirm(self, token: str, message: Message) -> Received:
+        if bounces.is_automatic(message):  # an answering machine that answers to Reply-To
+            return Received(Outcome.PASSED_OVER, "an automatic answer to a question of ours")
+        if self._reception.confirm(token, self._now) is None:
+            return Received(Outcome.PASSED_OVER, "a yes to no question of ours")
+        return Received(Outcome.CONFIRMED, "a subscriber said yes by mail")
+
+    def _order(self, profiles: tuple[str, ...], message: Message) -> Received:
+        """Ask who wrote whether they did; a machine is never answered (RFC 3834 §2)."""
+        address = writer_of(message)
+        if bounces.is_automatic(message) or (address and never_answered(address, self._config)):
+            return Received(Outcome.PASSED_OVER, "an automatic mail, which is never answered")
+        if not address:
+            return Received(Outcome.QUARANTINED, "somebody wants to subscribe, without an address")
+        refused = self._reception.order(Order(address, profiles, Door.MAIL), self._now)
+        if refused:
+            return Received(Outcome.QUARANTINED, f"somebody wants to subscribe. {refused}")
+        return Received(Outcome.ASKED, "somebody wants to subscribe, and is asked by mail")
 
     def _bounce(self, token: str, report: Report) -> Received:
         read = tokens.read_from_mail(self._secret, tokens.Purpose.BOUNCE, token)

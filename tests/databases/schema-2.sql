@@ -142,6 +142,9 @@ WHEN (old.title, old.authors, old.abstract, old.categories, old.venue, old.versi
 BEGIN INSERT OR IGNORE INTO revision VALUES (old.id, new.updated_at, old.title, old.authors,
     old.abstract, old.categories, old.venue, old.version, old.published, old.links, old.stamps); END;
 CREATE TABLE bounce (delivery INTEGER PRIMARY KEY REFERENCES delivery(id), kind TEXT NOT NULL, status TEXT NOT NULL, said TEXT NOT NULL, at INTEGER NOT NULL) STRICT;
+CREATE TABLE optin (token_sha TEXT PRIMARY KEY, subscriber INTEGER NOT NULL REFERENCES subscriber(id), profiles TEXT NOT NULL, door TEXT NOT NULL, wording TEXT NOT NULL, network TEXT NOT NULL, at INTEGER NOT NULL, expires INTEGER NOT NULL, used_at INTEGER) STRICT, WITHOUT ROWID;
+CREATE INDEX optin_subscriber ON optin(subscriber, at);
+CREATE TABLE consent (subscriber INTEGER NOT NULL REFERENCES subscriber(id), profile TEXT NOT NULL, at INTEGER NOT NULL, door TEXT NOT NULL, wording TEXT NOT NULL, network TEXT NOT NULL, PRIMARY KEY (subscriber, profile, at)) STRICT, WITHOUT ROWID;
 INSERT INTO _sqlite_migrations VALUES (1, 'paperround', 'm001_first', '2026-11-20 08:00:00+00:00');
 INSERT INTO _sqlite_migrations VALUES (2, 'paperround', 'm007_inbound', '2026-11-20 08:00:00+00:00');
 INSERT INTO meta VALUES ('authority', 'example.org,2026');
