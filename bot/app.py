@@ -34,6 +34,7 @@ if TYPE_CHECKING:  # the workflows load when they run: `once` with nothing due s
     from bot.workflows.compose import Composed
     from bot.workflows.consent import Reception
     from bot.workflows.desk import DeliverReport
+    from bot.workflows.manage import Counter
     from bot.workflows.publish import Published
     from bot.workflows.receive import Received
 
@@ -246,6 +247,13 @@ class App:
             self.config, self.founding.secret, self.store, self.reception(), self.workers,
             self.clock(),
         )  # fmt: skip
+
+    def counter(self) -> Counter:
+        """Return where a reader with their token is served."""
+        from bot.outputs.notes import WORDING
+        from bot.workflows.manage import Counter
+
+        return Counter(self.config, self.founding.secret, self.store, WORDING)
 
     def reception(self) -> Reception:
         """Return what takes orders and yeses; what it prints with loads at the first question."""

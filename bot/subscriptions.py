@@ -209,6 +209,8 @@ def refusal(address: str, names: Sequence[str], config: Config, door: Door) -> s
             )
     if not names:
         return f"It was not said which list. There are: {', '.join(open_ones) or 'none'}."
+    if door is not Door.OWNER and "." not in address.rpartition("@")[2]:
+        return "That is no address that mail can be sent to."
     if door is not Door.OWNER and not _of_domains(address, config.subscribe.domains):
         return f"Only addresses of {', '.join(config.subscribe.domains)} can subscribe here."
     if not config.bot.base_url and not config.inbound.address:

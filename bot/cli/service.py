@@ -77,6 +77,10 @@ class Service:
         """What there is to do."""
         return tuple(self._lane.values())
 
+    def wake_mail(self) -> None:
+        """Let what was just ordered go out at once."""
+        self._lane["deliver"].wake.set()
+
     # ── At every tick ──
 
     async def round(self) -> None:

@@ -94,7 +94,7 @@ async def _web(service: Service, stop: asyncio.Event) -> AsyncIterator[str]:
 
     async def listen() -> None:
         try:
-            async with listening(lambda: service.app) as address:
+            async with listening(lambda: service.app, service.wake_mail) as address:
                 ready.set_result(address)
                 await stop.wait()
         except Exception as error:

@@ -220,7 +220,8 @@ class ProfileTeaser:
 class TodayPage:
     """`web/today.html`: every public profile's latest, and what is trending.
 
-    `date` is "" and `welcome` says why where nothing was told yet.
+    `date` is "" and `welcome` says why where nothing was told yet. `subscribe` is where the box's
+    form goes, "" for no box.
     """
 
     frame: FrameContext
@@ -229,6 +230,7 @@ class TodayPage:
     profiles: tuple[ProfileTeaser, ...]
     trending: tuple[PaperContext, ...]
     trending_href: str
+    subscribe: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -406,6 +408,88 @@ class FeedbackPage:
 
 
 @dataclass(frozen=True, slots=True)
+class ListContext:
+    """A list that can be subscribed to: its name in forms, its title, what it is about, and a tick."""
+
+    name: str
+    title: str
+    about: str
+    ticked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SubscribePage:
+    """`web/subscribe.html`: the form; `problem` says why what was sent was not taken, "" at first.
+
+    `stamp` proves when the form was shown. `domains` says whose addresses are taken, "" for all.
+    """
+
+    frame: FrameContext
+    lists: tuple[ListContext, ...]
+    address: str
+    problem: str
+    stamp: str
+    domains: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConfirmPage:
+    """`web/confirm.html`: what an address is asked, and the button that says yes; after it, `done`.
+
+    `address` is masked; `manage` leads to the page where it can be changed, "" before.
+    """
+
+    frame: FrameContext
+    address: str
+    wanted: str
+    done: bool
+    manage: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChoiceContext:
+    """One of several: its value, its words, and whether it holds now."""
+
+    value: str
+    text: str
+    holds: bool
+
+
+@dataclass(frozen=True, slots=True)
+class OpinionLine:
+    """What a reader said of a paper: its title, "more" or "less", and what takes it back."""
+
+    paper: LinkContext
+    said: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class ManagePage:
+    """`web/manage.html`: what a reader gets and when, what they said, what is kept, the way out.
+
+    `kept` says what was just changed, `problem` why something was not. `paused` is in words, "" for
+    not. `at` and `limit` are "" where the lists' own hold. `data` is where all that is known of them
+    can be had.
+    """
+
+    frame: FrameContext
+    address: str
+    lists: tuple[ListContext, ...]
+    cadences: tuple[ChoiceContext, ...]
+    at: str
+    zone: str
+    zones: tuple[str, ...]
+    limit: str
+    paused: str
+    opinions: tuple[OpinionLine, ...]
+    consents: tuple[str, ...]
+    data: str
+    kept: str
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
 class NoticePage:
     """`web/notice.html`: why there is nothing else to see, and what to do; `contact` may be empty."""
 
@@ -458,6 +542,9 @@ TEMPLATES: Mapping[str, type] = MappingProxyType(
         "web/alias.html": AliasPage,
         "web/unsubscribe.html": UnsubscribePage,
         "web/feedback.html": FeedbackPage,
+        "web/subscribe.html": SubscribePage,
+        "web/confirm.html": ConfirmPage,
+        "web/manage.html": ManagePage,
         "web/notice.html": NoticePage,
         "web/style.css": StyleSheet,
     }

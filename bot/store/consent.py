@@ -7,7 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from bot.models import DeliveryStatus, Note, OptIn, Question
+from bot.models import DeliveryStatus, Door, Note, OptIn, Question
 from bot.store.connection import moment, seconds
 from bot.store.mailing import CURSOR, INSERT_DELIVERY, INSERT_SUBSCRIBER
 from bot.store.subscribers import FORGET, SubscriberLedger
@@ -152,6 +152,20 @@ class ConsentLedger(SubscriberLedger):
             self.db.write(_INSERT_CONSENT, values)
             self.db.write(_CONFIRM, values)
         return True
+
+    def note_consent(
+        self, subscriber: int, profile: str, door: Door, wording: str, now: datetime
+    ) -> None:
+        """Commit the proof that somebody who had proved to be a subscriber ordered one more profile."""
+        with self.db.transaction():
+            self.db.write(
+                "INSERT OR REPLACE INTO consent (subscriber, profile, at, door, wording, network) "
+                "VALUES (:subscriber, :profile, :now, :door, :wording, '')",
+                {
+                    "subscriber": subscriber, "profile": profile, "now": seconds(now),
+                    "door": door.value, "wording": wording,
+                },
+            )  # fmt: skip
 
     def consents(self, subscriber: int) -> list[Consent]:
         """Return the proofs of a subscriber's consent, the latest first."""
