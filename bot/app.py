@@ -237,6 +237,28 @@ class App:
         mail = incoming(raw, recipient)
         await self.workers.store(self.store.take_in, mail, self.clock())
 
+    async def look_into_mailbox(self) -> int:
+        """Take in the new mail of the `[inbound]` mailbox; return how much there was.
+
+        Raises MailError, StateError, ConfigError (the password is missing).
+        """
+        from bot.mailbox import fetch_new
+        from bot.workflows.receive import LARGEST
+
+        inbound, loop = self.config.inbound, asyncio.get_running_loop()
+        if inbound.kind != "imap":
+            return 0
+
+        def take(raw: bytes) -> None:
+            # What the headers say whom it was for is all that a mailbox tells.
+            asyncio.run_coroutine_threadsafe(self.take_in(raw, ""), loop).result()
+
+        return await asyncio.to_thread(
+            fetch_new, host=inbound.host, port=inbound.port, tls=inbound.tls,
+            username=inbound.username, password=self.config.secret(inbound.password),
+            largest=LARGEST, take=take,
+        )  # fmt: skip
+
     async def receive(self) -> list[Received]:
         """Read the mail that was taken in; return what came of each. Raises StateError."""
         from bot.workflows.receive import receive

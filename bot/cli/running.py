@@ -12,7 +12,7 @@ from datetime import timedelta
 from bot.app import App
 from bot.cli.opening import opened, profile_named
 from bot.cli.terminal import as_json, progress, say, table
-from bot.errors import ConfigError, StateError, StateLockedError, TemplateError
+from bot.errors import ConfigError, MailError, StateError, StateLockedError, TemplateError
 from bot.schedule import local_date
 from bot.workflows.collect import Collected, Outcome
 from bot.workflows.compose import Composed
@@ -58,6 +58,10 @@ def once(args: argparse.Namespace) -> int:
 async def _once(app: App) -> Run:
     run = Run()
     # Who unsubscribed by mail, or whose address is dead, is sent nothing more in this very run.
+    try:
+        await app.look_into_mailbox()
+    except (ConfigError, MailError, StateError) as error:
+        run.problems.append(str(error))
     try:
         run.received = await app.receive()
     except StateError as error:
