@@ -95,6 +95,7 @@ class FooterContext:
     why: str
     address: str
     unsubscribe: LinkContext
+    manage: LinkContext
     contact: LinkContext
     imprint: tuple[str, ...]
 

@@ -70,8 +70,9 @@ class Compositor:
                 for name, editions in made.items()
             ),
             overflow=delivery.overflow,
-            unsubscribe=self._unsubscribe(delivery),
+            unsubscribe=self._door("unsubscribe", tokens.Purpose.UNSUBSCRIBE, delivery),
             unsubscribe_mail=self._unsubscribe_mail(delivery),
+            manage=self._door("manage", tokens.Purpose.MANAGE, delivery),
             feedback=self._feedback(delivery, {paper.id: number for number, _, paper in shown}),
         )
 
@@ -98,17 +99,13 @@ class Compositor:
         edition, picks = self._editions[number]
         return edition.profile in only and paper.id in picks
 
-    def _unsubscribe(self, delivery: Delivery) -> str:
+    def _door(self, path: str, purpose: tokens.Purpose, delivery: Delivery) -> str:
+        """Return the address of a door that is the reader's own, "" where there is no web."""
         base = self._config.bot.base_url
         if not base:
             return ""
-        token = tokens.make(
-            self._secret,
-            tokens.Purpose.UNSUBSCRIBE,
-            [delivery.subscriber],
-            delivery.token_epoch,
-        )
-        return f"{base}/unsubscribe/{token}"
+        token = tokens.make(self._secret, purpose, [delivery.subscriber], delivery.token_epoch)
+        return f"{base}/{path}/{token}"
 
     def _unsubscribe_mail(self, delivery: Delivery) -> str:
         if not self._config.inbound.address:
