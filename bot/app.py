@@ -275,7 +275,9 @@ class App:
         from bot.outputs.notes import WORDING
         from bot.workflows.manage import Counter
 
-        return Counter(self.config, self.founding.secret, self.store, WORDING)
+        return Counter(
+            self.config, self.founding.secret, self.founding.authority, self.store, WORDING
+        )
 
     def reception(self) -> Reception:
         """Return what takes orders and yeses; what it prints with loads at the first question."""

@@ -146,7 +146,7 @@ def test_every_field_of_every_part_is_shown_somewhere(site):
     subscribe_page(config=config, address="", ticked=(), problem="", stamp="", render=render)
     said = Feedback(EXPERTS.name, ROUTER, Opinion.LIKE, datetime(2026, 11, 20, tzinfo=UTC))
     manage_page(
-        config=config, reader=Reader("ada@example.org", (), (said,), ()), data="", kept="",
+        config=config, reader=Reader("ada@example.org", (), (said,), ()), data="", feed="", kept="",
         problem="", render=render,
     )  # fmt: skip
     tops = set(contexts.TEMPLATES.values())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -68,7 +69,7 @@ async def app(tmp_path, now, subscribe):
 class Answer:
     status: int
     text: str
-    headers: dict[str, str]
+    headers: Mapping[str, str]
 
     @property
     def words(self):
@@ -89,7 +90,7 @@ class Visitor:
 
     async def _asked(self, method, path, **said):
         async with self.client.request(method, f"{self.address}{path}", **said) as answer:
-            return Answer(answer.status, await answer.text(), dict(answer.headers))
+            return Answer(answer.status, await answer.text(), answer.headers.copy())
 
     async def order(self, lists=("experts",), address=ADA, _headers=None, **more):
         """Fill in the form as a person does."""
@@ -452,3 +453,32 @@ async def test_the_front_page_has_the_box_and_its_form_leads_here(visitor, app):
     await app.publish()
     shown = await visitor.get("/")
     assert '<form method="post" action="subscribe" class="box">' in shown.text
+
+
+# ── A feed of one's own ───────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_feed_of_ones_own_has_all_that_one_gets_until_its_address_changes(visitor, app):
+    link = await manage_link(app, visitor)
+    shown = await visitor.get(link)
+    own = "/feeds/private/" + re.search(r"feeds/private/([\w-]+)\.rss", shown.text)[1]
+    for form in ("rss", "atom", "json"):
+        feed = await visitor.get(f"{own}.{form}")
+        assert feed.status == 200
+        assert "Paper 2611.00001" in feed.text
+        again = await visitor.get(f"{own}.{form}", **{"If-None-Match": feed.headers["ETag"]})
+        assert again.status == 304
+    assert (await visitor.get(f"{own}.exe")).status == 404
+    assert (await visitor.get("/feeds/private/nonsense.rss")).status == 404
+    await visitor.post(link, do="new-feed")
+    assert (await visitor.get(f"{own}.rss")).status == 410
+    newer = re.search(r"feeds/private/([\w-]+)\.rss", (await visitor.get(link)).text)[1]
+    assert (await visitor.get(f"/feeds/private/{newer}.rss")).status == 200
+
+
+async def test_what_one_has_left_is_no_longer_in_ones_feed(visitor, app):
+    link = await manage_link(app, visitor)
+    own = re.search(r"feeds/private/([\w-]+)\.rss", (await visitor.get(link)).text)[1]
+    await visitor.post(link, do="stop")
+    feed = await visitor.get(f"/feeds/private/{own}.rss")
+    assert (feed.status, "Paper" in feed.text) == (200, False)

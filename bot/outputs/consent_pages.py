@@ -21,6 +21,7 @@ from bot.outputs.contexts import (
 )
 from bot.outputs.door_pages import masked, page_frame, quoted, title_of_list
 from bot.outputs.links import title_href
+from bot.outputs.site import feed_context
 from bot.outputs.wording import listed, long_day
 from bot.ports import Renderer
 from bot.text import one_line, shorten
@@ -94,9 +95,19 @@ def confirm_page(
 
 
 def manage_page(
-    *, config: Config, reader: Reader, data: str, kept: str, problem: str, render: Renderer
+    *,
+    config: Config,
+    reader: Reader,
+    data: str,
+    feed: str,
+    kept: str,
+    problem: str,
+    render: Renderer,
 ) -> bytes:
-    """Return the page at /manage/TOKEN. It is its reader's alone, so it shows the whole address."""
+    """Return the page at /manage/TOKEN. It is its reader's alone, so it shows the whole address.
+
+    `feed` is the token of the reader's own feed.
+    """
     first = reader.first
     offered = [
         name for name, profile in config.profiles.items() if profile.public or name in reader.has
@@ -119,6 +130,7 @@ def manage_page(
             f"On {long_day(day)} you said yes to “{title_of_list(name, config)}”, {_DOORS[door]}."
             for name, day, door in reader.consents
         ),
+        feed=feed_context("Yours", f"private/{feed}", "../"),
         data=data,
         kept=kept,
         problem=problem,

@@ -470,8 +470,8 @@ class ManagePage:
     """`web/manage.html`: what a reader gets and when, what they said, what is kept, the way out.
 
     `kept` says what was just changed, `problem` why something was not. `paused` is in words, "" for
-    not. `at` and `limit` are "" where the lists' own hold. `data` is where all that is known of them
-    can be had.
+    not. `at` and `limit` are "" where the lists' own hold. `feed` is their own; `data` is where all
+    that is known of them can be had.
     """
 
     frame: FrameContext
@@ -485,6 +485,7 @@ class ManagePage:
     paused: str
     opinions: tuple[OpinionLine, ...]
     consents: tuple[str, ...]
+    feed: FeedContext
     data: str
     kept: str
     problem: str

@@ -26,6 +26,7 @@ def m001_first(db: Database) -> None:
 def m007_inbound(db: Database) -> None:
     """To whom inbound mail was sent, and what was reported of a delivery."""
     db.execute("ALTER TABLE inbox ADD COLUMN recipient TEXT NOT NULL DEFAULT ''")
+    db.execute("ALTER TABLE subscriber ADD COLUMN feed_epoch INTEGER NOT NULL DEFAULT 0")
     db.execute(
         "CREATE TABLE bounce (delivery INTEGER PRIMARY KEY REFERENCES delivery(id), "
         "kind TEXT NOT NULL, status TEXT NOT NULL, said TEXT NOT NULL, at INTEGER NOT NULL) STRICT"

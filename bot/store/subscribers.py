@@ -75,6 +75,19 @@ class SubscriberLedger(MailLedger):
             )
             self.db.write(_CHOOSE, values)
 
+    def feed_epoch(self, subscriber: int) -> int | None:
+        """Return the epoch of a subscriber's private feed, None for nobody."""
+        row = self.db.row("SELECT feed_epoch FROM subscriber WHERE id = :id", {"id": subscriber})
+        return int(row["feed_epoch"]) if row else None
+
+    def new_feed(self, subscriber: int) -> None:
+        """Give a subscriber's private feed a new address: the old one is gone."""
+        with self.db.transaction():
+            self.db.write(
+                "UPDATE subscriber SET feed_epoch = feed_epoch + 1 WHERE id = :id",
+                {"id": subscriber},
+            )
+
     def pause(self, address: str, until: date | None) -> int:
         """Pause an address's subscriptions, until a date where one is given; return how many rest."""
         values = {"canonical": address.casefold(), "until": until.isoformat() if until else ""}

@@ -61,6 +61,7 @@ def application(
     site.router.add_get(f"{prefix}/manage/{{token}}", consent.show_manage)
     site.router.add_post(f"{prefix}/manage/{{token}}", consent.manage)
     site.router.add_get(f"{prefix}/manage/{{token}}/data", consent.data)
+    site.router.add_get(f"{prefix}/feeds/private/{{token}}.{{form}}", consent.private_feed)
     site.router.add_get(f"{prefix}/unsubscribe/{{token}}", doors.show_way_out)
     site.router.add_post(f"{prefix}/unsubscribe/{{token}}", doors.take_way_out)
     site.router.add_get(f"{prefix}/feedback/{{token}}", doors.show_opinion)

@@ -38,6 +38,7 @@ _SAID: Mapping[int, tuple[str, str]] = MappingProxyType(
         404: ("There is no such page", "The address may be mistyped, or what stood here is gone."),
         405: ("That cannot be done here", "This address only shows a page. Nothing was changed."),
         408: ("That took too long", "Nothing was changed. Please try again."),
+        410: ("This is gone", "Its owner gave it another address, or left."),
         413: ("That was too much", "It was not read, and nothing was changed."),
         500: ("Something went wrong", "This is a mistake of ours, and it was noted."),
         503: ("Not just now", "Nothing was changed. Please try again in a few minutes."),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 from datetime import UTC, date, datetime
 
@@ -13,6 +14,7 @@ from bot.config import normal_address
 from bot.files import workflow_lock
 from bot.models import Door, OptIn
 from bot.outputs.consent_pages import confirm_page, manage_page, subscribe_page
+from bot.outputs.syndication import FORMS
 from bot.web.answers import LIMITS, STANDING, form_lists, notice, private_page
 from bot.web.limits import network_of
 from bot.workflows.consent import Order
@@ -187,6 +189,9 @@ async def manage(request: web.Request) -> web.Response:
             await store(counter.resume, number)
             kept = "Welcome back."
             request.app[STANDING].wake()
+        case "new-feed":
+            await store(counter.new_feed, number)
+            kept = "Your feed has a new address; the old one is gone."
         case "stop":
             await store(counter.stop, number)
             kept = "Nothing more comes. A digest that is already on its way may still arrive."
@@ -242,15 +247,42 @@ def _written(value: object) -> str:
     return value.isoformat() if isinstance(value, date) else str(value)
 
 
+async def private_feed(request: web.Request) -> web.StreamResponse:
+    """Give a reader's own feed; one whose address was changed is gone for good (410)."""
+    app = request.app[STANDING].app
+    form = FORMS.get(request.match_info["form"])
+    if form is None:
+        raise web.HTTPNotFound
+    try:
+        feed = await app.workers.store(app.counter().feed, request.match_info["token"])
+    except LookupError:
+        raise web.HTTPNotFound from None
+    if feed is None:
+        raise web.HTTPGone
+    content = await app.workers.cpu(form.written, feed)
+    etag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
+    headers = {"ETag": etag, "Cache-Control": "private, max-age=900", "X-Robots-Tag": "noindex"}
+    if etag in request.headers.get("If-None-Match", ""):
+        return web.Response(status=304, headers=headers)
+    response = web.Response(
+        body=content, content_type=form.type.partition(";")[0], charset="utf-8", headers=headers
+    )
+    response.enable_compression()
+    return response
+
+
 async def _manage_page(
     request: web.Request, number: int, kept: str = "", problem: str = ""
 ) -> web.Response:
     standing = request.app[STANDING]
-    reader = await standing.app.workers.store(standing.app.counter().look, number)
+    counter, store = standing.app.counter(), standing.app.workers.store
+    reader = await store(counter.look, number)
+    own = await store(counter.feed_token, number)
     page = manage_page(
         config=standing.app.config,
         reader=reader,
         data=f"{request.match_info['token']}/data",
+        feed=own,
         kept=kept,
         problem=problem,
         render=standing.render,

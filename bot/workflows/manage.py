@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Protocol
@@ -14,14 +15,18 @@ from bot.models import (
     Cadence,
     Delivery,
     Door,
+    Edition,
     Feedback,
     Opinion,
     Origin,
+    Paper,
     Subscription,
     SubscriptionStatus,
 )
 from bot.outputs.consent_pages import Reader
 from bot.outputs.doors import is_owners
+from bot.outputs.feeds import EDITIONS_SHOWN, private_feed
+from bot.outputs.syndication import Feed
 from bot.schedule import local_date
 from bot.store.subscribers import Choices
 
@@ -112,6 +117,22 @@ class ManageStore(Protocol):
         """Commit the proof that a subscriber ordered one more profile."""
         ...
 
+    def feed_epoch(self, subscriber: int) -> int | None:
+        """Return the epoch of a subscriber's private feed, None for nobody."""
+        ...
+
+    def new_feed(self, subscriber: int) -> None:
+        """Give a subscriber's private feed a new address."""
+        ...
+
+    def editions(self, profile: str, limit: int = 0) -> Sequence[Edition]:
+        """Return a profile's latest editions, with picks."""
+        ...
+
+    def papers(self, ids: Collection[int]) -> Mapping[int, Paper]:
+        """Return papers by id, aliases followed."""
+        ...
+
     def deliveries_to(self, subscriber: int, limit: int) -> Sequence[Delivery]:
         """Return the latest deliveries to a subscriber."""
         ...
@@ -135,9 +156,11 @@ class Chosen:
 class Counter:
     """Where a reader with their token is served. Its methods run on the store's thread."""
 
-    def __init__(self, config: Config, secret: bytes, store: ManageStore, wording: str) -> None:
+    def __init__(
+        self, config: Config, secret: bytes, authority: str, store: ManageStore, wording: str
+    ) -> None:
         self._config, self._secret, self._store = config, secret, store
-        self._wording = wording
+        self._authority, self._wording = authority, wording
 
     def who(self, token: str) -> int | None:
         """Return whose token this is, None for one that is not ours or was revoked."""
@@ -170,6 +193,39 @@ class Counter:
     def _voice(self, number: int) -> int:
         """Return under whom a reader's opinions are kept: the owner's are the bot's own."""
         return _OWNER if is_owners(self._address(number), self._config.bot) else number
+
+    # ── A feed of one's own ──
+
+    def feed_token(self, number: int) -> str:
+        """Return the token of a reader's private feed."""
+        epoch = self._store.feed_epoch(number) or 0
+        return tokens.make(self._secret, tokens.Purpose.FEED, [number], epoch)
+
+    def new_feed(self, number: int) -> None:
+        """Give the reader's feed a new address."""
+        self._store.new_feed(number)
+
+    def feed(self, token: str) -> Feed | None:
+        """Return the feed that a token stands for; None where it was one, and is gone.
+
+        Raises LookupError for a token that never was.
+        """
+        read = tokens.read(self._secret, tokens.Purpose.FEED, token)
+        if read is None or len(read[0]) != 1:
+            raise LookupError(token)
+        number = read[0][0]
+        if self._store.feed_epoch(number) != read[1]:
+            return None
+        editions = [
+            edition
+            for name in sorted(self.look(number).has & self._config.profiles.keys())
+            for edition in self._store.editions(name, EDITIONS_SHOWN)
+        ]
+        papers = self._store.papers({pick.paper for each in editions for pick in each.picks})
+        return private_feed(
+            bot=self._config.bot, editions=editions, papers=papers, authority=self._authority,
+            name=f"private/{token}", reader=hashlib.sha256(token.encode()).hexdigest()[:16],
+        )  # fmt: skip
 
     # ── Choosing ──
 

@@ -79,7 +79,7 @@ CREATE TABLE subscriber (
     id INTEGER PRIMARY KEY AUTOINCREMENT, address TEXT NOT NULL, canonical TEXT NOT NULL UNIQUE,
     zone TEXT NOT NULL, paused_until TEXT NOT NULL, token_epoch INTEGER NOT NULL,
     created_at INTEGER NOT NULL
-) STRICT;
+, feed_epoch INTEGER NOT NULL DEFAULT 0) STRICT;
 CREATE TABLE subscription (
     id INTEGER PRIMARY KEY AUTOINCREMENT, subscriber INTEGER NOT NULL REFERENCES subscriber(id),
     profile TEXT NOT NULL REFERENCES profile(name), status TEXT NOT NULL, origin TEXT NOT NULL,
@@ -200,15 +200,15 @@ INSERT INTO pick VALUES (1, 1, 1, 'new', 1, 1.0, '[["keyword", "experts", 1.0]]'
 INSERT INTO pick VALUES (1, 2, 2, 'new', 1, 0.5, '[["keyword", "experts", 0.5]]');
 INSERT INTO pick VALUES (2, 1, 3, 'new', 1, 1.0, '[["keyword", "experts", 1.0]]');
 INSERT INTO pick VALUES (2, 2, 1, 'update', 1, 1.0, '[]');
-INSERT INTO subscriber VALUES (1, 'pending@example.org', 'pending@example.org', '', '', 0, 1795161600);
-INSERT INTO subscriber VALUES (2, 'sending@example.org', 'sending@example.org', '', '', 0, 1795161600);
-INSERT INTO subscriber VALUES (3, 'sent@example.org', 'sent@example.org', '', '', 0, 1795161600);
-INSERT INTO subscriber VALUES (4, 'retry@example.org', 'retry@example.org', '', '', 0, 1795161600);
-INSERT INTO subscriber VALUES (5, 'failed@example.org', 'failed@example.org', '', '', 0, 1795161600);
-INSERT INTO subscriber VALUES (6, 'uncertain@example.org', 'uncertain@example.org', '', '', 0, 1795161600);
-INSERT INTO subscriber VALUES (7, 'held@example.org', 'held@example.org', '', '', 0, 1795161600);
-INSERT INTO subscriber VALUES (8, 'skipped@example.org', 'skipped@example.org', '', '', 0, 1795161600);
-INSERT INTO subscriber VALUES (9, 'left@example.org', 'left@example.org', '', '', 0, 1795161600);
+INSERT INTO subscriber VALUES (1, 'pending@example.org', 'pending@example.org', '', '', 0, 1795161600, 0);
+INSERT INTO subscriber VALUES (2, 'sending@example.org', 'sending@example.org', '', '', 0, 1795161600, 0);
+INSERT INTO subscriber VALUES (3, 'sent@example.org', 'sent@example.org', '', '', 0, 1795161600, 0);
+INSERT INTO subscriber VALUES (4, 'retry@example.org', 'retry@example.org', '', '', 0, 1795161600, 0);
+INSERT INTO subscriber VALUES (5, 'failed@example.org', 'failed@example.org', '', '', 0, 1795161600, 0);
+INSERT INTO subscriber VALUES (6, 'uncertain@example.org', 'uncertain@example.org', '', '', 0, 1795161600, 0);
+INSERT INTO subscriber VALUES (7, 'held@example.org', 'held@example.org', '', '', 0, 1795161600, 0);
+INSERT INTO subscriber VALUES (8, 'skipped@example.org', 'skipped@example.org', '', '', 0, 1795161600, 0);
+INSERT INTO subscriber VALUES (9, 'left@example.org', 'left@example.org', '', '', 0, 1795161600, 0);
 INSERT INTO subscription VALUES (1, 1, 'experts', 'confirmed', 'owner', '', '', '', 0, 1, 1795161600);
 INSERT INTO subscription VALUES (10, 3, 'proteins', 'confirmed', 'config', '', '', '', 0, 0, 1795161600);
 INSERT INTO subscription VALUES (2, 2, 'experts', 'confirmed', 'owner', '', '', '', 0, 1, 1795161600);
