@@ -34,8 +34,11 @@ from bot.store.doubts import doubted, heed
 if TYPE_CHECKING:  # the workflows load when they run: `once` with nothing due stays quick
     from bot.workflows.collect import Collected
     from bot.workflows.compose import Composed
+    from bot.workflows.consent import Reception
     from bot.workflows.desk import DeliverReport
+    from bot.workflows.manage import Counter
     from bot.workflows.publish import Published
+    from bot.workflows.receive import Received
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -248,6 +251,7 @@ class App:
             return 0
         with suppress(StateLockedError):
             async with workflow_lock(self.config.state, "prune", patience=0):
+                await self.workers.store(self.store.forget_strangers, self.clock())
                 return await prune(
                     self.config.profiles.values(), self.config.bot.keep, Pruner(self.store.db),
                     self.workers, self.clock(),
@@ -284,6 +288,68 @@ class App:
             return await deliver(
                 post, self.store, self.workers, self.clock, patient=patient, stop=stop
             )
+
+    async def take_in(self, raw: bytes, recipient: str) -> None:
+        """Commit a mail that came in for `recipient` ("": not told). Raises StateError."""
+        from bot.workflows.receive import incoming
+
+        mail = incoming(raw, recipient)
+        await self.workers.store(self.store.take_in, mail, self.clock())
+
+    async def look_into_mailbox(self) -> int:
+        """Take in the new mail of the `[inbound]` mailbox; return how much there was.
+
+        Raises MailError, StateError, ConfigError (the password is missing).
+        """
+        from bot.mailbox import fetch_new
+        from bot.workflows.receive import LARGEST
+
+        inbound, loop = self.config.inbound, asyncio.get_running_loop()
+        if inbound.kind != "imap":
+            return 0
+
+        def take(raw: bytes) -> None:
+            # What the headers say whom it was for is all that a mailbox tells.
+            asyncio.run_coroutine_threadsafe(self.take_in(raw, ""), loop).result()
+
+        return await asyncio.to_thread(
+            fetch_new, host=inbound.host, port=inbound.port, tls=inbound.tls,
+            username=inbound.username, password=self.config.secret(inbound.password),
+            largest=LARGEST, take=take,
+        )  # fmt: skip
+
+    async def receive(self) -> list[Received]:
+        """Read the mail that was taken in; return what came of each. Raises StateError."""
+        from bot.workflows.receive import receive
+
+        if not await self.workers.store(self.store.inbound_waiting, 1):
+            return []
+        return await receive(
+            self.config, self.founding.secret, self.store, self.reception(), self.workers,
+            self.clock(),
+        )  # fmt: skip
+
+    def counter(self) -> Counter:
+        """Return where a reader with their token is served."""
+        from bot.outputs.notes import WORDING
+        from bot.workflows.manage import Counter
+
+        return Counter(
+            self.config, self.founding.secret, self.founding.authority, self.store, WORDING
+        )
+
+    def reception(self) -> Reception:
+        """Return what takes orders and yeses; what it prints with loads at the first question."""
+        from bot.outputs.notes import WORDING, NotePress
+        from bot.workflows.consent import Reception
+
+        @cache
+        def press() -> NotePress:
+            from bot.outputs.dkim import signer
+
+            return NotePress(self.config, self.renderer(), signer(self.config))
+
+        return Reception(self.config, self.founding.secret, self.store, press, WORDING)
 
     def _printing(self, due: int) -> AbstractAsyncContextManager[Sequence[Printer]]:
         """Give what prints so many messages; its libraries load only where there are any."""

@@ -344,7 +344,8 @@ class Subscription:
     """An address × a profile. `cursor` is the number of the last edition it was served.
 
     `at` and `limit` are the subscriber's own, "" and 0 where the profile's hold; so is `zone`, ""
-    where the bot's holds. A paused one with a `paused_until` goes on by itself on that date.
+    where the bot's holds; `confirmed_at` is when its reader last said yes. A paused one with a
+    `paused_until` goes on by itself on that date.
     """
 
     id: int
@@ -359,6 +360,7 @@ class Subscription:
     zone: str = ""
     limit: int = 0
     paused_until: date | None = None
+    confirmed_at: datetime | None = None
 
 
 class Opinion(StrEnum):
@@ -377,6 +379,14 @@ class Feedback:
     opinion: Opinion
     at: datetime
     subscriber: int = 0
+
+
+class DeliveryKind(StrEnum):
+    """What a delivery carries."""
+
+    DIGEST = "digest"
+    CONFIRM = "confirm"  # asks an address whether it wants to be subscribed
+    REPLY = "reply"  # answers a mail: it goes out with a null sender (RFC 3834 §3.3)
 
 
 class DeliveryStatus(StrEnum):
@@ -454,6 +464,7 @@ class Delivery:
     sent_at: datetime | None = None
     resent: bool = False
     token_epoch: int = 0
+    kind: DeliveryKind = DeliveryKind.DIGEST
 
 
 class Phase(StrEnum):
@@ -519,6 +530,60 @@ class AttemptRecord:
     number: int
     at: datetime
     attempt: Attempt
+
+
+class Door(StrEnum):
+    """How somebody came to subscribe: it stands in the proof of their consent."""
+
+    WEB = "web"
+    MAIL = "mail"
+    OWNER = "owner"  # invited
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A short mail that is no digest, whole: to whom, what kind, and the bytes."""
+
+    kind: DeliveryKind
+    message_id: str
+    content: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a subscriber is asked by mail: for which profiles, by which token's SHA-256, until when.
+
+    `door` is how it was ordered, `wording` which words are agreed to, `network` whence it came.
+    """
+
+    subscriber: int
+    token_sha: str
+    profiles: tuple[str, ...]
+    door: Door
+    wording: str
+    network: str
+    expires: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class OptIn:
+    """What an address was asked by mail: for which profiles, until when, and whether it said yes."""
+
+    subscriber: int
+    address: str
+    epoch: int
+    profiles: tuple[str, ...]
+    expires: datetime
+    used: bool
+
+
+@dataclass(frozen=True, slots=True)
+class InboundMail:
+    """A mail that came in: `recipient` is the address of ours it was sent to, "" where nobody told."""
+
+    key: str
+    recipient: str
+    raw: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -388,6 +388,10 @@ class SendStore(Protocol):
         """Return the profiles that deliveries serve, and whether their subscriber wants each."""
         ...
 
+    def suppressed(self, keys: Collection[str]) -> Mapping[str, str]:
+        """Return which of these suppression keys are suppressed, and why."""
+        ...
+
     def papers(self, ids: Collection[int]) -> dict[int, Paper]:
         """Return papers by id, aliases followed."""
         ...

@@ -22,6 +22,9 @@ class Purpose(StrEnum):
 
     UNSUBSCRIBE = "unsubscribe"  # (subscriber)
     FEEDBACK = "feedback"  # (subscriber, edition, paper)
+    MANAGE = "manage"  # (subscriber)
+    FEED = "feed"  # (subscriber), under the subscriber's feed epoch
+    FORM = "form"  # (milliseconds of a monotonic clock): when a form was shown
     BOUNCE = "bounce"  # (subscriber, delivery), in the envelope sender
 
 

@@ -95,6 +95,8 @@ recipient_delimiter = +
 virtual_mailbox_domains = test.example, xn--bcher-kva.example
 virtual_mailbox_maps = regexp:{{folder}}/known
 virtual_transport = lmtp:unix:{{lmtp}}
+relay_domains = bot.example
+transport_maps = regexp:{{folder}}/transport
 smtpd_relay_restrictions = reject_unauth_destination
 smtpd_recipient_restrictions = check_recipient_access $default_database_type:{{folder}}/answers
 header_checks = regexp:{{folder}}/headers
@@ -121,7 +123,8 @@ class MailServers:
     """A relay that runs: where its doors are, and what it is told to do.
 
     `nobody@test.example` is unknown to it; a subject with the word FORBIDDEN is refused; all else
-    for `test.example` and `bücher.example` is delivered into `mailboxes`. Logins are by any
+    for `test.example` and `bücher.example` is delivered into `mailboxes`, for `bot.example` by LMTP to
+    `bot_port`. Logins are by any
     address and PASSWORD.
     """
 
@@ -129,6 +132,7 @@ class MailServers:
         self._folder = folder
         self.certificates, self.mailboxes = certificates, mailboxes
         self.ports: Mapping[str, int] = {name: free_port() for name in _WAYS}
+        self.bot_port = free_port()  # mail for bot.example goes there, by LMTP
         self._running = ExitStack()
         self._changes = 0
         self._write(mailboxes)
@@ -153,6 +157,7 @@ class MailServers:
             "opendkim.conf": _OPENDKIM.format(**places),
             "keys": "",
             "known": "!/^nobody@/ known\n",
+            "transport": f"/@bot\\.example$/ lmtp:inet:127.0.0.1:{self.bot_port}\n",
             "headers": "/^Subject:.*FORBIDDEN/ REJECT 5.6.0 Not that word\n",
         }.items():
             (self._folder / name).write_text(text)

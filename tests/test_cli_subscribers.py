@@ -423,18 +423,40 @@ def test_an_empty_list_is_no_mistake(desk):
     assert desk("subscribers", "import", "list.csv", "--confirmed").code == 0
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ["add", "mary@example.org", "experts", "--invite"],
-        ["import", "list.csv", "--invite"],
-    ],
-)
-def test_inviting_is_refused_in_a_sentence(desk, arguments):
-    said = desk("subscribers", *arguments)
+def answerable(desk):
+    text = (desk.folder / "config.toml").read_text()
+    desk.write(text + '[inbound]\naddress = "papers@lab.example"\n')
+
+
+def test_who_is_invited_is_asked_by_mail_first(desk):
+    answerable(desk)
+    said = desk("subscribers", "add", "mary@example.org", "experts", "--invite")
+    assert (said.code, "is asked by mail" in said.words) == (0, True)
+    mary = listed(desk)["mary@example.org"]
+    assert (mary["status"], mary["profiles"]) == ("unconfirmed", ["experts"])
+
+
+def test_nobody_is_invited_where_nobody_could_answer(desk):
+    said = desk("subscribers", "add", "mary@example.org", "experts", "--invite")
     assert said.code == 2
-    assert "this version cannot invite" in said.words
+    assert "Nobody could answer" in said.words
     assert "mary@example.org" not in listed(desk)
+
+
+def test_a_list_is_invited_but_for_who_has_it_has_left_or_is_suppressed(desk):
+    answerable(desk)
+    desk("subscribers", "add", "left@example.org", "experts")
+    desk("subscribers", "remove", "left@example.org")
+    desk("suppressions", "add", "dead@example.org")
+    people = ("mary", "ada", "left", "dead")
+    rows = "".join(f"{name}@example.org,experts\n" for name in people)
+    desk.write(f"address,profiles\n{rows}nonsense,experts\n", "list.csv")
+    told = desk("subscribers", "import", "list.csv", "--invite", "--json").document
+    assert told["invited"] == ["mary@example.org"]
+    assert told["known"] == ["ada@example.org"]
+    assert told["suppressed"] == ["dead@example.org"]
+    assert told["unsubscribed"] == ["left@example.org (experts)"]
+    assert len(told["skipped"]) == 1
 
 
 def test_an_import_says_whether_they_have_agreed(desk):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, fields, is_dataclass, replace
-from datetime import date
+from datetime import UTC, date, datetime
 
 import jinja2
 import pytest
@@ -13,9 +13,12 @@ from hypothesis import strategies as st
 from jinja2 import meta, nodes
 
 import outputs_samples as samples
+from bot.config import Config
 from bot.errors import TemplateError
+from bot.models import Feedback, Opinion
 from bot.outputs import contexts
 from bot.outputs.cards import Section, paper_card
+from bot.outputs.consent_pages import Reader, manage_page, subscribe_page
 from bot.outputs.email import Press
 from bot.outputs.site import Archive, Site
 from bot.render import TemplateRenderer, shipped_templates
@@ -139,6 +142,13 @@ def test_every_field_of_every_part_is_shown_somewhere(site):
         personal(crowded, Section(PROTEINS), overflow=3)
     )
     samples.pages(site, render)
+    config = Config(bot=BOT).model_copy(update={"profiles": {EXPERTS.name: EXPERTS}})
+    subscribe_page(config=config, address="", ticked=(), problem="", stamp="", render=render)
+    said = Feedback(EXPERTS.name, ROUTER, Opinion.LIKE, datetime(2026, 11, 20, tzinfo=UTC))
+    manage_page(
+        config=config, reader=Reader("ada@example.org", (), (said,), ()), data="", feed="", kept="",
+        problem="", render=render,
+    )  # fmt: skip
     tops = set(contexts.TEMPLATES.values())
     unseen = {
         (part.__name__, field.name)

@@ -88,7 +88,8 @@ def _command(name: str) -> Command:
         "explain": "looking", "trending": "looking", "status": "keeping", "sources": "sourcing",
         "search": "finding", "similar": "finding", "profiles": "profiling",
         "subscribers": "subscribing", "suppressions": "subscribing", "deliveries": "posting",
-        "quarantine": "posting", "like": "judging", "dislike": "judging", "submit": "judging",
+        "quarantine": "posting", "inbound": "incoming",
+        "like": "judging", "dislike": "judging", "submit": "judging",
         "backtest": "testing", "backup": "saving", "restore": "saving",
     }[name]  # fmt: skip
     found: Command = getattr(import_module(f"bot.cli.{home}"), name)

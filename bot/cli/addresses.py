@@ -10,10 +10,6 @@ from bot.models import Cadence, Subscription
 from bot.store.subscribers import Choices
 
 _MOST_PAPERS = 200  # as the configuration's `limit`
-NO_INVITING = (
-    "this version cannot invite: asking an address by mail needs the web service's and the mailbox's "
-    "doors for the answer. Nothing was done. Whoever has agreed already can be added without --invite."
-)
 
 
 def checked_address(value: str) -> str:

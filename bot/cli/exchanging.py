@@ -59,6 +59,11 @@ def import_list(app: App, args: argparse.Namespace) -> int:
                 rows.append(_row(app, place, record))
             except UsageError as error:
                 result.skipped.append({"row": place, "problem": str(error)})
+    if args.invite:
+        from bot.cli.inviting import invite_list
+
+        invite_list(app, rows, result.skipped, args)
+        return 2 if given and not rows else 0
     _store(app, rows, result)
     if args.json:
         as_json({name: getattr(result, name) for name in Imported.__slots__})

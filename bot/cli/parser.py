@@ -227,6 +227,11 @@ def _keeping(commands: _Commands[argparse.ArgumentParser]) -> None:
     suppress.add_argument("address", metavar="ADDRESS")
     suppress.add_argument("--reason", default="by the owner", metavar="WORDS")
     _add(suppressions, "remove", "write to it again").add_argument("address", metavar="ADDRESS")
+    inbound = _add(
+        commands, "inbound", "take in one mail on standard input, as a mail server's pipe"
+    )
+    inbound.add_argument("--recipient", default="", metavar="ADDRESS",
+        help="the address it was sent to; else what the server or its headers say")  # fmt: skip
     quarantine = _group(commands, "quarantine", "inbound mail that could not be read")
     _add(quarantine, "list", "list it, the latest first")
     _add(quarantine, "show", "show one such mail").add_argument("key", metavar="KEY")

@@ -13,7 +13,7 @@ from bot.cli.terminal import as_json, duration_text, say, say_block, table, when
 from bot.config import MailSettings
 from bot.errors import UsageError
 from bot.files import workflow_lock
-from bot.models import AttemptRecord, Delivery, DeliveryStatus, Quarantined
+from bot.models import AttemptRecord, Delivery, DeliveryKind, DeliveryStatus, Quarantined
 from bot.outputs.wording import counted
 from bot.schedule import local_date
 from bot.store.backup import pass_over
@@ -53,7 +53,8 @@ def _list(app: App, args: argparse.Namespace) -> int:
         as_json([_told(delivery) for delivery in found])
         return 0
     rows = [
-        (d.id, d.address, d.status.value, when(d.due), len(d.picks), d.attempts,
+        (d.id, d.address, d.status.value, when(d.due),
+         len(d.picks) if d.kind is DeliveryKind.DIGEST else d.kind.value, d.attempts,
          when(d.sent_at) if d.sent_at else d.said)
         for d in found
     ]  # fmt: skip
@@ -115,7 +116,8 @@ def _retries(mail: MailSettings) -> str:
 
 def _told(delivery: Delivery) -> dict[str, object]:
     return {
-        "id": delivery.id, "address": delivery.address, "status": delivery.status.value,
+        "id": delivery.id, "kind": delivery.kind.value, "address": delivery.address,
+        "status": delivery.status.value,
         "due": delivery.due, "papers": len(delivery.picks), "attempts": delivery.attempts,
         "next_try": delivery.next_try, "sent_at": delivery.sent_at, "said": delivery.said,
         "message_id": delivery.message_id,
@@ -293,7 +295,7 @@ def _list_quarantined(app: App, args: argparse.Namespace) -> int:
     ]
     table("", ("key", "came", "what is wrong"), rows)
     if not found:
-        say("Nothing is in quarantine. (This version reads no inbound mail.)")
+        say("Nothing is in quarantine.")
     return 0
 
 
@@ -323,7 +325,7 @@ def _read_again(app: App, mail: Quarantined, args: argparse.Namespace) -> int:
         as_json(_told_quarantined(app.store.quarantined(mail.key)[0]))
     else:
         say(
-            f"{mail.key} will be read again by the next inbound door that runs. This version has "
-            "none: until then it waits."
+            f"{mail.key} will be read again by the next `paperround once` or `inbound`, or by a "
+            "running `serve`."
         )
     return 0

@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 from bot.app import App
 from bot.cli.opening import opened, profile_named
 from bot.cli.terminal import as_json, progress, say, table
-from bot.errors import ConfigError, StateError, StateLockedError, TemplateError
+from bot.errors import ConfigError, MailError, StateError, StateLockedError, TemplateError
 from bot.workflows.collect import Collected, Outcome
 from bot.workflows.compose import Composed
 from bot.workflows.desk import DeliverReport
 from bot.workflows.publish import Published
+from bot.workflows.receive import Received
 
 _BY_SIGNAL = 128
 
@@ -28,6 +29,7 @@ class Run:
     composed: list[Composed] | None = None
     published: Published | None = None
     delivered: DeliverReport | None = None
+    received: list[Received] | None = None
     problems: list[str] = field(default_factory=list)
     stopped_by: int = 0
 
@@ -56,15 +58,23 @@ async def _once(app: App) -> Run:
     run = Run()
     # A part that another process is busy with must not keep the others from their work, nor must a
     # page that cannot be written keep the mail back.
-    for part in (_collect, _compose, _publish, _deliver, _prune):
+    for part in (_receive, _collect, _compose, _publish, _deliver, _prune):
         try:
             await part(app, run)
-        except (ConfigError, StateError, TemplateError) as error:
+        except (ConfigError, MailError, StateError, TemplateError) as error:
             if part is _collect and not isinstance(error, StateLockedError):
                 raise  # the state folder itself: the others would fare no better
             if str(error) not in run.problems:
                 run.problems.append(str(error))
     return run
+
+
+async def _receive(app: App, run: Run) -> None:
+    """Read what came in: who unsubscribed by mail is sent nothing more in this very run."""
+    try:
+        await app.look_into_mailbox()
+    finally:  # what other doors took in waits for no mailbox
+        run.received = await app.receive()
 
 
 async def _collect(app: App, run: Run) -> None:
@@ -151,6 +161,8 @@ def _tell(run: Run, args: argparse.Namespace) -> int:
 
 def show(run: Run) -> None:
     """Print what a run did."""
+    for received in run.received or []:
+        say(f"inbound  {received.outcome.value}: {received.said}")
     if run.collected is not None:
         show_collected(run.collected)
     if run.composed is not None:
@@ -220,6 +232,10 @@ def document(run: Run) -> dict[str, object]:
         told["published"] = {
             "files": len(run.published.paths), "changed": list(run.published.changed),
         }  # fmt: skip
+    if run.received:
+        told["received"] = [
+            {"outcome": each.outcome.value, "said": each.said} for each in run.received
+        ]
     if run.delivered is not None:
         told["delivered"] = {
             "opened": run.delivered.opened, "skipped": run.delivered.skipped,

@@ -34,7 +34,8 @@ SILENCE_SECONDS = 15.0
 _MOST_SILENCES = 8
 # Seconds that a lane may go on when told to stop. Fetching and ranking begin anew at no cost; sending
 # leaves off by itself within 20.
-_LEAVING = {"collect": 3.0, "compose": 8.0, "publish": 8.0, "deliver": 25.5, "prune": 3.0}
+_LEAVING = {"collect": 3.0, "compose": 8.0, "publish": 8.0, "deliver": 25.5, "prune": 3.0,
+            "inbound": 8.0}  # fmt: skip
 
 
 class Service:
@@ -68,7 +69,7 @@ class Service:
         self._watch: clocks.Watch | None = None
         self._leapt: tuple[str, datetime] | None = None  # what could not be written down yet
         works = {"collect": self._collect, "compose": self._compose, "publish": self._publish,
-                 "deliver": self._deliver, "prune": self._prune}  # fmt: skip
+                 "deliver": self._deliver, "prune": self._prune, "inbound": self._inbound}  # fmt: skip
         self._lane = {
             name: Lane(name, partial(self._guarded, name, work), _LEAVING[name])
             for name, work in works.items()
@@ -78,6 +79,14 @@ class Service:
     def lanes(self) -> tuple[Lane, ...]:
         """What there is to do."""
         return tuple(self._lane.values())
+
+    def wake_mail(self) -> None:
+        """Let what was just ordered go out at once."""
+        self._lane["deliver"].wake.set()
+
+    def wake_inbound(self) -> None:
+        """Let what just came in be read at once."""
+        self._lane["inbound"].wake.set()
 
     # ── At every tick ──
 
@@ -225,6 +234,17 @@ class Service:
             counts = ", ".join(f"{n} {status}" for status, n in sorted(report.ended.items()))
             log.info("deliveries: %s", counts)
         self._warn("deliver", report.problems)
+
+    async def _inbound(self) -> None:
+        """Read what came in; what that asks for is sent at once."""
+        try:
+            await self.app.look_into_mailbox()
+        finally:  # what other doors took in waits for no mailbox
+            received = await self.app.receive()
+        for each in received:
+            log.info("inbound: %s: %s", each.outcome.value, each.said)
+        if received:
+            self._lane["deliver"].wake.set()
 
     async def _prune(self) -> None:
         if papers := await self.app.prune():

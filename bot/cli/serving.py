@@ -20,6 +20,7 @@ from bot.cli.opening import configuration, warn_of_not_yet
 from bot.cli.service import Service
 from bot.errors import StateLockedError
 from bot.files import workflow_lock
+from bot.inbound import taking_mail
 from bot.ports import Clock
 from bot.scheduler import TICK_SECONDS, run_lanes
 from bot.web import listening
@@ -64,7 +65,14 @@ async def _serve(app: App, running: Callable[[], float] | None) -> None:
     every = min(TICK_SECONDS, notices.watchdog / 2 or TICK_SECONDS)
     service = Service(app, stop, notices=notices, running=running, every=every)
     _stop_on_signals(stop, notices)
-    async with _alone(app.config.state), _web(service, stop) as address:
+    async with AsyncExitStack() as doors:
+        await doors.enter_async_context(_alone(app.config.state))
+        address = await doors.enter_async_context(_web(service, stop))
+        if app.config.inbound.kind == "lmtp":
+            place = await doors.enter_async_context(
+                taking_mail(lambda: service.app, service.wake_inbound)
+            )
+            log.info("taking mail by LMTP at %s", place)
         log.info("serving %s; stop with SIGTERM", address)
         notices.ready()
         try:
@@ -97,7 +105,7 @@ async def _web(service: Service, stop: asyncio.Event) -> AsyncIterator[str]:
 
     async def listen() -> None:
         try:
-            async with listening(lambda: service.app) as address:
+            async with listening(lambda: service.app, service.wake_mail) as address:
                 ready.set_result(address)
                 await stop.wait()
         except Exception as error:

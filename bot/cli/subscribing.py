@@ -10,7 +10,6 @@ from typing import NotRequired, TypedDict
 
 from bot.app import App
 from bot.cli.addresses import (
-    NO_INVITING,
     checked_address,
     choices_of,
     subscribed,
@@ -29,8 +28,6 @@ _SHOWN_DELIVERIES = 5
 
 def subscribers(args: argparse.Namespace) -> int:
     """Add, list, show, set, pause, resume, remove, import, export."""
-    if getattr(args, "invite", False):
-        raise UsageError(NO_INVITING)
     with opened(args) as app:
         asyncio.run(app.mirror())
         if args.action in ("import", "export"):
@@ -48,6 +45,10 @@ def _add(app: App, args: argparse.Namespace) -> int:
     address = checked_address(args.address)
     for name in args.profiles:
         profile_named(app.config, name)
+    if args.invite:
+        from bot.cli.inviting import invite
+
+        return invite(app, address, args.profiles, args)
     key = suppression_key(app, address)
     told = {}
     for name in args.profiles:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from email.utils import parseaddr
 
 from bot.config.mistakes import Origins
-from bot.config.tables import Config, InboundSettings, Profile, SubscribeSettings
+from bot.config.tables import Config, Profile
 from bot.config.values import NAME, RESERVED_NAMES
 from bot.errors import Mistake
 
@@ -21,6 +21,7 @@ def consistency(config: Config, sources: set[str], origins: Origins) -> list[Mis
         *_check_sources(config),
         *_check_profiles(config, sources),
         *_check_mail(config),
+        *_check_inbound(config),
     ]
     return [Mistake(origins.of(each[0]), *each) for each in found]
 
@@ -85,17 +86,38 @@ def _check_weights(table: str, profile: Profile) -> Iterator[tuple[str, ...]]:
 def not_yet(config: Config) -> list[str]:
     """Return a sentence for each key that is set and that this version does not act on yet."""
     name = config.path.name
-    found = [
-        f"{name}: [{table}] this version does not act on this table yet."
-        for table, settings, default in (
-            ("subscribe", config.subscribe, SubscribeSettings()),
-            ("inbound", config.inbound, InboundSettings()),
+    found = []
+    unused = [key for key in ("host", "username", "password") if getattr(config.inbound, key)]
+    if config.inbound.kind == "none" and unused:
+        found.append(
+            f'{name}: [inbound] {", ".join(unused)}: no mailbox is read while kind = "none"; '
+            'write kind = "imap".'
         )
-        if settings != default
-    ]
     if config.bot.enrich:
         found.append(f"{name}: [bot] enrich: this version does not enrich papers yet.")
     return found
+
+
+def _check_inbound(config: Config) -> Iterator[tuple[str, ...]]:
+    inbound = config.inbound
+    if inbound.kind != "none" and not inbound.address:
+        yield "inbound", "address", "is missing.", 'E.g. address = "papers@example.org".'
+    if inbound.kind == "imap":
+        for key in ("host", "username", "password"):
+            if not getattr(inbound, key):
+                yield "inbound", key, 'is missing, which kind = "imap" needs.'
+    if inbound.kind == "lmtp" and not _is_near(inbound.host):
+        hint = 'E.g. host = "127.0.0.1:8624", or the path of a socket.'
+        problem = "takes mail from this machine alone: a loopback address and a port, or a path."
+        yield "inbound", "host", problem, hint
+
+
+def _is_near(place: str) -> bool:
+    """Whether a place is a socket's path, or a loopback address with a port."""
+    if place.startswith("/"):
+        return True
+    host, _, port = place.rpartition(":")
+    return host.strip("[]") in ("127.0.0.1", "::1", "localhost") and port.isdecimal()
 
 
 def _check_mail(config: Config) -> Iterator[tuple[str, ...]]:

@@ -179,20 +179,21 @@ class MailSettings(_Table):
     dkim: DkimSettings = DkimSettings()
 
 
+def _networks(value: tuple[str, ...]) -> tuple[str, ...]:
+    for network in value:
+        try:
+            ipaddress.ip_network(network)
+        except ValueError as error:
+            raise ValueError(f'{network!r} is no network such as "127.0.0.1/32"') from error
+    return value
+
+
 class FetchSettings(_Table):
     """`[fetch]`: what the HTTP client may reach."""
 
     allow_private: tuple[str, ...] = ()
 
-    @field_validator("allow_private")
-    @classmethod
-    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for network in value:
-            try:
-                ipaddress.ip_network(network)
-            except ValueError as error:
-                raise ValueError(f'{network!r} is no network such as "127.0.0.1/32"') from error
-        return value
+    _private = field_validator("allow_private")(_networks)
 
 
 class WebSettings(_Table):
@@ -201,6 +202,8 @@ class WebSettings(_Table):
     listen: Listen = "127.0.0.1:8600"
     trusted_proxies: tuple[str, ...] = ()
     metrics: Line = ""
+
+    _proxies = field_validator("trusted_proxies")(_networks)
 
 
 class SubscribeSettings(_Table):
@@ -213,10 +216,12 @@ class SubscribeSettings(_Table):
 class InboundSettings(_Table):
     """`[inbound]`: the mailbox that people write to."""
 
-    kind: Literal["none"] = "none"
+    kind: Literal["none", "imap", "lmtp"] = "none"
     address: Address = ""
-    separator: Line = "+"
+    separator: Annotated[str, Field(pattern=r"^[+=_-]?$")] = "+"
     host: Line = ""
+    port: Annotated[int, Field(ge=1, le=65535)] = 993
+    tls: Literal["tls", "starttls", "none"] = "tls"
     username: Line = ""
     password: Secret = ""
 

@@ -95,6 +95,7 @@ class FooterContext:
     why: str
     address: str
     unsubscribe: LinkContext
+    manage: LinkContext
     contact: LinkContext
     imprint: tuple[str, ...]
 
@@ -220,7 +221,8 @@ class ProfileTeaser:
 class TodayPage:
     """`web/today.html`: every public profile's latest, and what is trending.
 
-    `date` is "" and `welcome` says why where nothing was told yet.
+    `date` is "" and `welcome` says why where nothing was told yet. `subscribe` is where the box's
+    form goes, "" for no box.
     """
 
     frame: FrameContext
@@ -229,6 +231,7 @@ class TodayPage:
     profiles: tuple[ProfileTeaser, ...]
     trending: tuple[PaperContext, ...]
     trending_href: str
+    subscribe: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -406,12 +409,113 @@ class FeedbackPage:
 
 
 @dataclass(frozen=True, slots=True)
+class ListContext:
+    """A list that can be subscribed to: its name in forms, its title, what it is about, and a tick."""
+
+    name: str
+    title: str
+    about: str
+    ticked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SubscribePage:
+    """`web/subscribe.html`: the form; `problem` says why what was sent was not taken, "" at first.
+
+    `stamp` proves when the form was shown. `domains` says whose addresses are taken, "" for all.
+    """
+
+    frame: FrameContext
+    lists: tuple[ListContext, ...]
+    address: str
+    problem: str
+    stamp: str
+    domains: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConfirmPage:
+    """`web/confirm.html`: what an address is asked, and the button that says yes; after it, `done`.
+
+    `address` is masked; `manage` leads to the page where it can be changed, "" before.
+    """
+
+    frame: FrameContext
+    address: str
+    wanted: str
+    done: bool
+    manage: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChoiceContext:
+    """One of several: its value, its words, and whether it holds now."""
+
+    value: str
+    text: str
+    holds: bool
+
+
+@dataclass(frozen=True, slots=True)
+class OpinionLine:
+    """What a reader said of a paper: its title, "more" or "less", and what takes it back."""
+
+    paper: LinkContext
+    said: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class ManagePage:
+    """`web/manage.html`: what a reader gets and when, what they said, what is kept, the way out.
+
+    `kept` says what was just changed, `problem` why something was not. `paused` is in words, "" for
+    not. `at` and `limit` are "" where the lists' own hold. `feed` is their own; `data` is where all
+    that is known of them can be had.
+    """
+
+    frame: FrameContext
+    address: str
+    lists: tuple[ListContext, ...]
+    cadences: tuple[ChoiceContext, ...]
+    at: str
+    zone: str
+    zones: tuple[str, ...]
+    limit: str
+    paused: str
+    opinions: tuple[OpinionLine, ...]
+    consents: tuple[str, ...]
+    feed: FeedContext
+    data: str
+    kept: str
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
 class NoticePage:
     """`web/notice.html`: why there is nothing else to see, and what to do; `contact` may be empty."""
 
     frame: FrameContext
     lines: tuple[str, ...]
     contact: LinkContext
+
+
+@dataclass(frozen=True, slots=True)
+class NoteContext:
+    """`email/note.html` and `.txt`: a short mail that is no digest.
+
+    `lines` are paragraphs; `action` is the one thing to do, with its link ("": none); `after` is what
+    to know besides, in small print.
+    """
+
+    language: str
+    subject: str
+    title: str
+    lines: tuple[str, ...]
+    action: LinkContext
+    after: tuple[str, ...]
+    contact: LinkContext
+    imprint: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -429,6 +533,8 @@ TEMPLATES: Mapping[str, type] = MappingProxyType(
         "email/card.txt": MailCardContext,
         "email/line.html": MailLineContext,
         "email/line.txt": MailLineContext,
+        "email/note.html": NoteContext,
+        "email/note.txt": NoteContext,
         "email/style.css": StyleSheet,
         "web/today.html": TodayPage,
         "web/profile.html": ProfilePage,
@@ -438,6 +544,9 @@ TEMPLATES: Mapping[str, type] = MappingProxyType(
         "web/alias.html": AliasPage,
         "web/unsubscribe.html": UnsubscribePage,
         "web/feedback.html": FeedbackPage,
+        "web/subscribe.html": SubscribePage,
+        "web/confirm.html": ConfirmPage,
+        "web/manage.html": ManagePage,
         "web/notice.html": NoticePage,
         "web/style.css": StyleSheet,
     }

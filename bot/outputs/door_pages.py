@@ -39,15 +39,14 @@ def unsubscribe_page(
     `profiles` are the names of what it still gets, `ended` of what it does not get any more, which is
     told where something was `done`. The address is masked: a digest may have been forwarded.
     """
-    titles = {name: _title_of(name, config) for name in profiles}
-    gone = [_title_of(name, config) for name in ended if name in config.profiles]
-    local, _, domain = address.partition("@")
+    titles = {name: title_of_list(name, config) for name in profiles}
+    gone = [title_of_list(name, config) for name in ended if name in config.profiles]
     context = UnsubscribePage(
-        frame=_frame(config.bot, "../", "Unsubscribed" if done else "Unsubscribe"),
-        address=shorten(one_line(f"{local[:1]}…@{domain}"), 120),
-        gets=_quoted(titles.values()),
+        frame=page_frame(config.bot, "../", "Unsubscribed" if done else "Unsubscribe"),
+        address=masked(address),
+        gets=quoted(titles.values()),
         profiles=titles,
-        ended=_quoted(gone),
+        ended=quoted(gone),
         done=done,
         contact=_contact(config),
     )
@@ -71,7 +70,7 @@ def feedback_page(
     pressed; `first` ("more", "less" or "") is the button that the mail's link asked for.
     """
     context = FeedbackPage(
-        frame=_frame(config.bot, "../", "Thank you" if done else "More or less like this?"),
+        frame=page_frame(config.bot, "../", "Thank you" if done else "More or less like this?"),
         paper=LinkContext(title_of(paper), title_href(paper, config.bot.link_prefix)),
         authors=authors_line(paper.authors),
         profile=heading_of(profile),
@@ -93,7 +92,7 @@ def notice_page(
     _, _, path = config.bot.base_url.partition("//")
     _, _, prefix = path.partition("/")
     context = NoticePage(
-        frame=_frame(config.bot, f"/{prefix}/" if prefix else "/", heading),
+        frame=page_frame(config.bot, f"/{prefix}/" if prefix else "/", heading),
         lines=tuple(lines),
         contact=_contact(config) if ask else no_link(),
     )
@@ -118,12 +117,20 @@ def _kept(profile: Profile, opinion: Opinion | None, *, owner: bool) -> str:
     )
 
 
-def _quoted(titles: Iterable[str]) -> str:
+def masked(address: str) -> str:
+    """Return an address that only who knows it knows again: a mail may have been forwarded."""
+    local, _, domain = address.partition("@")
+    return shorten(one_line(f"{local[:1]}…@{domain}"), 120)
+
+
+def quoted(titles: Iterable[str]) -> str:
+    """Return titles as people write them one after the other."""
     # A title may hold commas of its own.
     return listed([f"“{title}”" for title in titles])
 
 
-def _title_of(name: str, config: Config) -> str:
+def title_of_list(name: str, config: Config) -> str:
+    """Return a profile's title, of one that is gone its name."""
     profile = config.profiles.get(name)
     return heading_of(profile) if profile else name
 
@@ -133,5 +140,6 @@ def _contact(config: Config) -> LinkContext:
     return LinkContext(address, f"mailto:{address}")
 
 
-def _frame(bot: BotSettings, root: str, heading: str) -> FrameContext:
+def page_frame(bot: BotSettings, root: str, heading: str) -> FrameContext:
+    """Return what is around a page that `root` leads home from."""
     return frame_of(Site(bot, (), {}, (), date.min), root, heading, heading, feeds=())

@@ -209,6 +209,7 @@ class Press:
             "preview": printed(preview_line(material)),
             "address": printed(shorten(one_line(material.recipient), 120)),
             "unsubscribe": printed(way_out),
+            "manage": printed(material.manage),
         }
 
         def around(sections: Iterable[Print], left_out: int) -> Print:

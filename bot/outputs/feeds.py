@@ -69,6 +69,34 @@ def profile_feed(
     )
 
 
+def private_feed(
+    *,
+    bot: BotSettings,
+    editions: Iterable[Edition],
+    papers: Mapping[int, Paper],
+    authority: str,
+    name: str,
+    reader: str,
+) -> Feed:
+    """Return one reader's own feed: the last 14 editions of all that they get, newest first.
+
+    `name` is where it stands below /feeds/, `reader` what tells it from others' for ever.
+    """
+    newest = sorted(editions, key=lambda edition: (edition.made_at, edition.id), reverse=True)
+    newest = newest[:EDITIONS_SHOWN]
+    return _feed(
+        bot,
+        title=f"Yours · {house_title(bot)}",
+        description="New research papers, of all that you get",
+        name=name,
+        home="/",
+        id=_tag(authority, f"reader/{reader}"),
+        authority=authority,
+        built=newest[0].made_at if newest else None,
+        entries=_profile_entries(bot, newest, papers, authority, {}),
+    )
+
+
 def trending_feed(
     *,
     bot: BotSettings,

@@ -35,7 +35,8 @@ class DigestMaterial:
     `overflow` counts the papers that only a link leads to. `zone` is the subscriber's own, ""
     where the bot's holds. `unsubscribe` is the subscriber's own https address for it,
     `unsubscribe_mail` a mailto: one, "" for none: with neither, the way out is a mail to the
-    contact. `feedback` gives, for a paper's id, the address that takes `?v=more` and `?v=less`; ""
+    contact. `manage` is where the reader chooses what comes, "" for nowhere. `feedback` gives, for a
+    paper's id, the address that takes `?v=more` and `?v=less`; ""
     or no `feedback`: no such links.
     """
 
@@ -47,6 +48,7 @@ class DigestMaterial:
     zone: str = ""
     unsubscribe: str = ""
     unsubscribe_mail: str = ""
+    manage: str = ""
     feedback: Callable[[int], str] | None = None
 
     @property
@@ -136,6 +138,7 @@ def digest_context(
             why=_why(material, bot),
             address=place("address"),
             unsubscribe=LinkContext("Unsubscribe", place("unsubscribe")),
+            manage=LinkContext("What comes, and when", place("manage") if material.manage else ""),
             contact=LinkContext(contact, mailto(contact)),
             imprint=imprint_lines(bot),
         ),
@@ -189,8 +192,8 @@ def opened(context: DigestContext, place: Callable[[str], str]) -> Opened:
 
 
 PLACES = (
-    "sections", "preview", "address", "unsubscribe", "subject", "summary", "left_out", "title", "web",
-    "left_out_href", "why",
+    "sections", "preview", "address", "unsubscribe", "manage", "subject", "summary", "left_out", "title",
+    "web", "left_out_href", "why",
     *(f"health{at}" for at in range(MOST_LINES)),
 )  # fmt: skip
 """What a mail's shell leaves open."""

@@ -190,6 +190,7 @@ def _today(site: Site) -> TodayPage:
         profiles=tuple(_teaser(site, archive) for archive in site.public),
         trending=tuple(card_on(site, "", paper) for paper in site.trending[:_TRENDING_TEASED]),
         trending_href="trending/index.html",
+        subscribe="subscribe" if site.open and site.public else "",
     )
 
 

@@ -13,14 +13,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from bot.store.bounces import BounceLedger
 from bot.store.connection import Connection
+from bot.store.consent import ConsentLedger
 from bot.store.feedback import FeedbackLedger
 from bot.store.inbox import InboxLedger
 from bot.store.outbox import OutboxLedger
 from bot.store.past import Past
 from bot.store.profiles import ProfileLedger
 from bot.store.search import SearchLedger
-from bot.store.subscribers import SubscriberLedger
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,13 @@ class Founding:
 
 
 class Store(
-    SubscriberLedger, OutboxLedger, FeedbackLedger, InboxLedger, ProfileLedger, SearchLedger
+    ConsentLedger,
+    OutboxLedger,
+    FeedbackLedger,
+    InboxLedger,
+    BounceLedger,
+    ProfileLedger,
+    SearchLedger,
 ):
     """The database of one state folder."""
 

@@ -61,6 +61,19 @@ class FeedbackLedger(EditionLedger):
             if (at := moment(row["at"])) is not None
         ]
 
+    def feedback_by(self, subscriber: int) -> list[Feedback]:
+        """Return what somebody (0: the owner) said of papers, the latest first."""
+        rows = self.db.rows(
+            "SELECT * FROM feedback WHERE subscriber = :subscriber ORDER BY at DESC, profile, paper",
+            {"subscriber": subscriber},
+        )
+        papers = self.papers({row["paper"] for row in rows})
+        return [
+            Feedback(row["profile"], papers[row["paper"]], Opinion(row["opinion"]), at, subscriber)
+            for row in rows
+            if row["paper"] in papers and (at := moment(row["at"])) is not None
+        ]
+
     def submit(self, paper: int, profile: str, now: datetime) -> bool:
         """Commit a curator's pick: a vote of the house, once a paper, and a place in a profile.
 

@@ -1,27 +1,68 @@
-"""Inbound mail that could not be read."""
+"""Inbound mail: taken in before anything is done with it, read once, kept where it cannot be."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
-from bot.models import Quarantined
+from bot.models import InboundMail, Quarantined
 from bot.store.connection import Connection, moment, seconds
 
 
 class InboxLedger:
-    """The part of the store that inbound mail goes through."""
+    """The part of the store that inbound mail goes through.
+
+    A mail is `waiting` until it was read, then `done`: its key stays, so that the same mail handed
+    over twice is read once; its bytes go.
+    """
 
     db: Connection
 
-    def quarantine(self, key: str, raw: bytes, problem: str, now: datetime) -> None:
+    def take_in(self, mail: InboundMail, now: datetime) -> bool:
+        """Commit a mail that has come in; False where it came before."""
+        with self.db.transaction():
+            return bool(
+                self.db.write(
+                    "INSERT INTO inbox (key, raw, state, problem, at, recipient) "
+                    "VALUES (:key, :raw, 'waiting', '', :now, :recipient) "
+                    "ON CONFLICT (key) DO NOTHING",
+                    {
+                        "key": mail.key, "raw": mail.raw, "recipient": mail.recipient,
+                        "now": seconds(now),
+                    },
+                ).rowcount
+            )  # fmt: skip
+
+    def inbound_waiting(self, limit: int) -> list[InboundMail]:
+        """Return mail that is still to be read, the oldest first."""
+        rows = self.db.rows(
+            "SELECT key, recipient, raw FROM inbox WHERE state = 'waiting' ORDER BY at, key "
+            "LIMIT :limit",
+            {"limit": limit},
+        )
+        return [InboundMail(row["key"], row["recipient"], bytes(row["raw"])) for row in rows]
+
+    def was_read(self, key: str) -> None:
+        """Commit that a mail was read and acted on; its bytes go."""
+        with self.db.transaction():
+            self.db.write(
+                "UPDATE inbox SET state = 'done', problem = '', raw = x'' WHERE key = :key",
+                {"key": key},
+            )
+
+    def quarantine(
+        self, key: str, raw: bytes, problem: str, now: datetime, recipient: str = ""
+    ) -> None:
         """Keep a mail that could not be read, under its unique key; `problem` is a sentence."""
         with self.db.transaction():
             self.db.write(
-                "INSERT INTO inbox (key, raw, state, problem, at) "
-                "VALUES (:key, :raw, 'quarantined', :problem, :now) "
+                "INSERT INTO inbox (key, raw, state, problem, at, recipient) "
+                "VALUES (:key, :raw, 'quarantined', :problem, :now, :recipient) "
                 "ON CONFLICT (key) DO UPDATE SET state = 'quarantined', problem = :problem",
-                {"key": key, "raw": raw, "problem": problem, "now": seconds(now)},
-            )
+                {
+                    "key": key, "raw": raw, "problem": problem, "now": seconds(now),
+                    "recipient": recipient,
+                },
+            )  # fmt: skip
 
     def quarantined(self, key: str = "") -> list[Quarantined]:
         """Return what is in quarantine, the latest first; with a key, that mail alone."""

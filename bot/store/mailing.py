@@ -8,6 +8,7 @@ from datetime import datetime
 
 from bot.models import (
     DeliveredPick,
+    DeliveryKind,
     DeliveryStatus,
     DigestPlan,
     Had,
@@ -63,7 +64,7 @@ class MailLedger(EditionLedger):
         }  # fmt: skip
         if self.db.row("SELECT 1 FROM suppression WHERE address_hmac = :suppressed", values):
             return SubscriptionStatus.UNSUBSCRIBED
-        self.db.write(_INSERT_SUBSCRIBER, values)
+        self.db.write(INSERT_SUBSCRIBER, values)
         old = self.db.row(
             "SELECT s.* FROM subscription s JOIN subscriber r ON r.id = s.subscriber "
             "WHERE r.canonical = :canonical AND s.profile = :profile",
@@ -206,9 +207,10 @@ class MailLedger(EditionLedger):
                 return False
             status = DeliveryStatus.SKIPPED if plan.skip else DeliveryStatus.PENDING
             delivery = self.db.write(
-                _INSERT_DELIVERY,
+                INSERT_DELIVERY,
                 {
-                    "subscriber": plan.subscriber, "status": status.value, "due": seconds(due),
+                    "subscriber": plan.subscriber, "kind": DeliveryKind.DIGEST.value,
+                    "status": status.value, "due": seconds(due),
                     "stale_at": seconds(stale_at), "message_id": message_id, "said": plan.skip,
                     "editions": json.dumps(plan.editions), "picks": packed_picks(plan.picks),
                     "overflow": plan.overflow, "now": seconds(now),
@@ -303,24 +305,24 @@ _SUBSCRIPTIONS = """
 SELECT s.*, r.address, r.zone, r.paused_until FROM subscription s
 JOIN subscriber r ON r.id = s.subscriber JOIN profile p ON p.name = s.profile
 """
-_INSERT_SUBSCRIBER = """
+INSERT_SUBSCRIBER = """
 INSERT INTO subscriber (address, canonical, zone, paused_until, token_epoch, created_at)
 VALUES (:address, :canonical, '', '', 0, :now) ON CONFLICT (canonical) DO NOTHING
 """
 # The cursor stands one before the latest edition: a new subscriber's first digest is that one.
-_CURSOR = "(SELECT coalesce(max(number) - 1, 0) FROM edition WHERE profile = :profile)"
+CURSOR = "(SELECT coalesce(max(number) - 1, 0) FROM edition WHERE profile = :profile)"
 _INSERT_SUBSCRIPTION = f"""
 INSERT INTO subscription
     (subscriber, profile, status, origin, ended_by, cadence, hour, size, cursor, confirmed_at)
 SELECT r.id, :profile, CASE o.status WHEN 'paused' THEN 'paused' ELSE 'confirmed' END, :origin, '',
-    coalesce(o.cadence, ''), coalesce(o.hour, ''), coalesce(o.size, 0), {_CURSOR}, :now
+    coalesce(o.cadence, ''), coalesce(o.hour, ''), coalesce(o.size, 0), {CURSOR}, :now
 FROM subscriber r LEFT JOIN subscription o ON o.id = (
     SELECT min(id) FROM subscription WHERE subscriber = r.id AND status <> 'unsubscribed'
 ) WHERE r.canonical = :canonical
 """  # noqa: S608 - our own constant
 _REVIVE_SUBSCRIPTION = f"""
 UPDATE subscription SET status = 'confirmed', origin = :origin, ended_by = '', confirmed_at = :now,
-    cursor = max(cursor, {_CURSOR}) WHERE id = :id
+    cursor = max(cursor, {CURSOR}) WHERE id = :id
 """  # noqa: S608 - our own constant
 _END_UNWANTED = """
 UPDATE subscription SET status = 'unsubscribed', ended_by = 'config'
@@ -332,10 +334,10 @@ AND profile IN (SELECT name FROM profile WHERE state = 'active') AND NOT EXISTS 
     AND json_extract(w.value, '$[1]') = subscription.profile
 )
 """
-_INSERT_DELIVERY = """
+INSERT_DELIVERY = """
 INSERT INTO delivery (subscriber, kind, status, due, next_try, stale_at, attempts, owner, message_id,
     editions, picks, overflow, resent, said, created_at)
-VALUES (:subscriber, 'digest', :status, :due, NULL, :stale_at, 0, '', :message_id,
+VALUES (:subscriber, :kind, :status, :due, NULL, :stale_at, 0, '', :message_id,
     :editions, :picks, :overflow, 0, :said, :now)
 """
 _GIVE_BACK = """

@@ -13,6 +13,7 @@ from bot.models import (
     Cadence,
     DeliveredPick,
     Delivery,
+    DeliveryKind,
     DeliveryStatus,
     Edition,
     Identifier,
@@ -227,6 +228,7 @@ def subscription_of(row: sqlite3.Row) -> Subscription:
         zone=row["zone"],
         limit=row["size"],
         paused_until=date.fromisoformat(row["paused_until"]) if row["paused_until"] else None,
+        confirmed_at=moment(row["confirmed_at"]),
     )
 
 
@@ -262,6 +264,7 @@ def delivery_of(row: sqlite3.Row) -> Delivery:
         sent_at=moment(row["sent_at"]),
         resent=bool(row["resent"]),
         token_epoch=row["token_epoch"],
+        kind=DeliveryKind(row["kind"]),
     )
 
 

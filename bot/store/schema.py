@@ -22,6 +22,29 @@ def m001_first(db: Database) -> None:
             db.execute(statement)
 
 
+@migrations()
+def m007_inbound(db: Database) -> None:
+    """To whom inbound mail was sent, and what was reported of a delivery."""
+    db.execute("ALTER TABLE inbox ADD COLUMN recipient TEXT NOT NULL DEFAULT ''")
+    db.execute("ALTER TABLE subscriber ADD COLUMN feed_epoch INTEGER NOT NULL DEFAULT 0")
+    db.execute(
+        "CREATE TABLE bounce (delivery INTEGER PRIMARY KEY REFERENCES delivery(id), "
+        "kind TEXT NOT NULL, status TEXT NOT NULL, said TEXT NOT NULL, at INTEGER NOT NULL) STRICT"
+    )
+    db.execute(
+        "CREATE TABLE optin (token_sha TEXT PRIMARY KEY, "
+        "subscriber INTEGER NOT NULL REFERENCES subscriber(id), profiles TEXT NOT NULL, "
+        "door TEXT NOT NULL, wording TEXT NOT NULL, network TEXT NOT NULL, at INTEGER NOT NULL, "
+        "expires INTEGER NOT NULL, used_at INTEGER) STRICT, WITHOUT ROWID"
+    )
+    db.execute("CREATE INDEX optin_subscriber ON optin(subscriber, at)")
+    db.execute(
+        "CREATE TABLE consent (subscriber INTEGER NOT NULL REFERENCES subscriber(id), "
+        "profile TEXT NOT NULL, at INTEGER NOT NULL, door TEXT NOT NULL, wording TEXT NOT NULL, "
+        "network TEXT NOT NULL, PRIMARY KEY (subscriber, profile, at)) STRICT, WITHOUT ROWID"
+    )
+
+
 _FIRST = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 

@@ -160,7 +160,7 @@ class SendLedger(MailLedger):
                 # It did not arrive: the next try is made anew, by what the configuration says then.
                 self.db.write(
                     "DELETE FROM outgoing WHERE delivery = "
-                    "(SELECT id FROM delivery WHERE id = :id AND NOT resent)",
+                    "(SELECT id FROM delivery WHERE id = :id AND NOT resent AND kind = 'digest')",
                     values,
                 )
             if status is DeliveryStatus.FAILED:

@@ -75,6 +75,19 @@ class SubscriberLedger(MailLedger):
             )
             self.db.write(_CHOOSE, values)
 
+    def feed_epoch(self, subscriber: int) -> int | None:
+        """Return the epoch of a subscriber's private feed, None for nobody."""
+        row = self.db.row("SELECT feed_epoch FROM subscriber WHERE id = :id", {"id": subscriber})
+        return int(row["feed_epoch"]) if row else None
+
+    def new_feed(self, subscriber: int) -> None:
+        """Give a subscriber's private feed a new address: the old one is gone."""
+        with self.db.transaction():
+            self.db.write(
+                "UPDATE subscriber SET feed_epoch = feed_epoch + 1 WHERE id = :id",
+                {"id": subscriber},
+            )
+
     def pause(self, address: str, until: date | None) -> int:
         """Pause an address's subscriptions, until a date where one is given; return how many rest."""
         values = {"canonical": address.casefold(), "until": until.isoformat() if until else ""}
@@ -126,7 +139,7 @@ class SubscriberLedger(MailLedger):
         with self.db.transaction():
             self.db.write(_SUPPRESS, values | {"reason": "forgotten on request"})
             row = self.db.row("SELECT id FROM subscriber WHERE canonical = :canonical", values)
-            for statement in _FORGET if row else ():
+            for statement in FORGET if row else ():
                 self.db.write(statement, {"id": row["id"] if row else 0})
         self.db.rewrite()
         return row is not None
@@ -196,7 +209,10 @@ INSERT INTO suppression (address_hmac, reason, at) VALUES (:key, :reason, :now)
 ON CONFLICT (address_hmac) DO NOTHING
 """
 _THEIR_DELIVERIES = "(SELECT id FROM delivery WHERE subscriber = :id)"
-_FORGET = (
+FORGET = (
+    "DELETE FROM consent WHERE subscriber = :id",
+    "DELETE FROM optin WHERE subscriber = :id",
+    f"DELETE FROM bounce WHERE delivery IN {_THEIR_DELIVERIES}",  # noqa: S608 - our own constant
     f"DELETE FROM attempt WHERE delivery IN {_THEIR_DELIVERIES}",  # noqa: S608 - our own constant
     f"DELETE FROM outgoing WHERE delivery IN {_THEIR_DELIVERIES}",  # noqa: S608 - our own constant
     f"DELETE FROM serving WHERE delivery IN {_THEIR_DELIVERIES}",  # noqa: S608 - our own constant

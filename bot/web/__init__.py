@@ -15,22 +15,25 @@ from aiohttp import web
 
 from bot.app import App
 from bot.errors import StateError
-from bot.web import doors, published
-from bot.web.answers import LARGEST_FORM, STANDING, Standing, safely
+from bot.web import consent, doors, published
+from bot.web.answers import LARGEST_FORM, LIMITS, STANDING, Standing, safely
 from bot.web.connections import accepting, runner_of
+from bot.web.limits import Limits
 
 __all__ = ["application", "listening"]
 
 
 @asynccontextmanager
-async def listening(current: Callable[[], App]) -> AsyncIterator[str]:
+async def listening(
+    current: Callable[[], App], wake: Callable[[], None] = lambda: None
+) -> AsyncIterator[str]:
     """Serve on `[web] listen`; yield the address. Raises StateError where it is taken.
 
-    `current` gives the App of the configuration that holds now.
+    `current` gives the App of the configuration that holds now; `wake` lets it send at once.
     """
     listen = current().config.web.listen
     host, _, port = listen.rpartition(":")
-    runner = runner_of(application(current))
+    runner = runner_of(application(current, wake))
     async with AsyncExitStack() as stack:
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
@@ -43,11 +46,22 @@ async def listening(current: Callable[[], App]) -> AsyncIterator[str]:
         yield address
 
 
-def application(current: Callable[[], App]) -> web.Application:
+def application(
+    current: Callable[[], App], wake: Callable[[], None] = lambda: None
+) -> web.Application:
     """Return the routes, under the path that `base_url` has."""
     site = web.Application(client_max_size=LARGEST_FORM, middlewares=[safely])
-    site[STANDING] = Standing(current)
+    site[STANDING] = Standing(current, wake)
+    site[LIMITS] = Limits()
     prefix = urlsplit(current().config.bot.base_url).path.rstrip("/")
+    site.router.add_get(f"{prefix}/subscribe", consent.show_subscribe)
+    site.router.add_post(f"{prefix}/subscribe", consent.subscribe)
+    site.router.add_get(f"{prefix}/confirm/{{token}}", consent.show_confirm)
+    site.router.add_post(f"{prefix}/confirm/{{token}}", consent.confirm)
+    site.router.add_get(f"{prefix}/manage/{{token}}", consent.show_manage)
+    site.router.add_post(f"{prefix}/manage/{{token}}", consent.manage)
+    site.router.add_get(f"{prefix}/manage/{{token}}/data", consent.data)
+    site.router.add_get(f"{prefix}/feeds/private/{{token}}.{{form}}", consent.private_feed)
     site.router.add_get(f"{prefix}/unsubscribe/{{token}}", doors.show_way_out)
     site.router.add_post(f"{prefix}/unsubscribe/{{token}}", doors.take_way_out)
     site.router.add_get(f"{prefix}/feedback/{{token}}", doors.show_opinion)

@@ -14,11 +14,12 @@ from bot.app import App
 from bot.errors import PaperroundError
 from bot.outputs.door_pages import notice_page
 from bot.ports import Renderer
+from bot.web.limits import Limits
 
 log = logging.getLogger("paperround")
 
 LARGEST_FORM = 16 * 1024  # bytes; what our own forms and one-click requests send is under 100
-_MOST_FIELDS = 20
+_MOST_FIELDS = 150  # a list of lists
 _FORM_SECONDS = 10
 _HEADERS = {
     # No script, no third party, no frame: a hostile title that got past escaping would still be mute.
@@ -37,6 +38,7 @@ _SAID: Mapping[int, tuple[str, str]] = MappingProxyType(
         404: ("There is no such page", "The address may be mistyped, or what stood here is gone."),
         405: ("That cannot be done here", "This address only shows a page. Nothing was changed."),
         408: ("That took too long", "Nothing was changed. Please try again."),
+        410: ("This is gone", "Its owner gave it another address, or left."),
         413: ("That was too much", "It was not read, and nothing was changed."),
         500: ("Something went wrong", "This is a mistake of ours, and it was noted."),
         503: ("Not just now", "Nothing was changed. Please try again in a few minutes."),
@@ -45,10 +47,13 @@ _SAID: Mapping[int, tuple[str, str]] = MappingProxyType(
 
 
 class Standing:
-    """The App that holds now, and its template engine, which is made once for each."""
+    """The App that holds now, and its template engine, which is made once for each.
 
-    def __init__(self, current: Callable[[], App]) -> None:
-        self._current = current
+    `wake` lets a running `serve` send at once what was just ordered.
+    """
+
+    def __init__(self, current: Callable[[], App], wake: Callable[[], None] = lambda: None) -> None:
+        self._current, self.wake = current, wake
         self._made: tuple[App, Renderer] | None = None
 
     @property
@@ -65,6 +70,7 @@ class Standing:
 
 
 STANDING: web.AppKey[Standing] = web.AppKey("standing", Standing)
+LIMITS: web.AppKey[Limits] = web.AppKey("limits", Limits)
 
 
 @web.middleware
@@ -94,10 +100,10 @@ async def safely(
     return response
 
 
-def private_page(body: bytes, status: int = 200) -> web.Response:
+def private_page(body: bytes, status: int = 200, content_type: str = "text/html") -> web.Response:
     """Return a page that is its reader's alone."""
     return web.Response(
-        body=body, status=status, content_type="text/html", charset="utf-8", headers=_PRIVATE
+        body=body, status=status, content_type=content_type, charset="utf-8", headers=_PRIVATE
     )
 
 
@@ -118,10 +124,15 @@ def _refused(request: web.Request, status: int) -> web.Response:
 
 
 async def form_of(request: web.Request) -> dict[str, str]:
-    """Return the fields of a form of ours; anything else that was sent has none.
+    """Return the fields of a form of ours, each once; anything else that was sent has none.
 
     Raises what aiohttp answers by for a body that is too large, too slow or broken off.
     """
+    return {name: values[-1] for name, values in (await form_lists(request)).items()}
+
+
+async def form_lists(request: web.Request) -> dict[str, list[str]]:
+    """Return the fields of a form of ours with all their values, otherwise as `form_of`."""
     if (request.content_length or 0) > LARGEST_FORM:  # not even waited for
         raise web.HTTPRequestEntityTooLarge(LARGEST_FORM, request.content_length or 0)
     try:
@@ -134,6 +145,10 @@ async def form_of(request: web.Request) -> dict[str, str]:
     if request.content_type != "application/x-www-form-urlencoded":
         return {}  # RFC 8058 §3.2 allows multipart too: it says nothing that the token does not
     try:
-        return dict(parse_qsl(body.decode("utf-8", "replace"), max_num_fields=_MOST_FIELDS))
+        fields = parse_qsl(body.decode("utf-8", "replace"), max_num_fields=_MOST_FIELDS)
     except ValueError:
         return {}
+    found: dict[str, list[str]] = {}
+    for name, value in fields:
+        found.setdefault(name, []).append(value)
+    return found

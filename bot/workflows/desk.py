@@ -10,7 +10,7 @@ from functools import partial
 
 from bot import digest, tokens
 from bot.config import Config
-from bot.models import Attempt, Delivery, DeliveryStatus, Edition, Phase, Verdict
+from bot.models import Attempt, Delivery, DeliveryKind, DeliveryStatus, Edition, Phase, Verdict
 from bot.ports import Clock, Mailer, Order, Printer, SendStore, Unprintable, Workers
 
 _MOST_TOLD = 100
@@ -117,10 +117,16 @@ class Desk:
         async with self._alone:
             return await self._letters(claimed)
 
-    async def _letters(self, claimed: Sequence[Delivery]) -> list[Letter]:
+    async def _letters(self, everything: Sequence[Delivery]) -> list[Letter]:
         store, workers = self._around.store, self._around.workers
         secret = self._around.post.secret
-        keys = {d.id: tokens.suppression_key(secret, d.address) for d in claimed}
+        keys = {d.id: tokens.suppression_key(secret, d.address) for d in everything}
+        notes = [d for d in everything if d.kind is not DeliveryKind.DIGEST]
+        written = await self._notes(notes, keys) if notes else []
+        claimed = [d for d in everything if d.kind is DeliveryKind.DIGEST]
+        if not claimed:
+            return written
+        keys = {d.id: keys[d.id] for d in claimed}
         standing = await workers.store(store.wanted, keys)
         tried = [d.id for d in claimed if d.attempts or _may_have_arrived(d)]
         prepared = await workers.store(store.prepared, tried) if tried else {}
@@ -147,7 +153,7 @@ class Desk:
             else:
                 ends.append((delivery, DeliveryStatus.SKIPPED))
         await self._end(ends)
-        return letters + await self._printed(to_print, keys)
+        return written + letters + await self._printed(to_print, keys)
 
     async def _narrowed(self, left: Sequence[_Wanted]) -> list[_Wanted]:
         """Commit that of these deliveries only what their readers still want is sent."""
@@ -166,6 +172,24 @@ class Desk:
                 writes.append(partial(store.narrow, delivery.id, picks, kept))
         await workers.store(store.together, writes)
         return narrowed
+
+    async def _notes(self, notes: Sequence[Delivery], keys: Mapping[int, str]) -> list[Letter]:
+        """Return the letters of notes, whose bytes were committed with them; none are made anew."""
+        store, workers = self._around.store, self._around.workers
+        suppressed = await workers.store(store.suppressed, {keys[note.id] for note in notes})
+        prepared = await workers.store(store.prepared, [note.id for note in notes])
+        letters: list[Letter] = []
+        ends: list[tuple[Delivery, DeliveryStatus]] = []
+        for note in notes:
+            content = prepared.get(note.id)
+            if content is None or keys[note.id] in suppressed:
+                ends.append((note, DeliveryStatus.SKIPPED))
+            elif note.status is DeliveryStatus.UNCERTAIN and not self._may_resend(note):
+                ends.append((note, DeliveryStatus.HELD))
+            else:
+                letters.append(Letter(note, content, (), keys[note.id]))
+        await self._end(ends)
+        return letters
 
     async def _new_editions(self, claimed: Sequence[Delivery]) -> Mapping[int, Edition]:
         """Return the editions that these deliveries show and that no batch before did."""

@@ -25,6 +25,7 @@ from bot.errors import MailError
 from bot.models import (
     Attempt,
     Delivery,
+    DeliveryKind,
     DeliveryStatus,
     Envelope,
     Rest,
@@ -369,6 +370,8 @@ class _Sending:
 
     def _envelope_sender(self, delivery: Delivery) -> str:
         """Return where a report of failure goes: to an address that says whose it is, if there is."""
+        if delivery.kind is DeliveryKind.REPLY:
+            return ""  # a report about it goes nowhere, so no two machines answer one another
         if not self._mail.bounce:
             return self._sender
         token = tokens.make_for_mail(

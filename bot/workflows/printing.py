@@ -12,6 +12,7 @@ from bot.outputs.cards import Section
 from bot.outputs.doors import opinion_address, shows_opinion_links
 from bot.outputs.email import DigestMaterial
 from bot.ports import Order, Unprintable
+from bot.subscriptions import unsubscribe_address
 
 
 class Press(Protocol):
@@ -68,7 +69,9 @@ class Compositor:
                 for name, editions in made.items()
             ),
             overflow=delivery.overflow,
-            unsubscribe=self._unsubscribe(delivery),
+            unsubscribe=self._door("unsubscribe", tokens.Purpose.UNSUBSCRIBE, delivery),
+            unsubscribe_mail=self._unsubscribe_mail(delivery),
+            manage=self._door("manage", tokens.Purpose.MANAGE, delivery),
             feedback=self._feedback(delivery, {paper.id: number for number, _, paper in shown}),
         )
 
@@ -90,17 +93,24 @@ class Compositor:
         # the edition said is not found, and the paper goes without its reasons rather than not.
         return found or Pick(0, paper.id, line.role, paper.version)
 
-    def _unsubscribe(self, delivery: Delivery) -> str:
+    def _door(self, path: str, purpose: tokens.Purpose, delivery: Delivery) -> str:
+        """Return the address of a door that is the reader's own, "" where there is no web."""
         base = self._config.bot.base_url
         if not base:
             return ""
-        token = tokens.make(
+        token = tokens.make(self._secret, purpose, [delivery.subscriber], delivery.token_epoch)
+        return f"{base}/{path}/{token}"
+
+    def _unsubscribe_mail(self, delivery: Delivery) -> str:
+        if not self._config.inbound.address:
+            return ""
+        token = tokens.make_for_mail(
             self._secret,
             tokens.Purpose.UNSUBSCRIBE,
             [delivery.subscriber],
             delivery.token_epoch,
         )
-        return f"{base}/unsubscribe/{token}"
+        return unsubscribe_address(self._config.inbound, token)
 
     def _feedback(
         self, delivery: Delivery, edition_of: Mapping[int, int]

@@ -133,6 +133,7 @@ async def _site(
         charts=charts,
         periods=tuple(chart.period for chart in known),
         records=_records(picked, trending, charts, histories),
+        open=bool(config.bot.base_url and config.subscribe.open),
     )
     changes = ((id_, history.changed_at) for id_, history in histories.items())
     changed = {id_: at for id_, at in changes if at}

@@ -1,0 +1,94 @@
+"""The only reader of a mailbox: new mail by IMAP, handed over before it is marked as seen."""
+
+from __future__ import annotations
+
+import imaplib
+import ssl
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+
+from bot.errors import MailError
+from bot.text import one_line, shorten
+
+_SECONDS = 30.0
+_AT_ONCE = 200  # mails of one look; the rest waits for the next
+
+
+def fetch_new(
+    *,
+    host: str,
+    port: int,
+    tls: str,
+    username: str,
+    password: str,
+    largest: int,
+    take: Callable[[bytes], None],
+) -> int:
+    """Hand each unseen mail of the inbox to `take`, then mark it as seen; return how many there were.
+
+    What `take` raises ends the look, and that mail stays unseen: so none is lost, and one may come
+    twice. Of a mail at most `largest` bytes are read. Blocks; call it from a thread of its own.
+    Raises MailError, in a sentence without the password.
+    """
+    with _opened(host, port, tls, username, password) as box:
+        _, (found,) = box.uid("SEARCH", "UNSEEN")
+        numbers = (found or b"").split()[:_AT_ONCE]
+        for number in numbers:
+            name = number.decode("ascii", "replace")
+            _, answer = box.uid("FETCH", name, f"(BODY.PEEK[]<0.{largest}>)")
+            raw = next((part[1] for part in answer if isinstance(part, tuple)), None)
+            if raw is not None:  # somebody else took it away meanwhile
+                take(raw)
+            box.uid("STORE", name, "+FLAGS.SILENT", "(\\Seen)")
+        return len(numbers)
+
+
+@contextmanager
+def _opened(
+    host: str, port: int, tls: str, username: str, password: str
+) -> Iterator[imaplib.IMAP4]:
+    where = f"The mailbox at {host}:{port}"
+    try:
+        if tls == "tls":
+            context = ssl.create_default_context()
+            box: imaplib.IMAP4 = imaplib.IMAP4_SSL(
+                host, port, ssl_context=context, timeout=_SECONDS
+            )
+        else:
+            box = imaplib.IMAP4(host, port, timeout=_SECONDS)
+    except (OSError, imaplib.IMAP4.error) as error:
+        raise MailError(f"{where} cannot be reached: {_said(error)}. It is tried again.") from error
+    try:
+        with _goodbye(box):
+            if tls == "starttls":
+                box.starttls(ssl.create_default_context())
+            _log_in(box, username, password)
+            box.select("INBOX")
+            yield box
+    except (OSError, imaplib.IMAP4.error) as error:
+        # imaplib's errors quote the server, never what we sent.
+        raise MailError(f"{where} cannot be read: {_said(error)}. It is tried again.") from error
+
+
+def _log_in(box: imaplib.IMAP4, username: str, password: str) -> None:
+    """Log in; LOGIN takes ASCII alone, and PLAIN any password (RFC 4616)."""
+    if "AUTH=PLAIN" in box.capabilities:
+        box.authenticate("PLAIN", lambda _: f"\0{username}\0{password}".encode())
+    else:
+        box.login(username, password)
+
+
+@contextmanager
+def _goodbye(box: imaplib.IMAP4) -> Iterator[None]:
+    """Say goodbye at the end, whatever became of it."""
+    try:
+        yield
+    finally:
+        with suppress(OSError, imaplib.IMAP4.error):
+            box.logout()
+
+
+def _said(error: Exception) -> str:
+    words = error.args[0] if error.args and isinstance(error.args[0], bytes) else str(error)
+    text = words.decode("utf-8", "replace") if isinstance(words, bytes) else words
+    return shorten(one_line(text), 200) or type(error).__name__

@@ -1,0 +1,144 @@
+"""Short mails that are no digest: may we subscribe you, and you are already."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from email.utils import parseaddr
+
+from bot.config import Config, Profile
+from bot.models import DeliveryKind, Note
+from bot.outputs.cards import heading_of, house_title, imprint_lines
+from bot.outputs.contexts import LinkContext, NoteContext
+from bot.outputs.email import Sign
+from bot.outputs.headers import (
+    date_line,
+    mailto,
+    message_id_line,
+    recipient_line,
+    sender_line,
+    subject_header,
+)
+from bot.outputs.mime import alternatives, boundary_of, content_type_line, header_line
+from bot.outputs.pieces import Foundry
+from bot.outputs.wording import listed
+from bot.ports import Renderer
+from bot.text import shorten
+
+WORDING = (
+    "2026-11"  # raised whenever what somebody agrees to reads otherwise: it stands in the proof
+)
+
+_IF_NOT_YOU = (
+    "If it was not you, do nothing: without a yes within {days} days nothing more comes, and this "
+    "address is forgotten."
+)
+
+
+class NotePress:
+    """Prints notes for one configuration."""
+
+    def __init__(self, config: Config, render: Renderer, sign: Sign | None = None) -> None:
+        self._config, self._sign = config, sign
+        self._foundry = Foundry(render, ())
+
+    def question(
+        self,
+        *,
+        recipient: str,
+        profiles: Sequence[Profile],
+        link: str,
+        reply_to: str,
+        days: int,
+        message_id: str,
+        kind: DeliveryKind,
+        now: datetime,
+        mark: str = "",
+    ) -> Note:
+        """Return the mail that asks whether an address wants these profiles.
+
+        `link` is where it says yes ("": nowhere), `reply_to` the address an answer to which says yes
+        ("": none): one of the two is there; `mark` stands at the end of the subject. Raises
+        ValueError for an address that cannot be written to, TemplateError.
+        """
+        wanted = listed([f"“{shorten(heading_of(profile), 80)}”" for profile in profiles])
+        house = shorten(house_title(self._config.bot), 80)
+        by_mail = "Answer this mail, just as it is, to say yes."
+        context = self._context(
+            subject=f"Confirm your subscription to {wanted}{mark}",
+            lines=(
+                f"Somebody, we hope you, asked for {wanted} of {house} to be sent to this address.",
+                *(() if link else (by_mail,)),
+            ),
+            action=LinkContext("Yes, subscribe me", link),
+            after=(
+                *((f"Or: {by_mail[0].lower()}{by_mail[1:]}",) if link and reply_to else ()),
+                _IF_NOT_YOU.format(days=days),
+            ),
+        )
+        return self._note(context, recipient, message_id, kind, now, reply_to)
+
+    def already(
+        self,
+        *,
+        recipient: str,
+        profiles: Sequence[Profile],
+        manage: str,
+        message_id: str,
+        kind: DeliveryKind,
+        now: datetime,
+    ) -> Note:
+        """Return the mail that tells an address that it is subscribed, and where it can change that."""
+        wanted = listed([f"“{shorten(heading_of(profile), 80)}”" for profile in profiles])
+        context = self._context(
+            subject="You are subscribed already",
+            lines=(f"This address gets {wanted} already: nothing was changed.",),
+            action=LinkContext("See or change what you get", manage),
+            after=("If it was not you who asked, there is nothing to do.",),
+        )
+        return self._note(context, recipient, message_id, kind, now)
+
+    def _context(
+        self, *, subject: str, lines: tuple[str, ...], action: LinkContext, after: tuple[str, ...]
+    ) -> NoteContext:
+        bot = self._config.bot
+        contact = bot.contact or parseaddr(self._config.mail.sender)[1]
+        return NoteContext(
+            language=bot.language,
+            subject=subject,
+            title=house_title(bot),
+            lines=lines,
+            action=action,
+            after=after,
+            contact=LinkContext(contact, mailto(contact)),
+            imprint=imprint_lines(bot),
+        )
+
+    def _note(
+        self,
+        context: NoteContext,
+        recipient: str,
+        message_id: str,
+        kind: DeliveryKind,
+        now: datetime,
+        reply_to: str = "",
+    ) -> Note:
+        boundary = boundary_of(message_id)
+        answered = "auto-replied" if kind is DeliveryKind.REPLY else "auto-generated"
+        lines = [
+            date_line(now),
+            sender_line(self._config.mail.sender),
+            recipient_line(recipient),
+            *([header_line("Reply-To", reply_to)] if reply_to else []),
+            subject_header(context.subject),
+            message_id_line(message_id),
+            header_line("Auto-Submitted", answered),  # RFC 3834 §5
+            header_line("MIME-Version", "1.0"),
+            content_type_line(boundary),
+        ]
+        html = self._foundry.html("email/note.html", context, whole=True).filled([])
+        text = self._foundry.text("email/note.txt", context, whole=True).filled([])
+        body = alternatives(boundary, text.sent, html.sent)
+        hashed = alternatives(boundary, text.hashed, html.hashed)
+        signature = self._sign(lines, hashed) if self._sign else b""
+        return Note(kind, message_id, b"".join([signature, *lines, b"\r\n", body]))

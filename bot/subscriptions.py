@@ -1,0 +1,249 @@
+"""Decisions: what somebody who writes to us wants, and who may subscribe to what. Pure.
+
+The address that a mail was sent to beats what stands in it (MAIL.md, Inbound): `subscribe+PROFILE@`,
+`confirm+TOKEN@`, `unsub+TOKEN@`, `bounce+TOKEN@`; or the bot's own address, with the words in the
+subject or the first lines.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from email.message import Message
+from email.utils import getaddresses
+from enum import StrEnum
+from itertools import pairwise
+
+from bot.config import Config, InboundSettings, Profile, normal_address
+from bot.models import Door
+from bot.text import one_line
+
+_MOST_ADDRESSES = 50
+_MOST_LINES = 10
+_TOKEN = re.compile(r"[a-z0-9]{10,400}", re.IGNORECASE | re.ASCII)
+# Where servers write down whom a mail was really for, the most trustworthy first.
+_RECIPIENT_HEADERS = ("Delivered-To", "X-Original-To", "Envelope-To", "To", "Cc")
+
+
+class Word(StrEnum):
+    """What an address of ours is for."""
+
+    BOUNCE = "bounce"
+    CONFIRM = "confirm"
+    SUBSCRIBE = "subscribe"
+    UNSUBSCRIBE = "unsub"
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is wanted: the token that says by whom, or of SUBSCRIBE the profiles' names."""
+
+    word: Word
+    token: str = ""
+    profiles: tuple[str, ...] = ()
+
+
+# ── Reading a mail ────────────────────────────────────────────────────────────────────────────────
+
+
+def wish_of(recipient: str, mail: Message, config: Config) -> Wish | None:
+    """Return what a mail to us wants, None where it does not say.
+
+    `recipient` is the envelope's, "" where the door did not tell it: then what headers say counts.
+    """
+    inbound = config.inbound
+    for address in [recipient] if recipient else recipients_of(mail):
+        wish = _wish_of_address(address, mail, config)
+        if wish is not None:
+            return wish
+    if not inbound.address:
+        return None
+    return _token_in_subject(mail) or _order_in_words(mail, config.profiles, asked=False)
+
+
+def recipients_of(mail: Message) -> list[str]:
+    """Return the addresses that a mail says it was sent to, the most trustworthy first."""
+    values = [str(value) for name in _RECIPIENT_HEADERS for value in mail.get_all(name, [])]
+    found = (address for _, address in getaddresses(values[:_MOST_ADDRESSES]))
+    return [address for address in found if "@" in address][:_MOST_ADDRESSES]
+
+
+def writer_of(mail: Message) -> str:
+    """Return the one address that a mail is from, in its normal form; "" where it is none or several."""
+    found = getaddresses([str(value) for value in mail.get_all("From", [])][:2])
+    if len(found) != 1:
+        return ""
+    try:
+        return normal_address(found[0][1])
+    except ValueError:
+        return ""
+
+
+def _wish_of_address(address: str, mail: Message, config: Config) -> Wish | None:
+    inbound, bounce = config.inbound, config.mail.bounce
+    if bounce:
+        before, _, after = bounce.lower().partition("{token}")
+        folded = address.lower()
+        if folded.startswith(before) and folded.endswith(after):
+            return _with_token(Word.BOUNCE, folded[len(before) : len(folded) - len(after)])
+    if not inbound.address:
+        return None
+    local, _, domain = address.rpartition("@")
+    own, _, ours = inbound.address.rpartition("@")
+    if domain.lower() != ours.lower():
+        return None
+    separator = inbound.separator
+    folded = local.lower()
+    if separator:
+        folded = folded.removeprefix(f"{own.lower()}{separator}")
+    word, _, rest = folded.partition(separator) if separator else (folded, "", "")
+    if word == Word.SUBSCRIBE:
+        if rest:
+            return Wish(Word.SUBSCRIBE, profiles=(rest,))
+        return _order_in_words(mail, config.profiles, asked=True)
+    if word in (Word.CONFIRM, Word.UNSUBSCRIBE):
+        return _with_token(Word(word), rest)
+    return None
+
+
+def _token_in_subject(mail: Message) -> Wish | None:
+    """Read `unsub TOKEN` and `confirm TOKEN`, also in an answer: `Re: … (confirm TOKEN)`."""
+    words = [word.strip("()[]<>.,:") for word in _subject(mail).split()]
+    for word, token in pairwise(words):
+        if word.lower() in (Word.UNSUBSCRIBE, Word.CONFIRM):
+            wish = _with_token(Word(word.lower()), token)
+            if wish is not None:
+                return wish
+    return None
+
+
+def _order_in_words(mail: Message, profiles: Mapping[str, Profile], *, asked: bool) -> Wish | None:
+    """Read which profiles are ordered in the subject or the first lines.
+
+    `asked` is whether the address said already that it is an order; else the word "subscribe" has
+    to. Of a bot with one public profile that one is meant.
+    """
+    words = [
+        word.strip("()[]<>.,:;!\"'").lower()
+        for line in (_subject(mail), *first_lines(mail))
+        for word in line.split()
+    ]
+    if not asked and Word.SUBSCRIBE.value not in words:
+        return None
+    public = [name for name, profile in profiles.items() if profile.public]
+    named = tuple(dict.fromkeys(word for word in words if word in public))
+    if not named and len(public) == 1:
+        named = (public[0],)
+    return Wish(Word.SUBSCRIBE, profiles=named)
+
+
+def first_lines(mail: Message) -> list[str]:
+    """Return the first ten lines of a mail's first plain text, what it quotes left out."""
+    for part in mail.walk():
+        if part.get_content_type() == "text/plain":
+            content = part.get_payload(decode=True)
+            if not isinstance(content, bytes):
+                return []
+            text = content[:10_000].decode("utf-8", "replace")
+            lines = (line.strip() for line in text.splitlines())
+            return [line[:500] for line in lines if line and not line.startswith(">")][:_MOST_LINES]
+    return []
+
+
+def _subject(mail: Message) -> str:
+    return one_line(str(mail.get("Subject", "")))[:1000]
+
+
+def _with_token(word: Word, token: str) -> Wish | None:
+    return Wish(word, token) if _TOKEN.fullmatch(token) else None
+
+
+# ── Addresses of ours ─────────────────────────────────────────────────────────────────────────────
+
+
+def unsubscribe_address(inbound: InboundSettings, token: str) -> str:
+    """Return the `mailto:` that unsubscribes by a mail, "" where nobody would read it."""
+    if not inbound.address:
+        return ""
+    if not inbound.separator:
+        return f"mailto:{inbound.address}?subject={Word.UNSUBSCRIBE.value}%20{token}"
+    return f"mailto:{_address(inbound, Word.UNSUBSCRIBE, token)}?subject=unsubscribe"
+
+
+def confirm_address(inbound: InboundSettings, token: str) -> str:
+    """Return the address an answer to which says yes, "" where nobody would read it."""
+    if not inbound.address:
+        return ""
+    if not inbound.separator:
+        return inbound.address  # the subject has the token
+    return _address(inbound, Word.CONFIRM, token)
+
+
+def confirm_mark(inbound: InboundSettings, token: str) -> str:
+    """Return what the subject of a question ends with, where no address can hold its token."""
+    if not inbound.address or inbound.separator:
+        return ""
+    return f" ({Word.CONFIRM.value} {token})"
+
+
+def _address(inbound: InboundSettings, word: Word, token: str) -> str:
+    return f"{word.value}{inbound.separator}{token}@{inbound.address.rpartition('@')[2]}"
+
+
+# ── Who may subscribe to what ─────────────────────────────────────────────────────────────────────
+
+
+def refusal(address: str, names: Sequence[str], config: Config, door: Door) -> str:
+    """Return why these profiles cannot be ordered for an address, "" where they can.
+
+    The same for every address of a domain: it never tells whether an address is known.
+    """
+    if door is not Door.OWNER and not config.subscribe.open:
+        return "Subscribing is not open to everybody here."
+    open_ones = [n for n, p in config.profiles.items() if p.public or door is Door.OWNER]
+    for name in names:
+        if name not in open_ones:
+            return (
+                f"There is no list “{name[:60]}” here. There are: {', '.join(open_ones) or 'none'}."
+            )
+    if not names:
+        return f"It was not said which list. There are: {', '.join(open_ones) or 'none'}."
+    if door is not Door.OWNER and "." not in address.rpartition("@")[2]:
+        return "That is no address that mail can be sent to."
+    if door is not Door.OWNER and not _of_domains(address, config.subscribe.domains):
+        return f"Only addresses of {', '.join(config.subscribe.domains)} can subscribe here."
+    if not config.bot.base_url and not config.inbound.address:
+        return (
+            "Nobody could answer the question whether they want it: that needs [bot] base_url, "
+            "or [inbound] address."
+        )
+    return ""
+
+
+def _of_domains(address: str, domains: Sequence[str]) -> bool:
+    """Whether an address is of one of these domains, or below it; none are all."""
+    domain = address.rpartition("@")[2].lower()
+    return not domains or any(_is_below(domain, each.lower()) for each in domains)
+
+
+def _is_below(domain: str, above: str) -> bool:
+    return domain == above or domain.endswith(f".{above}")
+
+
+def never_answered(address: str, config: Config) -> bool:
+    """Whether mail from an address gets no answer: our own, and what sends by itself (RFC 3834 §2)."""
+    return address.lower() in set(_our_addresses(config)) or _MACHINE.match(address) is not None
+
+
+def _our_addresses(config: Config) -> Iterator[str]:
+    from email.utils import parseaddr
+
+    yield config.inbound.address.lower()
+    yield parseaddr(config.mail.sender)[1].lower()
+
+
+_MACHINE = re.compile(
+    r"(?:mailer-daemon|postmaster|no-?reply|do-?not-?reply|bounces?|abuse|daemon)(?:[+.-][^@]*)?@",
+    re.IGNORECASE,
+)

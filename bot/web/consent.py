@@ -1,0 +1,299 @@
+"""The doors where people subscribe, say yes, and choose what they get."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+from datetime import UTC, date, datetime
+
+from aiohttp import web
+
+from bot import tokens
+from bot.config import normal_address
+from bot.files import workflow_lock
+from bot.models import Door, OptIn
+from bot.outputs.consent_pages import confirm_page, manage_page, subscribe_page
+from bot.outputs.syndication import FORMS
+from bot.web.answers import LIMITS, STANDING, form_lists, notice, private_page
+from bot.web.limits import network_of
+from bot.workflows.consent import Order
+from bot.workflows.manage import Chosen
+
+# A person takes longer to read the form than this, a robot does not; and nobody takes a day.
+QUICKEST, SLOWEST = 1.0, 86_400.0
+_SENT = (
+    "If this address can be subscribed, a mail is on its way to it that asks whether it was you."
+)
+_THEN = (
+    "Say yes there, and the first digest comes at once. Nothing there? Look among the junk, and try "
+    "again tomorrow: nobody is asked more than a few times a day."
+)
+
+
+# ── Subscribing ───────────────────────────────────────────────────────────────────────────────────
+
+
+async def show_subscribe(request: web.Request) -> web.Response:
+    """Show the form; `?list=…` ticks a list."""
+    if closed := _closed(request):
+        return closed
+    return _form(request, ticked=request.query.getall("list", []))
+
+
+async def subscribe(request: web.Request) -> web.Response:
+    """Take an order; the answer is the same whoever is known."""
+    if closed := _closed(request):
+        return closed
+    form = await form_lists(request)
+    address, lists = _first(form, "address"), form.get("list", [])
+    if _first(form, "website"):  # nobody sees that field; who fills it in is told nothing
+        return notice(request, 200, "Look into your mailbox", _SENT, _THEN)
+    if problem := _too_quick(request, _first(form, "stamp")):
+        return _form(request, address, lists, problem)
+    try:
+        address = normal_address(address)
+    except ValueError as error:
+        return _form(request, address, lists, str(error), 400)
+    app = request.app[STANDING].app
+    network = network_of(request, app.config.web.trusted_proxies)
+    domain = address.rpartition("@")[2].lower()
+    if not request.app[LIMITS].admit(network, domain, asyncio.get_running_loop().time()):
+        return notice(request, 429, "Not just now", "There were very many orders lately. "
+                      "Please try again in an hour.")  # fmt: skip
+    order = Order(address, tuple(lists[:100]), Door.WEB, network)
+    refused = await app.workers.store(app.reception().order, order, app.clock())
+    if refused:
+        return _form(request, address, lists, refused, 400)
+    request.app[STANDING].wake()
+    return notice(request, 200, "Look into your mailbox", _SENT, _THEN)
+
+
+def _closed(request: web.Request) -> web.Response | None:
+    config = request.app[STANDING].app.config
+    if config.subscribe.open and any(profile.public for profile in config.profiles.values()):
+        return None
+    return notice(
+        request, 403, "Subscribing is not open here", "Whoever runs this adds readers by hand.",
+        ask=True,
+    )  # fmt: skip
+
+
+def _form(
+    request: web.Request, address: str = "", ticked: list[str] | None = None, problem: str = "",
+    status: int = 200,
+) -> web.Response:  # fmt: skip
+    standing = request.app[STANDING]
+    now = int(asyncio.get_running_loop().time() * 1000)
+    page = subscribe_page(
+        config=standing.app.config,
+        address=address,
+        ticked=ticked or [],
+        problem=problem,
+        stamp=tokens.make(standing.app.founding.secret, tokens.Purpose.FORM, [now], 0),
+        render=standing.render,
+    )
+    return private_page(page, status)
+
+
+def _too_quick(request: web.Request, stamp: str) -> str:
+    """Return what to say to who fills in a form they were never shown, or faster than one can."""
+    read = tokens.read(request.app[STANDING].app.founding.secret, tokens.Purpose.FORM, stamp)
+    if read is None or len(read[0]) != 1:
+        return "One more step: choose, and press the button." if not stamp else _AGAIN
+    passed = asyncio.get_running_loop().time() - read[0][0] / 1000
+    return "" if QUICKEST <= passed <= SLOWEST else _AGAIN
+
+
+_AGAIN = "Please look it over, and press the button once more."
+
+
+def _first(form: dict[str, list[str]], name: str) -> str:
+    return form.get(name, [""])[0].strip()
+
+
+# ── The yes ───────────────────────────────────────────────────────────────────────────────────────
+
+
+async def show_confirm(request: web.Request) -> web.Response:
+    """Show what is asked, and the button; scanners that open every link change nothing."""
+    app = request.app[STANDING].app
+    asked = await app.workers.store(app.reception().asked, request.match_info["token"])
+    if asked is None or (not asked.used and asked.expires < app.clock()):
+        return _expired(request)
+    return _confirm_page(request, asked, done=asked.used)
+
+
+async def confirm(request: web.Request) -> web.Response:
+    """Take the yes, as often as it is said."""
+    app = request.app[STANDING].app
+    token, now = request.match_info["token"], app.clock()
+    asked = await app.workers.store(app.reception().confirm, token, now)
+    if asked is None or (not asked.used and asked.expires < now):
+        return _expired(request)
+    request.app[STANDING].wake()
+    return _confirm_page(request, asked, done=True)
+
+
+def _confirm_page(request: web.Request, asked: OptIn, *, done: bool) -> web.Response:
+    standing = request.app[STANDING]
+    manage = standing.app.counter().token(asked.subscriber, asked.epoch)
+    page = confirm_page(
+        config=standing.app.config,
+        asked=asked,
+        done=done,
+        manage=f"../manage/{manage}" if done else "",
+        render=standing.render,
+    )
+    return private_page(page)
+
+
+def _expired(request: web.Request) -> web.Response:
+    # The same for what was forged, mistyped, or is over.
+    return notice(
+        request, 404, "This link is not valid any more",
+        "It holds for three days. Subscribe again, and another one comes.", "Nothing was changed.",
+    )  # fmt: skip
+
+
+# ── Choosing ──────────────────────────────────────────────────────────────────────────────────────
+
+
+async def show_manage(request: web.Request) -> web.Response:
+    """Show what a reader gets; nothing is changed."""
+    app = request.app[STANDING].app
+    number = await app.workers.store(app.counter().who, request.match_info["token"])
+    return _unknown(request) if number is None else await _manage_page(request, number)
+
+
+async def manage(request: web.Request) -> web.Response:
+    """Do what a button of the page says."""
+    app = request.app[STANDING].app
+    counter, store = app.counter(), app.workers.store
+    number = await store(counter.who, request.match_info["token"])
+    if number is None:
+        return _unknown(request)
+    form = await form_lists(request)
+    kept = problem = ""
+    if taken := _first(form, "take-back"):
+        back = await store(counter.take_back, number, taken, app.clock())
+        return await _manage_page(request, number, "Taken back." if back else "")
+    match _first(form, "do"):
+        case "choose":
+            problem = await store(counter.choose, number, _chosen(form), app.clock())
+            kept = "" if problem else "Your choices are kept. They hold from the next mail on."
+            request.app[STANDING].wake()
+        case "pause":
+            problem = await store(counter.pause, number, _first(form, "until"), app.clock())
+        case "resume":
+            await store(counter.resume, number)
+            kept = "Welcome back."
+            request.app[STANDING].wake()
+        case "new-feed":
+            await store(counter.new_feed, number)
+            kept = "Your feed has a new address; the old one is gone."
+        case "stop":
+            await store(counter.stop, number)
+            kept = "Nothing more comes. A digest that is already on its way may still arrive."
+        case "forget":
+            return await _forget(request, number, _first(form, "sure") == "yes")
+        case _:
+            problem = "Nothing was changed."
+    return await _manage_page(request, number, kept, problem)
+
+
+def _chosen(form: dict[str, list[str]]) -> Chosen:
+    return Chosen(
+        lists=frozenset(form.get("list", [])),
+        cadence=_first(form, "cadence"),
+        at=_first(form, "at"),
+        zone=_first(form, "zone"),
+        limit=_first(form, "limit"),
+    )
+
+
+async def _forget(request: web.Request, number: int, sure: bool) -> web.Response:
+    app = request.app[STANDING].app
+    if not sure:
+        return await _manage_page(
+            request, number, problem="To be erased, tick the box beside the button too."
+        )
+    async with workflow_lock(app.config.state, "deliver"):  # nothing is being sent meanwhile
+        await app.workers.store(app.counter().forget, number, app.clock())
+    return notice(
+        request, 200, "You are erased",
+        "Your address, your choices, what you said of papers and what was sent to you: all of it.",
+        "What is kept is a number made from your address, by which it is never subscribed again.",
+    )  # fmt: skip
+
+
+async def data(request: web.Request) -> web.Response:
+    """Give a reader all that is known of them, as a file."""
+    app = request.app[STANDING].app
+    counter = app.counter()
+    number = await app.workers.store(counter.who, request.match_info["token"])
+    if number is None:
+        return _unknown(request)
+    known = await app.workers.store(counter.data, number)
+    text = json.dumps(known, indent=2, ensure_ascii=False, default=_written)
+    response = private_page(text.encode(), content_type="application/json")
+    response.headers["Content-Disposition"] = 'attachment; filename="paperround.json"'
+    return response
+
+
+def _written(value: object) -> str:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat()
+    return value.isoformat() if isinstance(value, date) else str(value)
+
+
+async def private_feed(request: web.Request) -> web.StreamResponse:
+    """Give a reader's own feed; one whose address was changed is gone for good (410)."""
+    app = request.app[STANDING].app
+    form = FORMS.get(request.match_info["form"])
+    if form is None:
+        raise web.HTTPNotFound
+    try:
+        feed = await app.workers.store(app.counter().feed, request.match_info["token"])
+    except LookupError:
+        raise web.HTTPNotFound from None
+    if feed is None:
+        raise web.HTTPGone
+    content = await app.workers.cpu(form.written, feed)
+    etag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
+    headers = {"ETag": etag, "Cache-Control": "private, max-age=900", "X-Robots-Tag": "noindex"}
+    if etag in request.headers.get("If-None-Match", ""):
+        return web.Response(status=304, headers=headers)
+    response = web.Response(
+        body=content, content_type=form.type.partition(";")[0], charset="utf-8", headers=headers
+    )
+    response.enable_compression()
+    return response
+
+
+async def _manage_page(
+    request: web.Request, number: int, kept: str = "", problem: str = ""
+) -> web.Response:
+    standing = request.app[STANDING]
+    counter, store = standing.app.counter(), standing.app.workers.store
+    reader = await store(counter.look, number)
+    own = await store(counter.feed_token, number)
+    page = manage_page(
+        config=standing.app.config,
+        reader=reader,
+        data=f"{request.match_info['token']}/data",
+        feed=own,
+        kept=kept,
+        problem=problem,
+        render=standing.render,
+    )
+    return private_page(page, 400 if problem else 200)
+
+
+def _unknown(request: web.Request) -> web.Response:
+    return notice(
+        request, 404, "This link is not valid",
+        "It may be incomplete, or it was valid once. Subscribe again with your address: if it is "
+        "known, a link that works comes by mail.",
+        "Nothing was changed.",
+    )  # fmt: skip

@@ -1,0 +1,275 @@
+"""receive: mail that came in → taken in → read → what it asks for, or quarantine.
+
+A mail is committed before anything is done with it, and what is done can be done twice: so a door
+that dies loses nothing. One that cannot be read is kept for a person, and the queue moves on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from email import message_from_bytes
+from email.message import Message
+from enum import StrEnum
+from typing import Protocol
+
+from bot import bounces, tokens
+from bot.bounces import Kind, Report
+from bot.config import Config
+from bot.errors import StateError
+from bot.models import Door, InboundMail, Origin
+from bot.ports import Workers
+from bot.subscriptions import Word, never_answered, wish_of, writer_of
+from bot.workflows.consent import Order, Reception
+
+log = logging.getLogger("paperround")
+
+LARGEST = 2_000_000  # bytes that are kept of a mail: a report says what it says at its beginning
+_AT_ONCE = 100
+_MOST_TOKENS = 50  # that are looked for in one mail
+_WEB_TOKEN = re.compile(rb"/unsubscribe/([A-Za-z0-9_-]{20,400})")
+_MESSAGE_ID = re.compile(rb"<[0-9a-f]{32}@[A-Za-z0-9.-]{1,255}>")
+
+
+class Outcome(StrEnum):
+    """What came of a mail."""
+
+    ASKED = "asked"  # somebody ordered something: the address is asked whether it was them
+    CONFIRMED = "confirmed"
+    UNSUBSCRIBED = "unsubscribed"
+    SUPPRESSED = "suppressed"
+    NOTED = "noted"  # a bounce that suppresses nobody yet
+    PASSED_OVER = "passed over"  # an answering machine, a mail that is late
+    QUARANTINED = "quarantined"
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """What came of one mail; `said` is a sentence without anybody's address."""
+
+    outcome: Outcome
+    said: str
+
+
+class ReceiveStore(Protocol):
+    """What receiving reads and writes."""
+
+    def take_in(self, mail: InboundMail, now: datetime) -> bool:
+        """Commit a mail that has come in; False where it came before."""
+        ...
+
+    def inbound_waiting(self, limit: int) -> list[InboundMail]:
+        """Return mail that is still to be read, the oldest first."""
+        ...
+
+    def was_read(self, key: str) -> None:
+        """Commit that a mail was read and acted on; its bytes go."""
+        ...
+
+    def quarantine(
+        self, key: str, raw: bytes, problem: str, now: datetime, recipient: str = ""
+    ) -> None:
+        """Keep a mail that could not be read."""
+        ...
+
+    def subscriber(self, number: int) -> tuple[str, int, tuple[str, ...]] | None:
+        """Return (address, token epoch, profiles it is subscribed to), None for nobody."""
+        ...
+
+    def delivery_by_message_id(self, message_id: str) -> tuple[int, int] | None:
+        """Return (subscriber, delivery) of a message of ours, None for others."""
+        ...
+
+    def unsubscribe(self, address: str, profile: str, ended_by: Origin) -> int:
+        """End an address's subscription to a profile, or to all with ""."""
+        ...
+
+    def suppress(self, address: str, suppressed: str, reason: str, now: datetime) -> int:
+        """Write to an address no more; call off what is open for it."""
+        ...
+
+    def note_bounce(
+        self, subscriber: int, delivery: int, kind: str, status: str, said: str, now: datetime
+    ) -> bool:
+        """Commit what was reported of a subscriber's delivery; False where they had no such one."""
+        ...
+
+    def failing_days(
+        self, subscriber: int, delivery: int, kinds: Collection[str], within: timedelta
+    ) -> set[date]:
+        """Return the days of the unbroken run of failures that ends with this delivery."""
+        ...
+
+
+def incoming(raw: bytes, recipient: str) -> InboundMail:
+    """Return a mail under its key: the same mail to the same address has the same."""
+    kept = raw[:LARGEST]
+    key = hashlib.sha256(recipient.lower().encode() + b"\0" + kept).hexdigest()[:32]
+    return InboundMail(key, recipient, kept)
+
+
+async def receive(
+    config: Config,
+    secret: bytes,
+    store: ReceiveStore,
+    reception: Reception,
+    workers: Workers,
+    now: datetime,
+) -> list[Received]:
+    """Read all mail that waits; return what came of each. Raises StateError.
+
+    `reception` takes orders and yeses.
+    """
+    found: list[Received] = []
+    reading = _Reading(config, secret, store, reception, now)
+    while waiting := await workers.store(store.inbound_waiting, _AT_ONCE):
+        found += [await workers.store(reading.one, mail) for mail in waiting]
+    return found
+
+
+class _Reading:
+    """Reads mails one by one. Runs on the store's thread: a mail is small, and few come."""
+
+    def __init__(
+        self,
+        config: Config,
+        secret: bytes,
+        store: ReceiveStore,
+        reception: Reception,
+        now: datetime,
+    ) -> None:
+        self._config, self._secret, self._store = config, secret, store
+        self._reception, self._now = reception, now
+
+    def one(self, mail: InboundMail) -> Received:
+        try:
+            received = self._read(mail)
+        except StateError:
+            raise  # it waits: nothing was wrong with the mail
+        except Exception as error:  # a mail that breaks us must not keep the others waiting
+            log.exception("a mistake of ours in reading mail %s", mail.key)
+            problem = f"we stumbled over it ({type(error).__name__}), which is a mistake of ours"
+            received = Received(Outcome.QUARANTINED, problem)
+        if received.outcome is Outcome.QUARANTINED:
+            self._store.quarantine(mail.key, mail.raw, received.said, self._now, mail.recipient)
+        else:
+            self._store.was_read(mail.key)
+        return received
+
+    def _read(self, mail: InboundMail) -> Received:
+        message = message_from_bytes(mail.raw)
+        wish = wish_of(mail.recipient, message, self._config)
+        if wish is None:
+            return self._without_a_token(mail, message)
+        match wish.word:
+            case Word.BOUNCE:
+                return self._bounce(wish.token, bounces.read_report(mail.raw))
+            case Word.UNSUBSCRIBE:
+                return self._unsubscribe(wish.token)
+            case Word.CONFIRM:
+                return self._confirm(wish.token, message)
+            case Word.SUBSCRIBE:
+                return self._order(wish.profiles, message)
+
+    # ── With a token in its address ──
+
+    def _unsubscribe(self, token: str) -> Received:
+        read = tokens.read_from_mail(self._secret, tokens.Purpose.UNSUBSCRIBE, token)
+        address = self._address(read, 1)
+        if address is None:
+            return Received(Outcome.PASSED_OVER, "a token to unsubscribe by that is not valid")
+        self._store.unsubscribe(address, "", Origin.SELF)
+        return Received(Outcome.UNSUBSCRIBED, "a subscriber unsubscribed by mail")
+
+    def _confirm(self, token: str, message: Message) -> Received:
+        if bounces.is_automatic(message):  # an answering machine that answers to Reply-To
+            return Received(Outcome.PASSED_OVER, "an automatic answer to a question of ours")
+        if self._reception.confirm(token, self._now) is None:
+            return Received(Outcome.PASSED_OVER, "a yes to no question of ours")
+        return Received(Outcome.CONFIRMED, "a subscriber said yes by mail")
+
+    def _order(self, profiles: tuple[str, ...], message: Message) -> Received:
+        """Ask who wrote whether they did; a machine is never answered (RFC 3834 §2)."""
+        address = writer_of(message)
+        if bounces.is_automatic(message) or (address and never_answered(address, self._config)):
+            return Received(Outcome.PASSED_OVER, "an automatic mail, which is never answered")
+        if not address:
+            return Received(Outcome.QUARANTINED, "somebody wants to subscribe, without an address")
+        refused = self._reception.order(Order(address, profiles, Door.MAIL), self._now)
+        if refused:
+            return Received(Outcome.QUARANTINED, f"somebody wants to subscribe. {refused}")
+        return Received(Outcome.ASKED, "somebody wants to subscribe, and is asked by mail")
+
+    def _bounce(self, token: str, report: Report) -> Received:
+        read = tokens.read_from_mail(self._secret, tokens.Purpose.BOUNCE, token)
+        if read is None or len(read[0]) != 2:  # noqa: PLR2004 - subscriber, delivery
+            return Received(Outcome.PASSED_OVER, "a report under a token that is not ours")
+        # The epoch is not asked: who has new links since still has the mailbox of before.
+        return self._reported(*read[0], report)
+
+    def _address(self, read: tuple[tuple[int, ...], int] | None, ids: int) -> str | None:
+        if read is None or len(read[0]) != ids:
+            return None
+        found = self._store.subscriber(read[0][0])
+        return found[0] if found is not None and found[1] == read[1] else None
+
+    # ── Without ──
+
+    def _without_a_token(self, mail: InboundMail, message: Message) -> Received:
+        report = bounces.read_report(mail.raw)
+        if report.kind is Kind.UNKNOWN:
+            if bounces.is_automatic(message):
+                return Received(Outcome.PASSED_OVER, "an automatic mail that tells us nothing")
+            return Received(Outcome.QUARANTINED, "somebody wrote; nothing in it is for us to do")
+        if report.kind is Kind.AUTOMATIC:
+            return Received(Outcome.PASSED_OVER, "an answering machine")
+        about = self._about(mail.raw)
+        if about is None:
+            return Received(
+                Outcome.QUARANTINED, f"a report ({report.kind.value}) about no mail that we know"
+            )
+        return self._reported(*about, report)
+
+    def _about(self, raw: bytes) -> tuple[int, int] | None:
+        """Return (subscriber, delivery or 0) of the mail of ours that a report encloses."""
+        for found in list(dict.fromkeys(_MESSAGE_ID.findall(raw)))[:_MOST_TOKENS]:
+            about = self._store.delivery_by_message_id(found.decode())
+            if about is not None:
+                return about
+        # Lines of quoted-printable end in the middle of a token.
+        whole = re.sub(rb"=\r?\n", b"", raw)
+        for token in list(dict.fromkeys(_WEB_TOKEN.findall(whole)))[:_MOST_TOKENS]:
+            read = tokens.read(self._secret, tokens.Purpose.UNSUBSCRIBE, token.decode())
+            if read is not None and len(read[0]) == 1:
+                return read[0][0], 0
+        return None
+
+    # ── What follows ──
+
+    def _reported(self, subscriber: int, delivery: int, report: Report) -> Received:
+        if report.kind is Kind.AUTOMATIC:
+            return Received(Outcome.PASSED_OVER, "an answering machine")
+        if report.kind is Kind.UNKNOWN:
+            return Received(
+                Outcome.QUARANTINED, "it came as a report of failure, but reads like none"
+            )
+        found = self._store.subscriber(subscriber)
+        if found is None:
+            return Received(Outcome.PASSED_OVER, "a report about somebody who was forgotten")
+        self._store.note_bounce(
+            subscriber, delivery, report.kind.value, report.status, report.said, self._now
+        )
+        if report.kind is Kind.REFUSED_US:
+            return Received(Outcome.NOTED, f"a server refuses our mail: {report.said}")
+        days = self._store.failing_days(subscriber, delivery, bounces.FAILURES, bounces.SOFT_WINDOW)
+        reason = bounces.reason_to_suppress(report, days)
+        if not reason:
+            return Received(Outcome.NOTED, f"{report.kind.value}: {report.said}")
+        address = found[0]
+        key = tokens.suppression_key(self._secret, address)
+        self._store.suppress(address, key, reason, self._now)
+        return Received(Outcome.SUPPRESSED, reason)
