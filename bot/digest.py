@@ -123,7 +123,7 @@ def fill(owed: Sequence[Owed], profiles: Mapping[str, Profile], had: Had) -> Dig
         updates = _updates(each.editions, had, shown)
         picked += updates
         shown |= {pick.paper for pick in updates}
-    skip = _reason_to_skip(owed, profiles, picked)
+    skip = _reason_to_skip(owed, profiles, picked, had)
     first = owed[0].subscription
     return DigestPlan(
         subscriber=first.subscriber,
@@ -192,14 +192,23 @@ def _updates(editions: Sequence[Edition], had: Had, shown: Collection[int]) -> l
 
 
 def _reason_to_skip(
-    owed: Sequence[Owed], profiles: Mapping[str, Profile], picked: Sequence[DeliveredPick]
+    owed: Sequence[Owed],
+    profiles: Mapping[str, Profile],
+    picked: Sequence[DeliveredPick],
+    had: Had,
 ) -> str:
+    # An edition may be owed again for a single paper: what else it had to say was said.
     if any(pick.role is Role.NEW for pick in picked):
         return ""
     for each in owed:
         befores = (each.before, *each.editions)
-        if any(news_of_health(e, b) for e, b in zip(each.editions, befores, strict=False)):
+        untold = [
+            (edition, before)
+            for edition, before in zip(each.editions, befores, strict=False)
+            if edition.id not in had.editions
+        ]
+        if any(news_of_health(edition, before) for edition, before in untold):
             return ""
-        if each.editions and profiles[each.subscription.profile].empty == "note":
+        if untold and profiles[each.subscription.profile].empty == "note":
             return ""
     return "nothing new"

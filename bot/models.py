@@ -417,10 +417,14 @@ class DeliveredPick:
 
 @dataclass(frozen=True, slots=True)
 class Had:
-    """What a subscriber was sent, or is about to be: papers as new, and (edition, paper) as replaced."""
+    """What a subscriber was sent, or is about to be.
+
+    Papers as new, (edition, paper) as replaced, and the editions that a mail told of.
+    """
 
     papers: frozenset[int] = frozenset()
     updates: frozenset[tuple[int, int]] = frozenset()
+    editions: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

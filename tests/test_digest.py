@@ -268,6 +268,14 @@ def test_a_note_needs_an_edition():
     assert digest.fill([_owed()], _profiles(empty="note"), Had()).skip == "nothing new"
 
 
+def test_an_edition_that_is_owed_again_for_its_papers_tells_its_news_no_second_time():
+    failed = _edition(1, weather=Weather.FAILED)
+    told = Had(editions=frozenset({failed.id}))
+    assert not digest.fill([_owed(failed)], _profiles(), Had()).skip
+    assert digest.fill([_owed(failed)], _profiles(), told).skip
+    assert digest.fill([_owed(failed)], _profiles(empty="note"), told).skip
+
+
 def test_a_failed_source_is_mailed_once_and_once_when_it_is_back():
     failed, fine, back = Weather.FAILED, Weather.FINE, Weather.RECOVERED
     editions = [

@@ -168,17 +168,19 @@ class MailLedger(EditionLedger):
         The delivery `but` doesn't count.
         """
         rows = self.db.rows(
-            "SELECT subscriber, picks FROM delivery "  # noqa: S608 - our own constant
+            "SELECT subscriber, picks, editions FROM delivery "  # noqa: S608 - our own constant
             "WHERE subscriber IN (SELECT value FROM json_each(:subscribers)) "
             f"AND created_at >= :since AND id <> :but AND {_HAD}",
             {"subscribers": json.dumps(sorted(papers)), "since": seconds(since), "but": but},
         )
         sent: dict[int, set[DeliveredPick]] = {}
+        told: dict[int, set[int]] = {}
         for row in rows:
             sent.setdefault(row["subscriber"], set()).update(unpacked_picks(row["picks"]))
+            told.setdefault(row["subscriber"], set()).update(json.loads(row["editions"]))
         now = self._joined({line.paper for lines in sent.values() for line in lines})
         return {
-            subscriber: _had_of(lines, now, set(papers[subscriber]))
+            subscriber: _had_of(lines, now, set(papers[subscriber]), told[subscriber])
             for subscriber, lines in sent.items()
         }
 
@@ -288,7 +290,9 @@ class MailLedger(EditionLedger):
             self.db.write(_OFFER_AGAIN, {"id": delivery, "papers": again})
 
 
-def _had_of(lines: Collection[DeliveredPick], now: Mapping[int, int], asked: set[int]) -> Had:
+def _had_of(
+    lines: Collection[DeliveredPick], now: Mapping[int, int], asked: set[int], editions: set[int]
+) -> Had:
     """Return what these lines say was had of the papers asked for; `now` follows those joined."""
     told = [(line.role, line.edition, now.get(line.paper, line.paper)) for line in lines]
     return Had(
@@ -298,6 +302,7 @@ def _had_of(lines: Collection[DeliveredPick], now: Mapping[int, int], asked: set
             for role, edition, paper in told
             if role is Role.UPDATE and paper in asked
         ),
+        editions=frozenset(editions),
     )
 
 

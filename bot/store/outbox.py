@@ -117,7 +117,8 @@ class OutboxLedger(SendLedger):
             if row is None or since is None or not picks:
                 return False
             asked = {row["subscriber"]: {pick.paper for pick in picks}}
-            if self.had(asked, since, delivery).get(row["subscriber"], Had()) != Had():
+            had = self.had(asked, since, delivery).get(row["subscriber"], Had())
+            if had.papers or had.updates:
                 return False
             if not self._free(delivery, now, stale_at, ("failed", "skipped")):
                 return False
