@@ -8,6 +8,7 @@ evening to `days.jsonl`: nothing that grows is kept in memory, where it would co
 from __future__ import annotations
 
 import asyncio
+import functools
 import gc
 import hashlib
 import json
@@ -34,6 +35,7 @@ from support_http import Site
 from support_http import serving as http_serving
 
 DAYS, SOURCES, READERS = 30, 20, 500
+COUNTED = (10, DAYS)  # on these evenings all caches are emptied, and what Python holds is counted
 START = datetime(2026, 10, 12, tzinfo=UTC)  # a Monday; clocks go back on 25 October and 1 November
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 ROUND = 4 * HOUR
@@ -361,11 +363,18 @@ async def soak(folder: Path, seed: str) -> None:
 
 def _standing(day: int, world: World, living: Living) -> dict[str, object]:
     gc.collect()
-    return {
+    told: dict[str, object] = {
         "day": day, "papers": world.papers, "restarts": living.restarts,
         "peak": _memory("VmHWM"), "resident": _memory("VmRSS"),
         "handles": _count("fd"), "threads": _count("task"),
     }  # fmt: skip
+    if day in COUNTED:
+        for known in gc.get_objects():
+            if isinstance(known, functools._lru_cache_wrapper):  # noqa: SLF001 - it has no other name
+                known.cache_clear()  # which have a limit of their own, and have not reached it yet
+        gc.collect()
+        told |= {"objects": len(gc.get_objects()), "blocks": sys.getallocatedblocks()}
+    return told
 
 
 def _count(what: str) -> int:
