@@ -39,7 +39,10 @@ class Office:
 
     def __init__(self, folder: Path, **tables: object) -> None:
         profiles = (a_profile("experts"), a_profile("others"))
-        self.config = a_config(folder, *profiles, **({"bot": {"timezone": "UTC"}} | tables))
+        # By SMTP, where an end may be in doubt.
+        mail = {"transport": "smtp"} | tables.pop("mail", {})  # type: ignore[operator]
+        tables = {"bot": {"timezone": "UTC"}, "mail": mail} | tables
+        self.config = a_config(folder, *profiles, **tables)
         self.path = folder / "state" / "paperround.db"
         self.store = with_profiles(Store(self.path), "experts", "others")
         self.answers: list[Attempt] = []

@@ -203,11 +203,8 @@ class Desk:
 
     def _may_resend(self, delivery: Delivery) -> bool:
         mail = self._around.post.config.mail
-        if mail.transport == "maildir":
-            return (
-                True  # what is there already is known by its name: there is no doubt to hold it for
-            )
-        return mail.uncertain == "resend" and not delivery.resent
+        # Into a Maildir it cannot go twice: what is there already is known by its name.
+        return mail.transport == "maildir" or (mail.uncertain == "resend" and not delivery.resent)
 
     async def _printed(self, wanted: Sequence[_Wanted], keys: Mapping[int, str]) -> list[Letter]:
         """Return letters to these readers, made for the profiles that they want."""
