@@ -13,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from bot.store.absorbing import AbsorbLedger
 from bot.store.connection import Connection
 from bot.store.feedback import FeedbackLedger
 from bot.store.inbox import InboxLedger
@@ -36,7 +37,13 @@ class Founding:
 
 
 class Store(
-    SubscriberLedger, OutboxLedger, FeedbackLedger, InboxLedger, ProfileLedger, SearchLedger
+    SubscriberLedger,
+    OutboxLedger,
+    FeedbackLedger,
+    InboxLedger,
+    ProfileLedger,
+    SearchLedger,
+    AbsorbLedger,
 ):
     """The database of one state folder."""
 

@@ -22,6 +22,14 @@ def m001_first(db: Database) -> None:
             db.execute(statement)
 
 
+@migrations()
+def m004_absorbed(db: Database) -> None:
+    """Know again by a digest what was absorbed word for word; index for the search behind it."""
+    # 0 stands for a record that is to be looked at again whenever it is shown.
+    db.execute("ALTER TABLE sighting ADD COLUMN digest INTEGER NOT NULL DEFAULT 0")
+    db.execute("CREATE TABLE unindexed (paper INTEGER PRIMARY KEY REFERENCES paper(id)) STRICT")
+
+
 _FIRST = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 
