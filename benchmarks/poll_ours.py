@@ -15,6 +15,8 @@ from collections import Counter
 from datetime import timedelta
 from pathlib import Path
 
+import bot.fetch
+import bot.workflows.collect  # noqa: F401 - loaded beforehand, as the peers are
 from benchmarks.poll_feeds import NOW
 from bot.app import App, open_app
 from bot.config import load_config

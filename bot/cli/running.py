@@ -75,6 +75,7 @@ async def _once(app: App) -> Run:
     except (ConfigError, StateLockedError, TemplateError) as error:
         run.problems.append(str(error))
     try:
+        await app.index()
         await app.prune()
     except StateError as error:
         run.problems.append(str(error))

@@ -208,6 +208,7 @@ class Service:
         self._warn("deliver", report.problems)
 
     async def _prune(self) -> None:
+        await self.app.index()
         if papers := await self.app.prune():
             log.info("%d papers older than [bot] keep lost their abstracts", papers)
 

@@ -83,7 +83,7 @@ def read_feed(body: bytes, url: str, content_type: str = "") -> Feed:
     host = host_of(url)
     if not body.strip():
         raise ParseError(f"{host} sent an empty document")
-    found = _plainly(body, content_type) or _by_feedparser(body, host, content_type)
+    found = _plainly(body, content_type) or read_by_feedparser(body, host, content_type)
     entries, sound = found.entries, found.sound
     warnings = []
     if not sound and entries:
@@ -105,7 +105,8 @@ def _plainly(body: bytes, content_type: str) -> Feed | None:
     return Feed(plain.channel, tuple(plain.entries), sound=True, repeats=plain.repeats)
 
 
-def _by_feedparser(body: bytes, host: str, content_type: str) -> Feed:
+def read_by_feedparser(body: bytes, host: str, content_type: str = "") -> Feed:
+    """Return what feedparser makes of a document from `host`. Raises ParseError."""
     _bounded(body, host)
     found = _understood(body, host, content_type)
     entries: list[Entry] = list(found["entries"])

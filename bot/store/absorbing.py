@@ -259,8 +259,9 @@ def _digest(sighting: Sighting, row: tuple[object, ...], seen_on: str, names: li
     """
     if sighting.votes is not None or sighting.comments is not None:
         return 0
-    told = (*row, sorted(names), str(sighting.event), seen_on, seconds(sighting.at), sighting.guid)
-    digest = blake2b(repr(told).encode("utf-8", "backslashreplace"), digest_size=8).digest()
+    told = (*map(str, row), *sorted(names), sighting.event, seen_on, str(seconds(sighting.at)),
+            sighting.guid)  # fmt: skip
+    digest = blake2b("\x1f".join(told).encode("utf-8", "backslashreplace"), digest_size=8).digest()
     return int.from_bytes(digest, "big") >> 1 or 1
 
 

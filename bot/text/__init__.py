@@ -248,8 +248,13 @@ def plain(fragment: str) -> str:
 
 
 def _is_simple(fragment: str) -> bool:
-    """Tell whether a fragment has no markup but a few tags without attributes, and no controls."""
-    return not _NOT_SIMPLE.search(fragment) and fragment.replace("\n", "").isprintable()
+    """Tell whether a fragment has no markup but a few tags without attributes.
+
+    Nor may it have one of the three controls that an HTML parser makes something else of.
+    """
+    return not (
+        "\r" in fragment or "\0" in fragment or "\f" in fragment or _NOT_SIMPLE.search(fragment)
+    )
 
 
 def _bare(fragment: str) -> str:
@@ -267,8 +272,8 @@ def _paragraphs(value: str) -> str:
         return " ".join(value.split())
     parts: list[list[str]] = [[]]
     for line in value.split("\n"):
-        if words := line.split():
-            parts[-1] += words
+        if bare := line if _is_tidy(line) else " ".join(line.split()):
+            parts[-1].append(bare)
         elif parts[-1]:
             parts.append([])
-    return "\n\n".join(" ".join(words) for words in parts if words)
+    return "\n\n".join([" ".join(lines) for lines in parts if lines])
