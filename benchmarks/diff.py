@@ -1,7 +1,8 @@
 """diff: telling the new papers from the known ones, beside plain sqlite3 doing the least it could.
 
-What a paper is searched by is indexed after the round, so it has a row of its own. The floor asks the same questions of the same tables with `json_each`, and (for new papers) inserts
-the same rows with `executemany`; it merges nothing, keeps no provenance and commits once.
+The floor asks the same questions of the same tables with `json_each`, and (for new papers) inserts
+the same rows with `executemany`; it merges nothing, keeps no provenance and commits once. The search
+index comes behind the papers, and has a row of its own.
 """
 
 from __future__ import annotations
