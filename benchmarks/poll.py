@@ -93,6 +93,7 @@ class _Bench:
         cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
         told = {"seconds": wall, "cpu": cpu} | told
         self.figures.setdefault(what, []).append(told)
+        print(what, {name: round(value, 3) for name, value in told.items()}, file=sys.stderr)
         return told
 
     def of(self, what: str, figure: str = "seconds") -> float:
@@ -159,7 +160,7 @@ class _Bench:
 
 def _output(command: Sequence[object]) -> bytes:
     done = subprocess.run(
-        list(map(str, command)), check=True, timeout=_RUN_SECONDS, stdout=subprocess.PIPE
+        list(map(str, command)), check=True, timeout=_RUN_SECONDS, capture_output=True
     )
     return done.stdout
 
@@ -198,12 +199,13 @@ def _serving(bench: _Bench, seconds: float) -> Iterator[None]:
 
 
 def _near(bench: _Bench, rounds: int) -> list[dict[str, object]]:
-    for _ in range(rounds):  # interleaved: these machines are shared
+    for number in range(rounds):  # interleaved: these machines are shared
         bench.script("floor")
         bench.ours()
         bench.newsboat()
         bench.script("reader")
-        bench.rss2email()
+        if not number:  # it is slow, and has no target
+            bench.rss2email()
     cold, warm = bench.of("ours cold"), bench.of("ours warm")
     rows = [
         _row(bench, "libcurl and expat (floor): fetch, parse", "floor", cold, warm,

@@ -8,11 +8,13 @@ were missed, is read up to a number of pages a round; each page is committed wit
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections import defaultdict, deque
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from urllib.parse import urlsplit
 
 from bot import sources
 from bot.config import SourceSettings
@@ -31,6 +33,7 @@ from bot.ports import Absorbed, CollectStore, Fetcher, Showing, Workers
 from bot.sources import polling
 from bot.sources.spans import Span
 
+MOST_AT_ONCE = 64  # sources: some 20 MB at most of usual documents, and of what was read in them
 MOST_TOGETHER = 2_000  # sightings in one transaction, of however many sources
 MOST_REQUESTS = 20  # of one source in one round; the rest of its pages wait for the next
 
@@ -76,10 +79,11 @@ async def collect(
 ) -> list[Collected]:
     """Poll every enabled source that is due, all at once; return one report each, in their order."""
     states = await around.workers.store(around.store.source_states)
-    writer = _Writer(around)
+    writer, turns = _Writer(around), _Turns()
 
     async def one(poll: _Poll) -> Collected:
-        report = await poll.report()
+        async with turns.of(poll.source):
+            report = await poll.report()
         on_done(report)
         return report
 
@@ -97,6 +101,27 @@ async def collect(
     if sum(report.new > 0 for report in reports) == 0:
         return reports
     return [await poll.again(report) for poll, report in zip(polls, reports, strict=True)]
+
+
+class _Turns:
+    """So many sources at once, and one of a host: what they bring is held until it is stored.
+
+    A host that has many waits for itself; it takes no other's place meanwhile.
+    """
+
+    def __init__(self) -> None:
+        self._places = asyncio.Semaphore(MOST_AT_ONCE)
+        self._hosts: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    @asynccontextmanager
+    async def of(self, source: SourceSettings) -> AsyncIterator[None]:
+        """Hold a place for this source."""
+        try:
+            host = urlsplit(source.url).netloc or source.kind
+        except ValueError:
+            host = source.url
+        async with self._hosts[host], self._places:
+            yield
 
 
 class _Writer:
@@ -121,11 +146,14 @@ class _Writer:
     async def _write(self) -> None:
         while self._waiting:
             together = self._together()
-            results = await self._around.workers.store(
-                self._around.store.absorb_all,
-                [showing for showing, _ in together],
-                self._around.now,
-            )
+            showings = [showing for showing, _ in together]
+            results: Sequence[Absorbed | BaseException]
+            try:
+                results = await self._around.workers.store(
+                    self._around.store.absorb_all, showings, self._around.now
+                )
+            except Exception as error:  # noqa: BLE001 - raised where it is waited for
+                results = [error] * len(together)
             for (_, written), result in zip(together, results, strict=True):
                 if written.done():  # nobody waits any more
                     continue
