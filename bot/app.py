@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from email.utils import parseaddr
 from functools import cache, partial
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 from urllib.parse import urlsplit
@@ -258,6 +259,14 @@ class App:
                 )  # fmt: skip
         return 0
 
+    async def index(self) -> None:
+        """Bring the search index up to date with the papers, a few hundred at a time.
+
+        Raises StateError.
+        """
+        while await self.workers.store(self.store.index_some):
+            pass
+
     async def publish(self, *, afresh: bool = False) -> Published:
         """Write the feeds and pages that changed; `afresh` makes all of them to find out.
 
@@ -398,6 +407,8 @@ class _FetcherOnDemand:
         """Make one conditional GET."""
         async with self._opening:
             if self._opened is None:
+                # Loading it takes a fifth of a second, for which the loop need not stand still.
+                await asyncio.to_thread(import_module, "bot.fetch")
                 from bot.fetch import HttpFetcher
 
                 self._opened = await self._stack.enter_async_context(

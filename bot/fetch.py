@@ -35,6 +35,7 @@ Answer: TypeAlias = Document | NotModified | Failure
 LARGEST_BODY = 15 * 1024 * 1024  # bytes, after inflating
 MOST_REDIRECTS = 5
 CONNECT_SECONDS = 10.0
+MOST_AT_ONCE = 128  # exchanges with all hosts together; with one host it is one
 SPACING = {"arxiv.org": 3.0}  # arXiv's terms: seconds between requests to all its hosts together
 
 _DAY = timedelta(days=1).total_seconds()
@@ -104,6 +105,7 @@ class HttpFetcher:
         self._spacing = dict(SPACING if spacing is None else spacing)
         self._largest = largest
         self._gates: dict[str, _Gate] = {}
+        self._room = asyncio.Semaphore(MOST_AT_ONCE)
         self._session: aiohttp.ClientSession | None = None
         self._resolver: _Resolver | None = None
 
@@ -144,9 +146,10 @@ class HttpFetcher:
                 paused = gate.paused_until - loop.time()
                 if paused > 0:
                     return _left_alone(request.url, url, paused)
-                started = loop.time()
-                found = await self._exchange(url, headers, left)
-                left -= loop.time() - started
+                async with self._room:  # waiting for it is not the host's time
+                    started = loop.time()
+                    found = await self._exchange(url, headers, left)
+                    left -= loop.time() - started
                 _note_pause(gate, found, loop.time())
             if not isinstance(found, URL):
                 return _belonging(found, request)
@@ -252,6 +255,7 @@ class HttpFetcher:
             self._resolver = _Resolver()
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(
+                    limit=0,  # `_room` and the gates see to that, outside of any deadline
                     limit_per_host=1,
                     resolver=self._resolver,
                     socket_factory=self._socket,

@@ -34,6 +34,9 @@ _ARXIV = re.compile(
 _ARXIV_PATH = re.compile(
     rf"^/(?:abs|pdf|html|format|ps|e-print)/(?P<rest>{_ARXIV_NEW}|{_ARXIV_OLD})", re.IGNORECASE
 )
+_ARXIV_HEAD = re.compile(r"^(?:oai:)?arxiv(?:\.org)?:\s*", re.IGNORECASE)
+_DOI_HEAD = re.compile(r"^doi:\s*", re.IGNORECASE)
+_DOI_ADDRESS = re.compile(r"https?://(?:dx\.|www\.)?doi\.org/([^?#]*)", re.IGNORECASE)
 _DOI = re.compile(r"10\.\d{4,9}/\S+")
 _DOI_SHAPE = re.compile(r"10\.\d{4,9}/.+")
 _ARXIV_DOI = re.compile(
@@ -44,6 +47,13 @@ _PREPRINT_DOI = re.compile(
     r"(10\.(?:1101|64898)/(?:\d{4}\.\d{2}\.\d{2}\.)?\d{5,9})(?:v\d+)?(?:\.(?:full|abstract).*)?$"
 )
 _TRACKING = re.compile(r"^(?:utm_\w+|rss|fbclid|gclid|mc_cid|mc_eid|af|ref|source)$", re.IGNORECASE)
+_QUOTED = re.compile(r"[\w.~/:@!$&'()*+,;=-]*", re.ASCII)
+# Most addresses, which need not be taken apart with more care than this.
+_USUAL_ADDRESS = re.compile(
+    r"https?://([A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*)(?::(\d{1,4}))?(/[\w~:@!$&'()*+,;=%./-]*)?"
+    r"(?:\?([\w~:@!$&'()*+,;=%./?-]*))?",
+    re.ASCII,
+)
 _WWW = re.compile(r"^(?:www\d?|m)\.")
 _HOST_AND_PATH = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)*\.[a-z]{2,}/", re.IGNORECASE)
 _LONGEST_ADDRESS = 2_000
@@ -51,7 +61,10 @@ _LONGEST_ADDRESS = 2_000
 
 def arxiv(value: str) -> Identifier | None:
     """Read an arXiv id (`2401.06066`, `arXiv:2401.06066v2`, `oai:arXiv.org:…`), without version."""
-    bare = re.sub(r"^(?:oai:)?arxiv(?:\.org)?:\s*", "", value.strip(), flags=re.IGNORECASE)
+    bare = value.strip()
+    if not bare[-1:].isdigit():
+        return None
+    bare = _ARXIV_HEAD.sub("", bare)
     if match := _ARXIV.fullmatch(bare):
         return Identifier(Scheme.ARXIV, _arxiv_case(match.group("id")))
     return None
@@ -71,13 +84,15 @@ def arxiv_version(value: str) -> int:
 
 def doi(value: str) -> Identifier | None:
     """Read a DOI in any spelling. arXiv's own DOIs become arXiv ids; case does not matter."""
-    bare = re.sub(r"^doi:\s*", "", value.strip(), flags=re.IGNORECASE)
-    if match := re.match(r"https?://(?:dx\.|www\.)?doi\.org/([^?#]*)", bare, flags=re.IGNORECASE):
+    if "10." not in value and "%" not in value:
+        return None
+    bare = _DOI_HEAD.sub("", value.strip())
+    if match := _DOI_ADDRESS.match(bare):
         bare = unquote(match.group(1))
-    if not _DOI_SHAPE.fullmatch(bare) or any(char.isspace() for char in bare):
+    if not _DOI_SHAPE.fullmatch(bare) or len(bare.split(None, 1)) != 1:
         return None
     bare = bare.rstrip(".,;").lower()
-    if match := _ARXIV_DOI.fullmatch(bare):
+    if bare.startswith("10.48550") and (match := _ARXIV_DOI.fullmatch(bare)):
         return Identifier(Scheme.ARXIV, _arxiv_case(match.group(1)))
     if match := _PREPRINT_DOI.fullmatch(bare):
         bare = match.group(1)
@@ -86,6 +101,9 @@ def doi(value: str) -> Identifier | None:
 
 def from_url(url: str) -> Identifier | None:
     """Return what an address names: an arXiv id, a DOI, a PMID, an OpenReview forum, or itself."""
+    if usual := _USUAL_ADDRESS.fullmatch(url):
+        hostname, number, path, query = usual.groups("")
+        return _named(hostname.lower(), int(number) if number else None, path, query, "")
     try:
         parts = urlsplit(url.strip())
         port = parts.port
@@ -93,14 +111,18 @@ def from_url(url: str) -> Identifier | None:
         return None
     if parts.scheme.lower() not in ("http", "https") or not parts.hostname:
         return None
-    host = _WWW.sub("", parts.hostname.lower())
-    path = unquote(parts.path)
+    return _named(parts.hostname, port, parts.path, parts.query, parts.fragment)
+
+
+def _named(
+    hostname: str, port: int | None, path: str, query: str, fragment: str
+) -> Identifier | None:
+    host = _WWW.sub("", hostname)
+    path = unquote(path) if "%" in path else path
     site = f"[{host}]" if ":" in host else host
     if port not in (None, 80, 443):
         site = f"{site}:{port}"
-    return _of_known_host(host, path, parts.query) or _of_address(
-        site, path, parts.query, parts.fragment
-    )
+    return _of_known_host(host, path, query) or _of_address(site, path, query, fragment)
 
 
 def _of_known_host(host: str, path: str, query: str) -> Identifier | None:
@@ -129,15 +151,19 @@ def _of_known_host(host: str, path: str, query: str) -> Identifier | None:
 
 
 def _of_address(site: str, path: str, query: str, fragment: str) -> Identifier | None:
-    pairs = parse_qsl(query, keep_blank_values=True)
+    pairs = parse_qsl(query, keep_blank_values=True) if query else []
     kept = sorted((k, v) for k, v in pairs if not _TRACKING.match(k))
     # A page of many entries tells them apart by a numbered anchor; `#comments` is no other paper.
     numbered = re.search(r"\d", fragment) and not fragment.startswith(("utm_", "xtor="))
     anchor = fragment if numbered else ""
-    trimmed = quote(path.rstrip("/"), safe="/:@!$&'()*+,;=~")
+    trimmed = path.rstrip("/")
+    if not _QUOTED.fullmatch(trimmed):
+        trimmed = quote(trimmed, safe="/:@!$&'()*+,;=~")
     if not trimmed and not kept and not anchor:
         return None  # a site's front page is no paper's address
-    address = urlunsplit(("https", site, trimmed, urlencode(kept), anchor))
+    address = f"https://{site}{trimmed}"
+    if kept or anchor or not trimmed.startswith("/") or trimmed.startswith("//"):
+        address = urlunsplit(("https", site, trimmed, urlencode(kept), anchor))
     return Identifier(Scheme.URL, address) if len(address) <= _LONGEST_ADDRESS else None
 
 
@@ -171,9 +197,11 @@ def title_key(title: str, first_author: str) -> Identifier:
 
 def strongest(identifiers: Iterable[Identifier]) -> Identifier:
     """Return the identifier a paper is best known by. Raises ValueError where there is none."""
-    order = {scheme: place for place, scheme in enumerate((Scheme.ARXIV, *Scheme))}
-    order[Scheme.ARXIV] = -1  # the arXiv id first: it is short, and free to read
-    return min(identifiers, key=lambda identifier: (order[identifier.scheme], identifier.value))
+    return min(identifiers, key=lambda identifier: (_KNOWN_BY[identifier.scheme], identifier.value))
+
+
+# The arXiv id first: it is short, and free to read.
+_KNOWN_BY = {scheme: place for place, scheme in enumerate(Scheme)} | {Scheme.ARXIV: -1}
 
 
 # ── Merging ───────────────────────────────────────────────────────────────────────────────────────
@@ -184,7 +212,7 @@ _STAMPED = ("title", "authors", "abstract", "categories", "venue")
 
 def stamped(paper: Paper, stamp: Stamp) -> Paper:
     """Return a source's record with `stamp` on every field that it fills."""
-    stamps = tuple((name, stamp) for name in _STAMPED if getattr(paper, name))
+    stamps = tuple([(name, stamp) for name in _STAMPED if getattr(paper, name)])
     return replace(paper, stamps=stamps)
 
 
@@ -218,6 +246,12 @@ def merge(papers: Sequence[Paper]) -> Paper:
         votes=max((p.votes for p in papers if p.votes is not None), default=None),
         comments=max((p.comments for p in papers if p.comments is not None), default=None),
     )
+
+
+def alone(record: Paper) -> Paper:
+    """Return the paper that one record makes by itself: `merge([record])`."""
+    filled = [name for name in _STAMPED if getattr(record, name)]
+    return record if filled == [name for name, _ in record.stamps] else merge([record])
 
 
 def _stamp_of(paper: Paper, name: str) -> Stamp:

@@ -145,6 +145,21 @@ class Absorbed:
     relinked: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Showing:
+    """What a source showed, on its way into the store, and the source's state after it.
+
+    `introduces`, `seen_before` and `keep_guids` are as in `CollectStore.absorb`. Without sightings
+    it is the state alone.
+    """
+
+    state: SourceState
+    sightings: Sequence[Sighting] = ()
+    introduces: Collection[Event] = frozenset()
+    seen_before: datetime | None = None
+    keep_guids: bool = False
+
+
 class CollectStore(Protocol):
     """What `collect` reads and writes."""
 
@@ -172,8 +187,13 @@ class CollectStore(Protocol):
         """
         ...
 
-    def save_source_state(self, state: SourceState) -> None:
-        """Commit a source's state alone: nothing new, or a failure."""
+    def absorb_all(
+        self, showings: Sequence[Showing], now: datetime
+    ) -> Sequence[Absorbed | BaseException]:
+        """Commit what several sources showed, together; return what each changed, in their order.
+
+        One that cannot be written harms no other: what it raised is returned in its place.
+        """
         ...
 
 

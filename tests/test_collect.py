@@ -304,3 +304,35 @@ async def test_a_source_that_has_gone_for_good_is_told_at_once_and_left_alone(wa
     gone = Failure(NATURE.url, "is gone (410)", status=410, gone=True)
     assert await _alarms(walk, [feed(1), gone, gone, gone]) == [1]
     assert len(walk.fetcher.requests) == 2
+
+
+# ── Together ──────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_many_sources_are_few_commits(walk, monkeypatch):
+    together = []
+    absorb_all = Store.absorb_all
+
+    def noted(store, showings, now):
+        together.append(len(showings))
+        return absorb_all(store, showings, now)
+
+    monkeypatch.setattr(Store, "absorb_all", noted)
+    many = [
+        a_source(f"journal-{n}", kind="feed", url=f"https://journal-{n}.example.org/")
+        for n in range(40)
+    ]
+    for number, source in enumerate(many):
+        walk.answers(source, feed(number + 1))
+    reports = await walk.poll(*many)
+    assert sum(report.new for report in reports.values()) == 40
+    assert sum(together) == 40
+    assert len(together) < 40
+    assert walk.store.source_states().keys() == {source.name for source in many}
+
+
+async def test_the_search_index_is_left_for_later(walk):
+    walk.answers(NATURE, feed(1, 2))
+    await walk.poll(NATURE)
+    assert walk.store.index_some() == 2
+    assert walk.store.index_some() == 0

@@ -7,6 +7,7 @@ import itertools
 import socket
 import time
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 
 import pytest
 import pytest_asyncio
@@ -558,3 +559,25 @@ async def test_the_canned_fetcher_answers_in_turn_and_remembers_what_it_was_aske
     unknown = await canned.fetch(Request("https://other.example/"))
     assert unknown == Failure("https://other.example/", "other.example could not be reached")
     assert canned.requests == [asked] * 4 + [Request("https://other.example/")]
+
+
+async def test_many_hosts_are_asked_at_once_but_not_all(monkeypatch):
+    monkeypatch.setattr("bot.fetch.MOST_AT_ONCE", 3)
+    asked, most = 0, 0
+
+    async def slow(_: web.Request) -> web.Response:
+        nonlocal asked, most
+        asked += 1
+        most = max(most, asked)
+        await asyncio.sleep(0.05)
+        asked -= 1
+        return web.Response(body=FEED)
+
+    async with AsyncExitStack() as stack:
+        sites = [await stack.enter_async_context(serving()) for _ in range(9)]
+        fetcher = await stack.enter_async_context(HttpFetcher(allow_private=LOOPBACK))
+        for site in sites:
+            site.put_call("/feed", slow)
+        answers = await asyncio.gather(*(fetcher.fetch(Request(s.url("/feed"))) for s in sites))
+    assert all(isinstance(answer, Document) for answer in answers)
+    assert 1 < most <= 3

@@ -386,7 +386,7 @@ def test_a_reader_that_crashes_is_an_error_of_that_document_alone(monkeypatch):
 
     monkeypatch.setattr("feedparser.parse", crash)
     with pytest.raises(ParseError, match="cannot be read"):
-        parse_feed(rss(), "")
+        parse_feed(b"<!DOCTYPE rss>" + rss(), "")
 
 
 def test_files_and_addresses_are_never_opened(tmp_path):

@@ -66,6 +66,7 @@ def invent(path: Path) -> None:
     with with_profiles(Store(path), "experts", "proteins", "gone") as store:
         store.found("example.org,2026", b"a secret that is no secret, 32 b")
         _papers(store)
+        store.index_all()
         store.mirror_profiles({"experts": "f", "proteins": "g"})
         an_edition(store, 1, 2, now=NOW - HOUR)
         update = new_pick(2, 1, role=Role.UPDATE)
@@ -164,7 +165,8 @@ def _rows_of(db: sqlite3.Connection, table: str) -> Iterator[str]:
         "'2026-11-20 08:00:00+00:00'" if column == "applied_at" else f"quote({column})"
         for column in columns
     )
-    for row in db.execute(f"SELECT {quoted} FROM {table} ORDER BY 1, 2"):  # noqa: S608 - a test's own
+    order = "1, 2" if len(columns) > 1 else "1"
+    for row in db.execute(f"SELECT {quoted} FROM {table} ORDER BY {order}"):  # noqa: S608 - a test's own
         values = (f"'{v}'" if c == "applied_at" else v for c, v in zip(columns, row, strict=True))
         yield f"INSERT INTO {table} VALUES ({', '.join(values)});\n"  # noqa: S608 - a test's own
 
@@ -227,10 +229,9 @@ def test_the_database_of_every_released_version_goes_forward(path, tmp_path, num
         _all_can_be_read(store)
         absorb(store, a_paper(arxiv(77)), now=NOW + 2 * DAY)
     after = counts_of(path)
-    assert {name: after[name] for name in before} | {
-        name: before[name]
-        for name in ("paper", "paper_text", "identifier", "sighting", "_sqlite_migrations")
-    } == before
+    more = {"paper", "paper_text", "unindexed", "identifier", "sighting", "_sqlite_migrations"}
+    same = before.keys() - more
+    assert {name: after[name] for name in same} == {name: before[name] for name in same}
     assert schema_of(path).keys() >= schema_of(tmp_path / "fresh.db").keys()
 
 

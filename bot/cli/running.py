@@ -95,6 +95,7 @@ async def _publish(app: App, run: Run) -> None:
 
 
 async def _prune(app: App, _run: Run) -> None:
+    await app.index()
     await app.prune()
 
 

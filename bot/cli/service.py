@@ -247,6 +247,7 @@ class Service:
             self._lane["deliver"].wake.set()
 
     async def _prune(self) -> None:
+        await self.app.index()
         if papers := await self.app.prune():
             log.info("%d papers older than [bot] keep lost their abstracts", papers)
 

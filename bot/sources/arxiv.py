@@ -25,11 +25,11 @@ from bot.models import (
     Stamp,
 )
 from bot.sources import arxiv_calendar, names
+from bot.sources.bounds import Entry
 from bot.sources.entries import (
     LONGEST_ABSTRACT,
     LONGEST_NAME,
     LONGEST_TITLE,
-    Entry,
     Feed,
     categories,
     clamped,

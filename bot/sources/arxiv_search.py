@@ -14,7 +14,8 @@ from bot.config import SourceSettings
 from bot.errors import ParseError
 from bot.models import Document, Parsed, SourceState
 from bot.sources import arxiv, arxiv_calendar, spans
-from bot.sources.entries import Entry, Feed, host_of, moment, parts, said
+from bot.sources.bounds import Entry
+from bot.sources.entries import Feed, host_of, moment, parts, said
 from bot.sources.spans import Page, Span
 
 BASE = "https://export.arxiv.org"

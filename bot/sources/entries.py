@@ -1,5 +1,6 @@
-"""Reading a feed of any kind through feedparser, and what its entries hold, as plain values.
+"""Reading a feed of any kind, and what its entries hold, as plain values.
 
+What is plainly well-formed is read by `plain`, everything else by feedparser, to the same effect.
 feedparser opens files and addresses when it is given bytes or text, so it is only ever given a
 stream; its sanitiser is off, since everything is cleaned once, by `text.plain`.
 """
@@ -10,20 +11,23 @@ import calendar
 import io
 import itertools
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from time import struct_time
-from typing import Any, TypeAlias
+from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 from bot import text
 from bot.errors import ParseError
+from bot.sources.bounds import (
+    MOST_CATEGORIES_SENT,
+    MOST_ENTRIES,
+    MOST_ENTRIES_SENT,
+    MOST_TAGS,
+    Entry,
+)
+from bot.sources.plain import read_plain
 
-MOST_ENTRIES = 5000
-MOST_TAGS = 500_000
-MOST_ENTRIES_SENT = 20_000
-MOST_CATEGORIES_SENT = 1_000
 _ENTRY_STARTS = re.compile(rb"<(?:\w+:)?(?:item|entry)[\s>]", re.IGNORECASE)
 _CATEGORY_STARTS = re.compile(rb"<(?:\w+:)?(?:category|subject|keywords|tag)[\s>/]", re.IGNORECASE)
 MOST_AUTHORS = 10_000
@@ -35,25 +39,31 @@ LONGEST_ADDRESS = 2000
 
 _EARLIEST, _LATEST = 1900, 2200  # years; what lies outside is a mistake of the feed's
 
-Entry: TypeAlias = dict[str, Any]  # feedparser's own dictionaries are such
-
 _ROOT_ENDS = re.compile(rb"</(?:[\w.-]+:)?(?:rss|feed|rdf|channel)\s*(?:>|$)", re.IGNORECASE)
 _WEB_PAGE = re.compile(rb"^\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html)\b",
                        re.IGNORECASE | re.DOTALL)  # fmt: skip
+# An absolute address that nothing has to be made of: most are.
+_PLAIN_ADDRESS = re.compile(
+    r"https?://[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*(?::\d{1,5})?"
+    r"(?:/(?!\.)[\w~:@!$&'()*+,=%-][\w~:@!$&'()*+,=%.-]*)*/?(?:\?[\w~:@!$&'()*+,=%./-]+)?",
+    re.ASCII,
+)
 _ENDING_LOOKED_AT = 2000  # bytes: a comment or two may follow the root's end
 
 
 @dataclass(frozen=True, slots=True)
 class Feed:
-    """A feed as feedparser understood it: its own fields, its entries, and what was odd about it.
+    """A feed as it was understood: its own fields, its entries, and what was odd about it.
 
-    `sound` means that the XML was well-formed.
+    `sound` means that the XML was well-formed, `repeats` that fields may stand in the body more often
+    than an entry can hold them (`margins`).
     """
 
     channel: Entry
     entries: tuple[Entry, ...]
     sound: bool
     warnings: tuple[str, ...] = ()
+    repeats: bool = True
 
 
 def host_of(url: str) -> str:
@@ -73,13 +83,8 @@ def read_feed(body: bytes, url: str, content_type: str = "") -> Feed:
     host = host_of(url)
     if not body.strip():
         raise ParseError(f"{host} sent an empty document")
-    _bounded(body, host)
-    found = _understood(body, host, content_type)
-    entries: list[Entry] = list(found["entries"])
-    broken = dict.get(found, "bozo_exception") if dict.get(found, "bozo") else None
-    sound = type(broken).__name__ != "SAXParseException"
-    if not entries:
-        _check_empty(body, host, version=str(dict.get(found, "version") or ""), sound=sound)
+    found = _plainly(body, content_type) or read_by_feedparser(body, host, content_type)
+    entries, sound = found.entries, found.sound
     warnings = []
     if not sound and entries:
         warnings.append(
@@ -90,7 +95,26 @@ def read_feed(body: bytes, url: str, content_type: str = "") -> Feed:
         warnings.append(
             f"{host} sent {len(entries)} entries; only the first {MOST_ENTRIES} were read"
         )
-    return Feed(found["feed"], tuple(entries[:MOST_ENTRIES]), sound, tuple(warnings))
+    return replace(found, entries=entries[:MOST_ENTRIES], warnings=tuple(warnings))
+
+
+def _plainly(body: bytes, content_type: str) -> Feed | None:
+    plain = read_plain(body, content_type)
+    if plain is None:
+        return None
+    return Feed(plain.channel, tuple(plain.entries), sound=True, repeats=plain.repeats)
+
+
+def read_by_feedparser(body: bytes, host: str, content_type: str = "") -> Feed:
+    """Return what feedparser makes of a document from `host`. Raises ParseError."""
+    _bounded(body, host)
+    found = _understood(body, host, content_type)
+    entries: list[Entry] = list(found["entries"])
+    broken = dict.get(found, "bozo_exception") if dict.get(found, "bozo") else None
+    sound = type(broken).__name__ != "SAXParseException"
+    if not entries:
+        _check_empty(body, host, version=str(dict.get(found, "version") or ""), sound=sound)
+    return Feed(found["feed"], tuple(entries), sound)
 
 
 def _bounded(body: bytes, host: str) -> None:
@@ -143,22 +167,21 @@ def said(entry: Entry, *keys: str) -> str:
     for key in keys:
         # `entry.get` warns for fields that feedparser has under two names.
         value = dict.get(entry, key)
-        if isinstance(value, str) and value.strip():
+        if isinstance(value, str) and value and not value.isspace():
             return value
     return ""
 
 
-def parts(entry: Entry, key: str) -> Iterator[Entry]:
-    """Yield the dictionaries of a field that repeats (authors, links, tags, content)."""
+def parts(entry: Entry, key: str) -> list[Entry]:
+    """Return the dictionaries of a field that repeats (authors, links, tags, content)."""
     value = dict.get(entry, key)
-    if isinstance(value, list):
-        yield from (part for part in value if isinstance(part, dict))
+    return [part for part in value if isinstance(part, dict)] if isinstance(value, list) else []
 
 
 def categories(entry: Entry) -> tuple[str, ...]:
     """Return an entry's categories, each once, in their order."""
-    terms = (text.one_line(said(tag, "term", "label")) for tag in parts(entry, "tags"))
-    unique = dict.fromkeys(term for term in terms if term and len(term) <= LONGEST_NAME)
+    terms = [text.one_line(said(tag, "term", "label")) for tag in parts(entry, "tags")]
+    unique = dict.fromkeys([term for term in terms if term and len(term) <= LONGEST_NAME])
     return tuple(unique)[:MOST_CATEGORIES]
 
 
@@ -166,15 +189,21 @@ def moment(entry: Entry, *keys: str) -> datetime | None:
     """Return the first of these dates that can be read: aware, UTC, between 1900 and 2200."""
     for key in keys:
         value = dict.get(entry, f"{key}_parsed")
-        if isinstance(value, struct_time) and (found := _aware(value)):
+        if value is not None and (found := _aware(value)):
             return found
     return None
 
 
-def _aware(value: struct_time) -> datetime | None:
+def _aware(value: object) -> datetime | None:
     try:
-        found = datetime.fromtimestamp(calendar.timegm(value), UTC)
+        found = (
+            datetime.fromtimestamp(calendar.timegm(value), UTC)
+            if isinstance(value, struct_time)
+            else value
+        )
     except (ValueError, OverflowError, OSError):
+        return None
+    if not isinstance(found, datetime):
         return None
     return found if _EARLIEST <= found.year < _LATEST else None
 
@@ -209,6 +238,8 @@ def stamp_day(found: datetime | None, now: datetime | None) -> str:
 
 def web_address(value: str, base: str = "") -> str:
     """Return an absolute http(s) address without white space, or ""."""
+    if _PLAIN_ADDRESS.fullmatch(value) and len(value) <= LONGEST_ADDRESS:
+        return value
     if not value.strip():
         return ""
     try:

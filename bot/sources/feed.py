@@ -27,12 +27,12 @@ from bot.models import (
     Stamp,
 )
 from bot.sources import jsonfeed, names
+from bot.sources.bounds import Entry
 from bot.sources.entries import (
     LONGEST_ABSTRACT,
     LONGEST_ADDRESS,
     LONGEST_NAME,
     LONGEST_TITLE,
-    Entry,
     Feed,
     categories,
     clamped,
@@ -56,6 +56,7 @@ _STILL_MARKUP = re.compile(
     r"</(?:p|div|a|span|ul|ol|li|h[1-6]|table|blockquote|em|strong|sup|sub|b|i)>|<br ?/?>|<(?:img|p) ",
     re.IGNORECASE,
 )
+_PMID = re.compile(r"(?:pubmed|pmid):\s*(\d{1,9})", re.IGNORECASE)
 _DOI_AT_END = re.compile(r"(?:^|[:/\s])(10\.\d{4,9}/\S+)$")
 # What publishers put where an abstract belongs: "Nature, Published online: 20 April 2023; doi:…".
 _IMPRINT = re.compile(
@@ -105,7 +106,8 @@ def read_any(body: bytes, url: str, content_type: str = "") -> Feed:
 
 def sightings_of(feed: Feed, body: bytes, url: str, now: datetime | None) -> Iterator[Sighting]:
     """Yield a sighting for each entry that has a title, a link or an id."""
-    margins = read_margins(body, len(feed.entries)) if feed.sound else None
+    wide = feed.sound and feed.repeats
+    margins = read_margins(body, len(feed.entries)) if wide else None
     readings = [
         reading
         for index, entry in enumerate(feed.entries)
@@ -135,16 +137,17 @@ def _read(entry: Entry, url: str, margin: Margin | None) -> _Reading | None:
 
 def _plain(fragment: str) -> str:
     once = text.plain(fragment)
-    return text.plain(once) if _STILL_MARKUP.search(once) else once
+    return text.plain(once) if "<" in once and _STILL_MARKUP.search(once) else once
 
 
 def _addresses(entry: Entry, guid: str, url: str) -> tuple[str, ...]:
     """Return an entry's own http addresses, the one to show first."""
+    link = said(entry, "link")
     candidates = [
         web_address(said(entry, "feedburner_origlink")),
         # A guid that is no address makes no link, though feedparser offers it as one.
-        "" if said(entry, "link") == guid else web_address(said(entry, "link"), url),
-        web_address(guid),
+        "" if link == guid else web_address(link, url),
+        web_address(guid) if ":" in guid else "",
         web_address(said(entry, "prism_url")),
     ]
     return tuple(dict.fromkeys(filter(None, candidates)))
@@ -155,13 +158,13 @@ def _stated(entry: Entry, guid: str, margin: Margin | None) -> Iterator[Identifi
     fields = [said(entry, key) for key in ("prism_doi", "doi", "dc_doi", "dc_identifier")]
     if margin:
         fields += margin.identifiers
-    for value in filter(None, map(text.one_line, (*fields, guid))):
-        at_end = _DOI_AT_END.search(value)
-        found = identity.doi(value) or (identity.doi(at_end.group(1)) if at_end else None)
+    for value in dict.fromkeys(filter(None, map(text.one_line, (*fields, guid)))):
+        found = identity.doi(value)
+        if found is None and "10." in value and (at_end := _DOI_AT_END.search(value)):
+            found = identity.doi(at_end.group(1))
         if found := found or identity.arxiv(value):
             yield found
-    pmid = re.fullmatch(r"(?:pubmed|pmid):\s*(\d{1,9})", guid, re.IGNORECASE)
-    if pmid:
+    if pmid := _PMID.fullmatch(guid):
         yield Identifier(Scheme.PMID, pmid.group(1))
 
 
@@ -257,5 +260,7 @@ def _links(reading: _Reading) -> frozenset[Link]:
         for link in typed
         if said(link, "type").startswith("application/pdf")
     ]
-    links |= {Link(Rel.PDF, pdf) for pdf in map(web_address, offered[:_MOST_PDFS]) if pdf}
+    links |= {
+        Link(Rel.PDF, pdf) for pdf in map(web_address, filter(None, offered[:_MOST_PDFS])) if pdf
+    }
     return frozenset(links)

@@ -40,7 +40,8 @@ def fresh_for(answer: Document | NotModified, now: datetime) -> timedelta:
 
 def time_to_live(body: bytes) -> timedelta:
     """Return the minutes that an RSS document asks to be left alone, at most a day."""
-    found = _TTL.search(body[:_MOST_HEAD])
+    head = body[:_MOST_HEAD]
+    found = _TTL.search(head) if b"<ttl" in head.lower() else None
     return min(timedelta(minutes=int(found.group(1))), DAY) if found else timedelta()
 
 
@@ -56,6 +57,8 @@ def http_date(value: str) -> datetime | None:
 def not_skipped(at: datetime, body: bytes) -> datetime:
     """Move a poll out of the hours and days that a feed asks to be left alone in (GMT)."""
     head = body[:_MOST_HEAD]
+    if b"<skip" not in head.lower():
+        return at
     days = _skipped(head, _SKIP_DAYS, _SKIPPED_DAY, _WEEKDAYS)
     hours = _skipped(head, _SKIP_HOURS, _SKIPPED_HOUR, tuple(b"%d" % hour for hour in range(24)))
     latest = at + timedelta(days=_LONGEST_SKIP)

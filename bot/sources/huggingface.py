@@ -15,10 +15,10 @@ from bot.config import SourceSettings
 from bot.errors import ParseError
 from bot.models import Document, Event, Link, Paper, Parsed, Rel, Scheme, Sighting, Stamp
 from bot.sources import names
+from bot.sources.bounds import MOST_ENTRIES
 from bot.sources.entries import (
     LONGEST_ABSTRACT,
     LONGEST_TITLE,
-    MOST_ENTRIES,
     clamped,
     host_of,
     iso_moment,

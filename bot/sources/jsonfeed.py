@@ -13,7 +13,8 @@ from datetime import datetime
 from typing import Any, TypeAlias
 
 from bot.errors import ParseError
-from bot.sources.entries import MOST_ENTRIES, Entry, Feed, host_of, iso_moment
+from bot.sources.bounds import MOST_ENTRIES, Entry
+from bot.sources.entries import Feed, host_of, iso_moment
 from bot.sources.freshness import http_date
 
 Fields: TypeAlias = Mapping[str, Any]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 from bot import text
 from bot.sources.entries import LONGEST_NAME, MOST_AUTHORS
@@ -17,6 +18,12 @@ _NOBODY = re.compile(r"(?:et al\.?|others|:|\W*)", re.IGNORECASE)
 _PREAMBLE = re.compile(r"^(?:(?:for|on behalf of) the|and)\s+", re.IGNORECASE)
 _INITIALS = re.compile(r"(?:(?:[^\W\d_]{1,3}\.|[^\W\d_]\b|[A-Z]{1,3}\b)[\s-]*){1,4}")
 _AND = re.compile(r"\s+(?:and|&)\s+")
+_LONGEST_REMEMBERED = 200
+# A name of several words that nothing has to be made of: most are.
+_ONE_NAME = re.compile(
+    r"(?!(?:for|on|and|et) )[^\W\d_][\w.'’-]{0,60}(?: (?!and )[^\W\d_][\w.'’-]{0,40}){1,2}",
+    re.IGNORECASE,
+)
 
 
 def split_arxiv(creator: str) -> tuple[str, ...]:
@@ -68,6 +75,13 @@ def _outside_brackets(value: str) -> list[str]:
 
 def split_any(value: str) -> tuple[str, ...]:
     """Split what a feed gives as one author: a name, `Last, F.`, or a whole list of either."""
+    # A feed shows the same people every day.
+    return _split_short(value) if len(value) <= _LONGEST_REMEMBERED else _split(value)
+
+
+def _split(value: str) -> tuple[str, ...]:
+    if _ONE_NAME.fullmatch(value):
+        return (value,)
     line = text.one_line(text.plain(value))
     if ";" in line:
         names = [_turned(part) for part in line.split(";")]
@@ -75,6 +89,9 @@ def split_any(value: str) -> tuple[str, ...]:
         names = _listed([part.strip() for part in line.split(",")])
     cleaned = (_PREAMBLE.sub("", name.strip()) for name in names)
     return bounded([name for name in cleaned if not _NOBODY.fullmatch(name)])
+
+
+_split_short = lru_cache(maxsize=4096)(_split)
 
 
 def split_turned(value: str) -> tuple[str, ...]:

@@ -27,11 +27,11 @@ from bot.models import (
     Stamp,
 )
 from bot.sources import names, spans
+from bot.sources.bounds import MOST_ENTRIES
 from bot.sources.entries import (
     LONGEST_ABSTRACT,
     LONGEST_NAME,
     LONGEST_TITLE,
-    MOST_ENTRIES,
     clamped,
     host_of,
     stamp_day,

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from bot.store.absorbing import AbsorbLedger
 from bot.store.bounces import BounceLedger
 from bot.store.connection import Connection
 from bot.store.consent import ConsentLedger
@@ -44,6 +45,7 @@ class Store(
     BounceLedger,
     ProfileLedger,
     SearchLedger,
+    AbsorbLedger,
 ):
     """The database of one state folder."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -35,7 +35,7 @@ class Connection:
             with self._explained():
                 self._db.row_factory = sqlite3.Row
                 self._prepare()
-                self._file = path.stat().st_ino
+                self._file = _number_of(path)
         except BaseException:
             self._db.close()
             raise
@@ -62,9 +62,7 @@ class Connection:
 
     def in_place(self) -> bool:
         """Whether the file is still the one that was opened: not moved, removed or replaced since."""
-        with suppress(OSError):
-            return self.path.stat().st_ino == self._file
-        return False
+        return _number_of(self.path) == self._file
 
     def close(self) -> None:
         """Close the connection."""
@@ -106,7 +104,9 @@ class Connection:
         with self._explained():
             return self._db.execute(sql, values or {})
 
-    def write_many(self, sql: str, values: list[dict[str, object]]) -> None:
+    def write_many(
+        self, sql: str, values: Sequence[Mapping[str, object] | tuple[object, ...]]
+    ) -> None:
         """Run one statement for many rows inside the current transaction."""
         with self._explained():
             self._db.executemany(sql, values)
@@ -161,6 +161,13 @@ class Connection:
         with suppress(OSError):
             return shutil.disk_usage(self.path.parent).free < _LEAST_ROOM
         return False
+
+
+def _number_of(path: Path) -> int | None:
+    """Return what tells a file from another in its place; None for none, as in memory."""
+    with suppress(OSError):
+        return path.stat().st_ino
+    return None
 
 
 def seconds(value: datetime | None) -> int | None:

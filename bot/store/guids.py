@@ -26,21 +26,25 @@ class Recognised:
 
 def recognised(
     sightings: Sequence[Sighting],
+    entries: int,
     stood_for: Mapping[str, Paper],
     shown: Callable[[Sequence[Paper]], Mapping[Identifier, Identifier]],
 ) -> Recognised:
     """Return the sightings, each with the key of the paper that it is by its guid.
 
-    `stood_for` are the papers behind the guids we know. Where more than half of the document came
-    under guids we don't, `shown` is asked for the keys of the papers that the source showed.
+    `entries` is how many the document has, those included that are left out here because they were
+    absorbed before. `stood_for` are the papers behind the guids we know. Where more than half of the
+    document came under guids we don't, `shown` is asked for the keys of the papers that the source
+    showed.
     """
     found = [_under_guid(sighting, stood_for.get(sighting.guid)) for sighting in sightings]
     strange = [at for at, s in enumerate(found) if s.guid and s.guid not in stood_for]
-    if 2 * len(strange) <= len(found):
+    if 2 * len(strange) <= entries:
         return Recognised(found)
     unknown = [found[at].paper for at in strange]
-    moved = relinked(unknown, shown(unknown))
-    if 2 * len(moved) <= len(found):
+    keys = shown(unknown)
+    moved = relinked(unknown, keys) if keys else {}
+    if 2 * len(moved) <= entries:
         return Recognised(found)
     for place, key in moved.items():
         found[strange[place]] = _named(found[strange[place]], key)
@@ -69,7 +73,7 @@ def guids_of(db: Connection, source: str, guids: Collection[str]) -> dict[str, i
 
 
 def keys_shown(
-    db: Connection, source: str, known: Iterable[Paper]
+    db: Connection, source: str, known: Callable[[], Iterable[Paper]]
 ) -> Mapping[Identifier, Identifier]:
     """Return the keys of papers that this source showed under one guid, and no other, by name.
 
@@ -78,11 +82,15 @@ def keys_shown(
     to take that for a move would hide what is new.
     """
     rows = db.rows(_SHOWN, {"source": source, "limit": _MOST_TITLES})
+    if not rows:
+        return {}
     keys = {row["id"]: identifier_of(row["key"]) for row in rows}
     titles = {row["id"]: title_key(row["title"], row["authors"].partition("\n")[0]) for row in rows}
     papers_of = Counter(titles.values())
     by_title = {title: keys[id_] for id_, title in titles.items() if papers_of[title] == 1}
-    by_name = {name: keys[paper.id] for name, paper in known_by(known).items() if paper.id in keys}
+    by_name = {
+        name: keys[paper.id] for name, paper in known_by(known()).items() if paper.id in keys
+    }
     return by_title | by_name
 
 

@@ -85,6 +85,7 @@ class Pruner:
         self._db.write_many(_TITLES, [dict(row) for row in rows])
         self._db.write(_NO_ABSTRACT, among)
         self._db.write(_SIGHTINGS, among)
+        self._db.write(_SHOW_AGAIN, among)
 
     def prune_attempts(self, cutoff: datetime, after: int) -> Pruned:
         """Take the old attempts of the next deliveries that are over; how often it was tried stays.
@@ -169,6 +170,8 @@ AND NOT EXISTS (
     SELECT 1 FROM sighting o WHERE o.paper = sighting.paper AND o.votes IS NOT NULL
 )
 """  # noqa: S608 - our own constant
+# What is shown again in spite of its age gets its text back.
+_SHOW_AGAIN = f"UPDATE sighting SET digest = 0 WHERE {_AMONG}"  # noqa: S608 - our own constant
 _OLD_REVISIONS = "revision WHERE paper > :after AND paper <= :last AND until < :cutoff"
 _OLD_REVISION = f"SELECT 1 FROM {_OLD_REVISIONS} LIMIT 1"  # noqa: S608 - our own constant
 _REVISIONS = f"DELETE FROM {_OLD_REVISIONS}"  # noqa: S608 - our own constant

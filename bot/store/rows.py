@@ -8,6 +8,7 @@ import struct
 from collections.abc import Iterable
 from dataclasses import fields, replace
 from datetime import date, datetime
+from functools import lru_cache
 
 from bot.models import (
     Cadence,
@@ -42,7 +43,7 @@ _ROLES = (Role.NEW, Role.UPDATE)
 
 def name_of(identifier: Identifier) -> str:
     """Return an identifier as the store spells it: `scheme:value`."""
-    return f"{identifier.scheme.value}:{identifier.value}"
+    return identifier.scheme + ":" + identifier.value
 
 
 def identifier_of(name: str) -> Identifier:
@@ -51,23 +52,30 @@ def identifier_of(name: str) -> Identifier:
     return Identifier(Scheme(scheme), value)
 
 
-def paper_values(paper: Paper) -> dict[str, object]:
-    """Return the columns of a paper, less those that only the store knows."""
-    return {
-        "title": paper.title,
-        "authors": "\n".join(paper.authors),
-        "abstract": paper.abstract,
-        "categories": "\n".join(paper.categories),  # "cell biology" is one
-        "venue": paper.venue,
-        "version": paper.version,
-        "published": seconds(paper.published),
-        "links": json.dumps([[link.rel.value, link.href] for link in sorted(paper.links)]),
-        "stamps": _packed_stamps(paper.stamps),
-        "votes": paper.votes,
-        "comments": paper.comments,
-    }
+PAPER_COLUMNS = (
+    "title", "authors", "abstract", "categories", "venue", "version", "published", "links", "stamps",
+    "votes", "comments",
+)  # fmt: skip
 
 
+def paper_row(paper: Paper) -> tuple[object, ...]:
+    """Return the PAPER_COLUMNS of a paper: all but those that only the store knows."""
+    return (
+        paper.title,
+        "\n".join(paper.authors),
+        paper.abstract,
+        "\n".join(paper.categories),  # "cell biology" is one
+        paper.venue,
+        paper.version,
+        seconds(paper.published),
+        json.dumps([[link.rel, link.href] for link in sorted(paper.links)]),
+        _packed_stamps(paper.stamps),
+        paper.votes,
+        paper.comments,
+    )
+
+
+@lru_cache(maxsize=1024)
 def _packed_stamps(stamps: tuple[tuple[str, Stamp], ...]) -> str:
     """Fields that share a stamp stand together: most papers have one record, so one stamp."""
     by_stamp: dict[Stamp, list[str]] = {}
@@ -79,6 +87,7 @@ def _packed_stamps(stamps: tuple[tuple[str, Stamp], ...]) -> str:
     )
 
 
+@lru_cache(maxsize=1024)
 def _unpacked_stamps(packed: str) -> tuple[tuple[str, Stamp], ...]:
     stamps = {
         name: Stamp(authority, version, updated)

@@ -23,8 +23,14 @@ def m001_first(db: Database) -> None:
 
 
 @migrations()
-def m007_inbound(db: Database) -> None:
-    """To whom inbound mail was sent, and what was reported of a delivery."""
+def m002_second(db: Database) -> None:
+    """Add what version 0.1 learnt between its first landing and its second."""
+    _inbound(db)
+    _absorbed(db)
+
+
+def _inbound(db: Database) -> None:
+    """To whom inbound mail was sent, what was reported of a delivery, and who agreed to what."""
     db.execute("ALTER TABLE inbox ADD COLUMN recipient TEXT NOT NULL DEFAULT ''")
     db.execute("ALTER TABLE subscriber ADD COLUMN feed_epoch INTEGER NOT NULL DEFAULT 0")
     db.execute(
@@ -43,6 +49,13 @@ def m007_inbound(db: Database) -> None:
         "profile TEXT NOT NULL, at INTEGER NOT NULL, door TEXT NOT NULL, wording TEXT NOT NULL, "
         "network TEXT NOT NULL, PRIMARY KEY (subscriber, profile, at)) STRICT, WITHOUT ROWID"
     )
+
+
+def _absorbed(db: Database) -> None:
+    """Know again by a digest what was absorbed word for word; index for the search behind it."""
+    # 0 stands for a record that is to be looked at again whenever it is shown.
+    db.execute("ALTER TABLE sighting ADD COLUMN digest INTEGER NOT NULL DEFAULT 0")
+    db.execute("CREATE TABLE unindexed (paper INTEGER PRIMARY KEY REFERENCES paper(id)) STRICT")
 
 
 _FIRST = """

@@ -8,13 +8,13 @@ from datetime import UTC, datetime, time
 
 from bot.models import Paper
 from bot.store.connection import seconds
-from bot.store.papers import PaperLedger
+from bot.store.indexing import IndexLedger
 from bot.text.query import Clause, Query
 
 _NEAR = 2  # words that may stand between two words of one author's name
 
 
-class SearchLedger(PaperLedger):
+class SearchLedger(IndexLedger):
     """The part of the store that finds papers by their words."""
 
     def search(self, query: Query, limit: int) -> list[tuple[Paper, float]]:
@@ -22,6 +22,7 @@ class SearchLedger(PaperLedger):
 
         Where the query names nothing but a date, the newest come first and all scores are 0.
         """
+        self.index_all()
         match = " ".join([*map(_expression, query.clauses), *map(_category, query.categories)])
         since = datetime.combine(query.since, time(), UTC) if query.since else None
         values = {
@@ -37,6 +38,7 @@ class SearchLedger(PaperLedger):
         match = " OR ".join(f"{_quoted(word)} *" for word in words)
         if not match:
             return []
+        self.index_all()
         rows = self.db.rows(
             "SELECT rowid AS id FROM paper_search WHERE paper_search MATCH :match "
             "ORDER BY bm25(paper_search, 3.0, 0.0, 1.0, 0.0), rowid DESC LIMIT :limit",

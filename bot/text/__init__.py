@@ -24,12 +24,12 @@ _CONTROLS = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]"
 )
 _SURROGATES = re.compile(r"[\ud800-\udfff\ufffe\uffff]")
-_SPACES = re.compile(r"\s+")
 
 
 def inert(value: str) -> str:
     """Return the text without control characters, reordering marks and lone surrogates."""
-    if value.isprintable():  # most are, and none of what is taken out is
+    # None of them is printable; most text is, and that costs a tenth of a search.
+    if value.isprintable() or ("\n" in value and value.replace("\n", " ").isprintable()):
         return value
     return _SURROGATES.sub(
         "\ufffd", _CONTROLS.sub("", value.replace("\r\n", "\n").replace("\r", "\n"))
@@ -38,9 +38,16 @@ def inert(value: str) -> str:
 
 def one_line(value: str) -> str:
     """Return the text on one line: controls gone, runs of white space (newlines too) one space."""
-    if value.isprintable() and "  " not in value:
-        return value.strip()
-    return _SPACES.sub(" ", inert(value.replace("\r", "\n"))).strip()
+    if _is_tidy(value):
+        return value
+    return " ".join(inert(value.replace("\r", "\n")).split())
+
+
+def _is_tidy(value: str) -> bool:
+    """Tell whether a text is one line with single spaces already: most are."""
+    return (
+        value.isprintable() and "  " not in value and value[:1] != " " and value[-1:] != " "
+    )  # of all white space only the space is printable
 
 
 def shorten(value: str, limit: int) -> str:
@@ -212,7 +219,11 @@ _BLOCK_END = re.compile(
 )
 _MOST_TAGS = 5_000
 _JATS = re.compile(r"(</?)jats:", re.IGNORECASE)
-_PARAGRAPHS = re.compile(r"\s*\n\s*\n\s*")
+# Markup that says nothing but where a paragraph ends: an HTML parser would find the same text.
+_NOT_SIMPLE = re.compile(
+    r"<(?!/?(?:p|i|b|em|strong|sub|sup|jats:p|jats:italic|jats:sub|jats:sup)>)"
+)
+_SIMPLE = re.compile(r"<(?:(/(?:jats:)?p)|[^>]*)>")
 
 
 def _shield(match: re.Match[str]) -> str:
@@ -228,15 +239,41 @@ def _shield(match: re.Match[str]) -> str:
 def plain(fragment: str) -> str:
     """Return an HTML or JATS fragment as plain text: paragraphs kept, every tag and script gone."""
     if "<" not in fragment and "&" not in fragment:
-        return _paragraphs(inert(fragment))
+        return fragment if _is_tidy(fragment) else _paragraphs(inert(fragment))
+    if _is_simple(fragment):
+        bare = _SIMPLE.sub(lambda found: "\n\n" if found.group(1) else "", fragment)
+    else:
+        bare = _bare(fragment)
+    return _paragraphs(inert(html.unescape(bare) if "&" in bare else bare))
+
+
+def _is_simple(fragment: str) -> bool:
+    """Tell whether a fragment has no markup but a few tags without attributes.
+
+    Nor may it have one of the three controls that an HTML parser makes something else of.
+    """
+    return not (
+        "\r" in fragment or "\0" in fragment or "\f" in fragment or _NOT_SIMPLE.search(fragment)
+    )
+
+
+def _bare(fragment: str) -> str:
+    """Return any fragment less its tags and scripts, still with character references."""
     marked = _OPENING.sub(_shield, fragment)
     # Nesting costs an HTML parser the square of its depth; no abstract has so many tags.
     marked = "<".join(marked.split("<", _MOST_TAGS + 1)[: _MOST_TAGS + 1])
     marked = _BLOCK_END.sub(lambda match: match.group(0) + "\n\n", _JATS.sub(r"\1", marked))
-    bare = nh3.clean(marked, tags=set(), clean_content_tags={"script", "style", "svg", "template"})
-    return _paragraphs(inert(html.unescape(bare)))
+    return nh3.clean(marked, tags=set(), clean_content_tags={"script", "style", "svg", "template"})
 
 
 def _paragraphs(value: str) -> str:
-    parts = (_SPACES.sub(" ", part).strip() for part in _PARAGRAPHS.split(value))
-    return "\n\n".join(part for part in parts if part)
+    """Return the text with single spaces; a blank line, and nothing else, parts two paragraphs."""
+    if "\n" not in value:
+        return " ".join(value.split())
+    parts: list[list[str]] = [[]]
+    for line in value.split("\n"):
+        if bare := line if _is_tidy(line) else " ".join(line.split()):
+            parts[-1].append(bare)
+        elif parts[-1]:
+            parts.append([])
+    return "\n\n".join([" ".join(lines) for lines in parts if lines])

@@ -1,4 +1,4 @@
-"""collect: sources that are due → documents → papers and sightings, one transaction a document.
+"""collect: sources that are due → documents → papers and sightings, whole documents a transaction.
 
 One failing source never stops the others: it is named in the report, its state and its papers are
 kept, and it is asked again later. A source that is read page by page, wholly or for the days that
@@ -8,10 +8,13 @@ were missed, is read up to a number of pages a round; each page is committed wit
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections import defaultdict, deque
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from urllib.parse import urlsplit
 
 from bot import sources
 from bot.config import SourceSettings
@@ -26,10 +29,12 @@ from bot.models import (
     Sighting,
     SourceState,
 )
-from bot.ports import Absorbed, CollectStore, Fetcher, Workers
+from bot.ports import Absorbed, CollectStore, Fetcher, Showing, Workers
 from bot.sources import polling
 from bot.sources.spans import Span
 
+MOST_AT_ONCE = 64  # sources: some 20 MB at most of usual documents, and of what was read in them
+MOST_TOGETHER = 2_000  # sightings in one transaction, of however many sources
 MOST_REQUESTS = 20  # of one source in one round; the rest of its pages wait for the next
 
 
@@ -74,14 +79,16 @@ async def collect(
 ) -> list[Collected]:
     """Poll every enabled source that is due, all at once; return one report each, in their order."""
     states = await around.workers.store(around.store.source_states)
+    writer, turns = _Writer(around), _Turns()
 
     async def one(poll: _Poll) -> Collected:
-        report = await poll.report()
+        async with turns.of(poll.source):
+            report = await poll.report()
         on_done(report)
         return report
 
     polls = [
-        _Poll(source, states.get(source.name, SourceState(source.name)), around)
+        _Poll(source, states.get(source.name, SourceState(source.name)), around, writer)
         for source in configured
         if source.enabled
     ]
@@ -96,11 +103,82 @@ async def collect(
     return [await poll.again(report) for poll, report in zip(polls, reports, strict=True)]
 
 
+class _Turns:
+    """So many sources at once, and one of a host: what they bring is held until it is stored.
+
+    A host that has many waits for itself; it takes no other's place meanwhile.
+    """
+
+    def __init__(self) -> None:
+        self._places = asyncio.Semaphore(MOST_AT_ONCE)
+        self._hosts: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    @asynccontextmanager
+    async def of(self, source: SourceSettings) -> AsyncIterator[None]:
+        """Hold a place for this source."""
+        try:
+            host = urlsplit(source.url).netloc or source.kind
+        except ValueError:
+            host = source.url
+        async with self._hosts[host], self._places:
+            yield
+
+
+class _Writer:
+    """Commits what the polls bring: one at once, and then together what came in the meantime.
+
+    A commit waits for the disk, whatever it holds; three hundred sources need not wait for as many.
+    """
+
+    def __init__(self, around: Round) -> None:
+        self._around = around
+        self._waiting: deque[tuple[Showing, asyncio.Future[Absorbed]]] = deque()
+        self._writing: asyncio.Task[None] | None = None
+
+    async def put(self, showing: Showing) -> Absorbed:
+        """Commit this; return once it is. Raises what the store raised for it, and for it alone."""
+        written: asyncio.Future[Absorbed] = asyncio.get_running_loop().create_future()
+        self._waiting.append((showing, written))
+        if self._writing is None or self._writing.done():
+            self._writing = asyncio.create_task(self._write())
+        return await written
+
+    async def _write(self) -> None:
+        while self._waiting:
+            together = self._together()
+            showings = [showing for showing, _ in together]
+            results: Sequence[Absorbed | BaseException]
+            try:
+                results = await self._around.workers.store(
+                    self._around.store.absorb_all, showings, self._around.now
+                )
+            except Exception as error:  # noqa: BLE001 - raised where it is waited for
+                results = [error] * len(together)
+            for (_, written), result in zip(together, results, strict=True):
+                if written.done():  # nobody waits any more
+                    continue
+                if isinstance(result, BaseException):
+                    written.set_exception(result)
+                else:
+                    written.set_result(result)
+
+    def _together(self) -> list[tuple[Showing, asyncio.Future[Absorbed]]]:
+        """Take what is committed next: what waits, up to a size that keeps the others' turns near."""
+        taken = [self._waiting.popleft()]
+        size = len(taken[0][0].sightings)
+        while self._waiting and size < MOST_TOGETHER:
+            taken.append(self._waiting.popleft())
+            size += len(taken[-1][0].sightings)
+        return taken
+
+
 class _Poll:
     """One source in one round. `state` is what the store has of it, at every moment."""
 
-    def __init__(self, source: SourceSettings, state: SourceState, around: Round) -> None:
-        self.source, self.state, self.around = source, state, around
+    def __init__(
+        self, source: SourceSettings, state: SourceState, around: Round, writer: _Writer
+    ) -> None:
+        self.source, self.state, self.around, self.writer = source, state, around, writer
         self.first = state.last_ok is None
         self.jitter = around.jitter()
         self.asked = 0
@@ -137,13 +215,14 @@ class _Poll:
             same = polling.after_same_body(source, state, answer, now, self.jitter)
             return await self._unchanged(same)
         try:
-            parsed = await self.around.workers.cpu(sources.parse, source, answer, now)
+            parsed, after = await self.around.workers.cpu(
+                _understood, source, state, answer, now, self.jitter
+            )
         except ParseError as error:
             failure = Failure(answer.url, str(error))
             return await self._failed(
                 polling.after_unreadable(source, state, failure, now, self.jitter)
             )
-        after = polling.after_document(source, state, answer, parsed, now, self.jitter)
         absorbed = await self._absorb(parsed, after)
         words = [*([parsed.quiet] if parsed.quiet else []), *parsed.warnings, *_relinked(absorbed)]
         return Collected(
@@ -234,36 +313,33 @@ class _Poll:
         """
         if not self.not_introducing:
             return report
-        absorbed = await self.around.workers.store(
-            self.around.store.absorb,
-            self.source.name,
-            self.not_introducing,
-            self.state,
-            self.around.now,
-            introduces=frozenset(),
-        )
+        absorbed = await self.writer.put(Showing(self.state, self.not_introducing))
         return replace(report, updated=report.updated + absorbed.updated)
 
     async def _absorb(self, parsed: Parsed, after: SourceState) -> Absorbed:
         introducing = _introducing(self.source)
         self.not_introducing += [s for s in parsed.sightings if s.event not in introducing]
         seen_before = _seen_before(self.source, parsed, self.around.now) if self.first else None
-        absorbed = await self.around.workers.store(
-            self.around.store.absorb,
-            self.source.name,
-            parsed.sightings,
-            after,
-            self.around.now,
-            introduces=introducing,
-            seen_before=seen_before,
-            keep_guids=sources.keeps_guids(self.source.kind),
-        )
+        absorbed = await self.writer.put(
+            Showing(
+                after, parsed.sightings, introducing, seen_before,
+                keep_guids=sources.keeps_guids(self.source.kind),
+            )
+        )  # fmt: skip
         self.state = after
         return absorbed
 
     async def _save(self, state: SourceState) -> None:
-        await self.around.workers.store(self.around.store.save_source_state, state)
+        await self.writer.put(Showing(state))
         self.state = state
+
+
+def _understood(
+    source: SourceSettings, state: SourceState, document: Document, now: datetime, jitter: float
+) -> tuple[Parsed, SourceState]:
+    """Return what a document says, and the source's state once that is stored. Raises ParseError."""
+    parsed = sources.parse(source, document, now)
+    return parsed, polling.after_document(source, state, document, parsed, now, jitter)
 
 
 def _introducing(source: SourceSettings) -> frozenset[Event]:

@@ -52,7 +52,7 @@ CREATE INDEX guid_paper ON guid(paper);
 CREATE TABLE sighting (
     paper INTEGER NOT NULL REFERENCES paper(id), source TEXT NOT NULL, event TEXT NOT NULL,
     stored_at INTEGER NOT NULL,
-    seen_on TEXT NOT NULL, at INTEGER NOT NULL, votes INTEGER, comments INTEGER,
+    seen_on TEXT NOT NULL, at INTEGER NOT NULL, votes INTEGER, comments INTEGER, digest INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (paper, source, event, seen_on)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX sighting_votes ON sighting(seen_on) WHERE votes IS NOT NULL;
@@ -145,8 +145,9 @@ CREATE TABLE bounce (delivery INTEGER PRIMARY KEY REFERENCES delivery(id), kind 
 CREATE TABLE optin (token_sha TEXT PRIMARY KEY, subscriber INTEGER NOT NULL REFERENCES subscriber(id), profiles TEXT NOT NULL, door TEXT NOT NULL, wording TEXT NOT NULL, network TEXT NOT NULL, at INTEGER NOT NULL, expires INTEGER NOT NULL, used_at INTEGER) STRICT, WITHOUT ROWID;
 CREATE INDEX optin_subscriber ON optin(subscriber, at);
 CREATE TABLE consent (subscriber INTEGER NOT NULL REFERENCES subscriber(id), profile TEXT NOT NULL, at INTEGER NOT NULL, door TEXT NOT NULL, wording TEXT NOT NULL, network TEXT NOT NULL, PRIMARY KEY (subscriber, profile, at)) STRICT, WITHOUT ROWID;
+CREATE TABLE unindexed (paper INTEGER PRIMARY KEY REFERENCES paper(id)) STRICT;
 INSERT INTO _sqlite_migrations VALUES (1, 'paperround', 'm001_first', '2026-11-20 08:00:00+00:00');
-INSERT INTO _sqlite_migrations VALUES (2, 'paperround', 'm007_inbound', '2026-11-20 08:00:00+00:00');
+INSERT INTO _sqlite_migrations VALUES (2, 'paperround', 'm002_second', '2026-11-20 08:00:00+00:00');
 INSERT INTO meta VALUES ('authority', 'example.org,2026');
 INSERT INTO meta VALUES ('hold', 'by hand.');
 INSERT INTO meta VALUES ('rest', '{"until": 1795165200, "times": 2, "reason": "The relay wants a rest."}');
@@ -181,14 +182,14 @@ INSERT INTO identifier VALUES ('arxiv:2611.00004', 4);
 INSERT INTO identifier VALUES ('doi:10.1234/5', 4);
 INSERT INTO identifier VALUES ('url:https://example.org/6', 6);
 INSERT INTO guid VALUES ('feed', 'An entry', 6);
-INSERT INTO sighting VALUES (1, 'arxiv', 'new', 1795161600, '2026-11-20', 1795165200, NULL, NULL);
-INSERT INTO sighting VALUES (2, 'arxiv', 'new', 1795161600, '2026-11-20', 1795161600, NULL, NULL);
-INSERT INTO sighting VALUES (2, 'hf', 'seen', 1795161600, '2026-11-20', 1795161600, 7, 1);
-INSERT INTO sighting VALUES (3, 'arxiv', 'new', 1795161600, '2026-11-20', 1795161600, NULL, NULL);
-INSERT INTO sighting VALUES (4, 'arxiv', 'new', 1795161600, '2026-11-20', 1795165200, NULL, NULL);
-INSERT INTO sighting VALUES (4, 'by hand', 'submit', 1795161600, '2026-11-20', 1795161600, 1, NULL);
-INSERT INTO sighting VALUES (4, 'journal', 'new', 1795161600, '2026-11-20', 1795161600, NULL, NULL);
-INSERT INTO sighting VALUES (6, 'feed', 'seen', 1795161600, '2026-11-20', 1795161600, NULL, NULL);
+INSERT INTO sighting VALUES (1, 'arxiv', 'new', 1795161600, '2026-11-20', 1795165200, NULL, NULL, 7908215444700964172);
+INSERT INTO sighting VALUES (2, 'arxiv', 'new', 1795161600, '2026-11-20', 1795161600, NULL, NULL, 769443052980135015);
+INSERT INTO sighting VALUES (2, 'hf', 'seen', 1795161600, '2026-11-20', 1795161600, 7, 1, 0);
+INSERT INTO sighting VALUES (3, 'arxiv', 'new', 1795161600, '2026-11-20', 1795161600, NULL, NULL, 6037748205694318082);
+INSERT INTO sighting VALUES (4, 'arxiv', 'new', 1795161600, '2026-11-20', 1795165200, NULL, NULL, 7561381338137992772);
+INSERT INTO sighting VALUES (4, 'by hand', 'submit', 1795161600, '2026-11-20', 1795161600, 1, NULL, 0);
+INSERT INTO sighting VALUES (4, 'journal', 'new', 1795161600, '2026-11-20', 1795161600, NULL, NULL, 4621761524542368385);
+INSERT INTO sighting VALUES (6, 'feed', 'seen', 1795161600, '2026-11-20', 1795161600, NULL, NULL, 6176021259998678983);
 INSERT INTO profile VALUES ('experts', 'active', 'f', 0);
 INSERT INTO profile VALUES ('gone', 'retired', 'f', 0);
 INSERT INTO profile VALUES ('proteins', 'active', 'g', 0);
@@ -214,10 +215,10 @@ INSERT INTO subscription VALUES (10, 3, 'proteins', 'confirmed', 'config', '', '
 INSERT INTO subscription VALUES (2, 2, 'experts', 'confirmed', 'owner', '', '', '', 0, 1, 1795161600);
 INSERT INTO subscription VALUES (3, 3, 'experts', 'confirmed', 'owner', '', '', '', 0, 1, 1795161600);
 INSERT INTO subscription VALUES (4, 4, 'experts', 'confirmed', 'owner', '', '', '', 0, 1, 1795161600);
-INSERT INTO subscription VALUES (5, 5, 'experts', 'confirmed', 'owner', '', '', '', 0, 1, 1795161600);
+INSERT INTO subscription VALUES (5, 5, 'experts', 'confirmed', 'owner', '', '', '', 0, 0, 1795161600);
 INSERT INTO subscription VALUES (6, 6, 'experts', 'confirmed', 'owner', '', '', '', 0, 1, 1795161600);
 INSERT INTO subscription VALUES (7, 7, 'experts', 'confirmed', 'owner', '', '', '', 0, 1, 1795161600);
-INSERT INTO subscription VALUES (8, 8, 'experts', 'confirmed', 'owner', '', '', '', 0, 1, 1795161600);
+INSERT INTO subscription VALUES (8, 8, 'experts', 'confirmed', 'owner', '', '', '', 0, 0, 1795161600);
 INSERT INTO subscription VALUES (9, 9, 'experts', 'unsubscribed', 'owner', 'owner', '', '', 0, 1, 1795161600);
 INSERT INTO delivery VALUES (1, 1, 'digest', 'pending', 1795161600, NULL, 1795204800, 0, '', NULL, '<1@example.org>', '[1]', X'010000000100000000010000000200000000', 0, 0, '', 1795161600, NULL);
 INSERT INTO delivery VALUES (2, 2, 'digest', 'sending', 1795161600, NULL, 1795204800, 0, '', 1795165200, '<2@example.org>', '[1]', X'010000000100000000010000000200000000', 0, 0, '', 1795161600, NULL);

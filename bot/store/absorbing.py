@@ -1,0 +1,396 @@
+"""What a document brings: papers, their identifiers and sightings, written a table at a time.
+
+Most of what a source shows was absorbed before, word for word; each sighting keeps a digest of the
+record it came from, and what comes again is left out before anything is loaded or merged (records
+merge by maxima, so absorbing one twice changes nothing). Most of the rest is new and shares nothing
+with any other record: it needs no merging either.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from hashlib import blake2b
+from itertools import chain
+
+from bot.identity import Group, alone, diff, known_by, strongest
+from bot.models import Event, Identifier, Sighting, SourceState
+from bot.ports import Absorbed, Showing
+from bot.store.connection import Connection, seconds
+from bot.store.guids import Recognised, guids_of, keys_shown, put_guids, recognised
+from bot.store.papers import PaperLedger
+from bot.store.rows import PAPER_COLUMNS, name_of, paper_row
+
+
+class AbsorbLedger(PaperLedger):
+    """The part of the store that `collect` writes."""
+
+    def absorb_all(
+        self, showings: Sequence[Showing], now: datetime
+    ) -> list[Absorbed | BaseException]:
+        """Commit what several sources showed, in one transaction; return what each changed.
+
+        Where one of them cannot be written, each is tried in a transaction of its own, and what it
+        raised stands in its place.
+        """
+        try:
+            with self.db.transaction():
+                return [self._absorb_one(showing, now) for showing in showings]
+        except Exception as error:  # noqa: BLE001 - it is handed to the one whose it is
+            if len(showings) == 1:
+                return [error]
+        return [self.absorb_all([showing], now)[0] for showing in showings]
+
+    def _absorb_one(self, showing: Showing, now: datetime) -> Absorbed:
+        if not showing.sightings:
+            self.save_source_state(showing.state)
+            return Absorbed()
+        return self.absorb(
+            showing.state.name,
+            showing.sightings,
+            showing.state,
+            now,
+            introduces=showing.introduces,
+            seen_before=showing.seen_before,
+            keep_guids=showing.keep_guids,
+        )
+
+    def absorb(
+        self,
+        source: str,
+        sightings: Sequence[Sighting],
+        state: SourceState,
+        now: datetime,
+        *,
+        introduces: Collection[Event],
+        seen_before: datetime | None = None,
+        keep_guids: bool = False,
+    ) -> Absorbed:
+        """Commit a document in one transaction: papers, sightings and the source's new state.
+
+        A paper we don't have is taken only where its event is in `introduces`. Papers dated before
+        `seen_before` (None: no limit), or undated then, are stored as seen: never candidates.
+        `keep_guids` remembers which paper an entry's guid stood for. Where most of a document are
+        papers that this source showed before, under new guids, nothing in it is news.
+        The grouping (`identity.diff`) runs inside the transaction, so that two collectors at once
+        cannot store one paper twice.
+        """
+        with self.db.transaction():
+            told = [_Record(sighting, now) for sighting in sightings]
+            lists = _Lists(self.db, source, now, introduces, keep_guids)
+            absorbed = self._absorb(lists, told, seen_before)
+            self._put_source(state)
+        return absorbed
+
+    def _absorb(self, lists: _Lists, told: list[_Record], seen_before: datetime | None) -> Absorbed:
+        ids = self._guids(lists.source, told) if lists.keep_guids else {}
+        lists.known_guids = ids
+        stored = _known_names(self.db, lists.source, told)
+        fresh = [r for r in told if not _is_absorbed(r, stored, ids if lists.keep_guids else None)]
+        moved = 0
+        if lists.keep_guids:
+            found = self._recognised(lists.source, fresh, len(told), ids)
+            moved = found.moved
+            if found.sightings is not None:
+                for record, sighting in zip(fresh, found.sightings, strict=True):
+                    record.recognised_as(sighting)
+                if any(record.renamed for record in fresh):
+                    stored = _known_names(self.db, lists.source, fresh)
+        if moved:
+            seen_before = lists.now + timedelta(days=1)
+        groups = self._grouped(fresh, stored, lists.introduces)
+        for members, group in groups:
+            self._put_group(lists, group, members, seen_before)
+        lists.write()
+        return Absorbed(
+            new=0 if moved else sum(group.is_new for _, group in groups),
+            updated=sum(group.changed and not group.is_new for _, group in groups),
+            joined=sum(len(group.known) > 1 for _, group in groups),
+            relinked=moved,
+        )
+
+    def _guids(self, source: str, told: Iterable[_Record]) -> dict[str, int]:
+        return guids_of(self.db, source, {record.sighting.guid for record in told})
+
+    def _recognised(
+        self, source: str, fresh: list[_Record], shown: int, ids: dict[str, int]
+    ) -> Recognised:
+        papers = self.papers({ids[r.sighting.guid] for r in fresh if r.sighting.guid in ids})
+        return recognised(
+            [record.sighting for record in fresh],
+            shown,
+            {guid: papers[paper] for guid, paper in ids.items() if paper in papers},
+            lambda records: keys_shown(
+                self.db, source, lambda: self._having(i for r in records for i in r.identifiers)
+            ),
+        )
+
+    def _grouped(
+        self, told: list[_Record], stored: _Stored, introduces: Collection[Event]
+    ) -> list[tuple[list[_Record], Group]]:
+        """Return the groups of these records, in the order of their first, each with its records.
+
+        What shares no identifier with any other, here or in the store, is a group by itself.
+        """
+        times = Counter(chain.from_iterable(record.names for record in told))
+        single: list[_Record] = []
+        tied: list[_Record] = []
+        for record in told:
+            alone_here = all(times[n] == 1 and n not in stored.papers for n in record.names)
+            (single if alone_here else tied).append(record)
+        groups = [
+            (at.place, [at], Group(alone(at.sighting.paper), (0,)))
+            for at in _placed(single, told)
+            if at.sighting.event in introduces
+        ]
+        if tied:
+            known = self._load(
+                {stored.papers[n] for r in tied for n in r.names if n in stored.papers}
+            )
+            had = set(known_by(known)).union(
+                *(r.sighting.paper.identifiers for r in tied if r.sighting.event in introduces)
+            )
+            admitted = [
+                r for r in _placed(tied, told) if not had.isdisjoint(r.sighting.paper.identifiers)
+            ]
+            for group in diff([record.sighting.paper for record in admitted], known):
+                members = [admitted[index] for index in group.records]
+                groups.append((members[0].place, members, group))
+        groups.sort(key=lambda placed: placed[0])
+        return [(members, group) for _, members, group in groups]
+
+    def _put_group(
+        self, lists: _Lists, group: Group, members: list[_Record], seen_before: datetime | None
+    ) -> None:
+        shown = [record.sighting for record in members]
+        voted = _with_votes(group, shown, self._house_votes(group, shown))
+        if voted.is_new:
+            old = seen_before is not None and all(
+                sighting.at is None or sighting.at < seen_before for sighting in shown
+            )
+            row = members[0].row if voted.paper is shown[0].paper else paper_row(voted.paper)
+            key = voted.paper.key or strongest(shown[0].paper.identifiers)
+            paper = lists.add_paper(key, row, backfilled=old)
+        else:
+            paper = self._update(voted, lists.now)
+        if group.changed or group.is_new:
+            lists.to_index += [paper, *(each.id for each in group.known[1:])]
+            lists.identifiers += [(name_of(name), paper) for name in group.paper.identifiers]
+        lists.add_sightings(paper, members)
+        if lists.keep_guids:
+            guids = {s.guid for s in shown if s.guid and lists.known_guids.get(s.guid) != paper}
+            lists.add_guids(paper, guids, fresh=group.is_new)
+
+    def _house_votes(self, group: Group, shown: list[Sighting]) -> int:
+        """Return how many votes of curators come on top of those that a source has just told."""
+        if group.is_new or all(sighting.votes is None for sighting in shown):
+            return 0
+        row = self.db.row(
+            "SELECT count(DISTINCT paper) AS n FROM sighting WHERE event = 'submit' "
+            "AND paper IN (SELECT value FROM json_each(:ids))",
+            {"ids": json.dumps([paper.id for paper in group.known])},
+        )
+        return int(row["n"]) if row else 0
+
+    def _update(self, group: Group, now: datetime) -> int:
+        before, paper = group.known[0], group.paper
+        votes_changed = (before.votes, before.comments) != (paper.votes, paper.comments)
+        if group.changed or votes_changed:
+            touched = seconds(now) if group.changed else None
+            self.db.write_many(_UPDATE_PAPER, [(*paper_row(paper), touched, before.id)])
+        if group.changed:
+            for loser in group.known[1:]:
+                self._join(loser.id, before.id)
+        return before.id
+
+    def _join(self, loser: int, winner: int) -> None:
+        """Two papers turned out to be one: the later one's key becomes an alias."""
+        values = {"loser": loser, "winner": winner}
+        self.db.write("UPDATE paper SET merged_into = :winner WHERE merged_into = :loser", values)
+        self.db.write("UPDATE paper SET merged_into = :winner WHERE id = :loser", values)
+        self.db.write("UPDATE identifier SET paper = :winner WHERE paper = :loser", values)
+        self.db.write("UPDATE guid SET paper = :winner WHERE paper = :loser", values)
+        self.db.write("UPDATE OR IGNORE sighting SET paper = :winner WHERE paper = :loser", values)
+        self.db.write("DELETE FROM sighting WHERE paper = :loser", values)
+        # A paper that was new to its readers must not be hidden by the old one it joins.
+        self.db.write(
+            "UPDATE paper SET backfilled = min(backfilled, (SELECT backfilled FROM paper "
+            "WHERE id = :loser)) WHERE id = :winner",
+            values,
+        )
+
+
+class _Record:
+    """One sighting on its way into the store: the day it counts for, its names, its digest."""
+
+    __slots__ = ("at", "digest", "names", "place", "renamed", "row", "seen_on", "sighting")
+
+    def __init__(self, sighting: Sighting, now: datetime) -> None:
+        # Votes are a series by the day we looked; anything else is dated by its source.
+        at = now if sighting.votes is not None or sighting.at is None else sighting.at
+        self.sighting, self.at, self.seen_on = sighting, at, at.date().isoformat()
+        self.names = [name_of(identifier) for identifier in sighting.paper.identifiers]
+        self.row = paper_row(sighting.paper)
+        self.digest = _digest(sighting, self.row, self.seen_on, self.names)
+        self.renamed = False
+        self.place = 0
+
+    def recognised_as(self, sighting: Sighting) -> None:
+        """Take what its guid told of it; the digest stays that of the record as it was shown."""
+        if sighting is not self.sighting:
+            self.sighting, self.renamed = sighting, True
+            self.names = [name_of(identifier) for identifier in sighting.paper.identifiers]
+
+
+def _placed(some: list[_Record], told: list[_Record]) -> list[_Record]:
+    if some and told[-1].place == 0:
+        for place, record in enumerate(told):
+            record.place = place
+    return some
+
+
+def _digest(sighting: Sighting, row: tuple[object, ...], seen_on: str, names: list[str]) -> int:
+    """Return 63 bits that stand for all that a sighting says; 0 where it has a count of votes.
+
+    Votes are the latest, not the greatest: two counts that are the same may have another between.
+    """
+    if sighting.votes is not None or sighting.comments is not None:
+        return 0
+    told = (*map(str, row), *sorted(names), sighting.event, seen_on, str(seconds(sighting.at)),
+            sighting.guid)  # fmt: skip
+    digest = blake2b("\x1f".join(told).encode("utf-8", "backslashreplace"), digest_size=8).digest()
+    return int.from_bytes(digest, "big") >> 1 or 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """What the store has of some names: their papers, and the digests of what a source showed."""
+
+    papers: dict[str, int]
+    digests: dict[int, set[int]]
+
+
+def _known_names(db: Connection, source: str, told: Sequence[_Record]) -> _Stored:
+    names = json.dumps(list(chain.from_iterable(record.names for record in told)))
+    papers: dict[str, int] = {}
+    digests: dict[int, set[int]] = {}
+    for name, paper, digest in db.rows(_KNOWN, {"names": names, "source": source}):
+        papers[name] = paper
+        if digest:
+            digests.setdefault(paper, set()).add(digest)
+    return _Stored(papers, digests)
+
+
+def _is_absorbed(record: _Record, stored: _Stored, guids: dict[str, int] | None) -> bool:
+    """Tell whether this very record was absorbed before, and still names the paper it named."""
+    paper = stored.papers.get(record.names[0])
+    if paper is None or record.digest not in stored.digests.get(paper, ()):
+        return False
+    guid = record.sighting.guid
+    return guids is None or not guid or guids.get(guid) == paper
+
+
+def _with_votes(group: Group, shown: list[Sighting], house: int) -> Group:
+    """Give the paper the votes and comments of this document, where it has any: the latest count."""
+    votes = max((s.votes for s in shown if s.votes is not None), default=None)
+    comments = max((s.comments for s in shown if s.comments is not None), default=None)
+    if votes is None and comments is None:
+        return group
+    paper = replace(
+        group.paper,
+        votes=group.paper.votes if votes is None else votes + house,
+        comments=group.paper.comments if comments is None else comments,
+    )
+    return replace(group, paper=paper)
+
+
+@dataclass(slots=True)
+class _Lists:
+    """The rows that a document adds, gathered and written a table at a time."""
+
+    db: Connection
+    source: str
+    now: datetime
+    introduces: Collection[Event]
+    keep_guids: bool
+    known_guids: dict[str, int] = field(default_factory=dict)
+    papers: list[tuple[object, ...]] = field(default_factory=list)
+    identifiers: list[tuple[str, int]] = field(default_factory=list)
+    sightings: list[tuple[object, ...]] = field(default_factory=list)
+    new_guids: list[tuple[str, str, int]] = field(default_factory=list)
+    guids: list[tuple[int, set[str]]] = field(default_factory=list)
+    to_index: list[int] = field(default_factory=list)
+    newest: int = -1
+
+    def add_paper(self, key: Identifier, row: tuple[object, ...], *, backfilled: bool) -> int:
+        """Add a new paper; return the number that it will have."""
+        if self.newest < 0:
+            last = self.db.row("SELECT seq FROM sqlite_sequence WHERE name = 'paper'")
+            self.newest = last["seq"] if last else 0
+        self.newest += 1
+        at = seconds(self.now)
+        self.papers.append((self.newest, name_of(key), int(backfilled), at, at, *row))
+        return self.newest
+
+    def add_sightings(self, paper: int, members: Iterable[_Record]) -> None:
+        now = seconds(self.now)
+        for record in members:
+            sighting = record.sighting
+            self.sightings.append(
+                (paper, self.source, sighting.event.value, now, record.seen_on, seconds(record.at),
+                 sighting.votes, sighting.comments, record.digest)
+            )  # fmt: skip
+
+    def add_guids(self, paper: int, guids: set[str], *, fresh: bool) -> None:
+        if fresh and len(guids) == 1:
+            self.new_guids += [(self.source, guid, paper) for guid in guids]
+        elif guids:
+            self.guids.append((paper, guids))
+
+    def write(self) -> None:
+        """Write all of it inside the current transaction."""
+        for sql, rows in (
+            (_INSERT_PAPER, self.papers),
+            (_PUT_IDENTIFIER, self.identifiers),
+            (_PUT_SIGHTING, self.sightings),
+            (_PUT_GUID, self.new_guids),
+            ("INSERT OR IGNORE INTO unindexed (paper) VALUES (?)", [(n,) for n in self.to_index]),
+        ):
+            if rows:
+                self.db.write_many(sql, rows)
+        for paper, guids in self.guids:
+            put_guids(self.db, paper, self.source, guids)
+
+
+_KNOWN = """
+SELECT i.name, i.paper, s.digest FROM json_each(:names) j JOIN identifier i ON i.name = j.value
+LEFT JOIN sighting s ON s.paper = i.paper AND s.source = :source
+"""
+_INSERT_PAPER = (
+    f"INSERT INTO paper (id, key, backfilled, first_seen, updated_at, {', '.join(PAPER_COLUMNS)}) "  # noqa: S608 - our own columns
+    f"VALUES (?, ?, ?, ?, ?, {', '.join('?' for _ in PAPER_COLUMNS)})"
+)
+_UPDATE_PAPER = (
+    f"UPDATE paper SET {', '.join(f'{name} = ?' for name in PAPER_COLUMNS)}, "  # noqa: S608 - our own columns
+    "updated_at = coalesce(?, updated_at) WHERE id = ?"
+)
+_PUT_IDENTIFIER = """
+INSERT INTO identifier (name, paper) VALUES (?, ?)
+ON CONFLICT (name) DO UPDATE SET paper = excluded.paper WHERE paper <> excluded.paper
+"""
+_PUT_GUID = """
+INSERT INTO guid (source, guid, paper) VALUES (?, ?, ?)
+ON CONFLICT (source, guid) DO UPDATE SET paper = excluded.paper
+"""
+_PUT_SIGHTING = """
+INSERT INTO sighting (paper, source, event, stored_at, seen_on, at, votes, comments, digest)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (paper, source, event, seen_on)
+DO UPDATE SET at = excluded.at, votes = excluded.votes, comments = excluded.comments,
+    digest = excluded.digest
+WHERE at <> excluded.at OR votes IS NOT excluded.votes OR comments IS NOT excluded.comments
+    OR digest <> excluded.digest
+"""
