@@ -38,8 +38,8 @@ _EARLIEST, _LATEST = 1900, 2200  # years; what lies outside is a mistake of the 
 Entry: TypeAlias = dict[str, Any]  # feedparser's own dictionaries are such
 
 _ROOT_ENDS = re.compile(rb"</(?:[\w.-]+:)?(?:rss|feed|rdf|channel)\s*(?:>|$)", re.IGNORECASE)
-_WEB_PAGE = re.compile(rb"^\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html)\b",
-                       re.IGNORECASE | re.DOTALL)  # fmt: skip
+_XML_DECLARATION = re.compile(rb"<\?xml[^>]*>\s*")
+_WEB_PAGE = re.compile(rb"<(?:!doctype\s+html|html)\b", re.IGNORECASE)
 _ENDING_LOOKED_AT = 2000  # bytes: a comment or two may follow the root's end
 
 
@@ -130,12 +130,22 @@ def _understood(body: bytes, host: str, content_type: str) -> Any:  # noqa: ANN4
 
 
 def _check_empty(body: bytes, host: str, *, version: str, sound: bool) -> None:
-    if _WEB_PAGE.match(body[:_ENDING_LOOKED_AT]):
+    if _is_web_page(body):
         raise ParseError(f"{host} sent a web page (HTML) instead of a feed")
     if not version:
         raise ParseError(f"{host} sent something that is no feed")
     if not sound and not _ROOT_ENDS.search(body[-_ENDING_LOOKED_AT:]):
         raise ParseError(f"{host} sent a feed that breaks off before its first entry")
+
+
+def _is_web_page(body: bytes) -> bool:
+    head = body[:_ENDING_LOOKED_AT].removeprefix(b"\xef\xbb\xbf").lstrip()
+    if declaration := _XML_DECLARATION.match(head):
+        head = head[declaration.end() :]
+    # No pattern for comments: between two of them it would try every way to divide them.
+    while head.startswith(b"<!--"):
+        head = head.partition(b"-->")[2].lstrip()
+    return bool(_WEB_PAGE.match(head))
 
 
 def said(entry: Entry, *keys: str) -> str:

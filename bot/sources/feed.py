@@ -155,7 +155,9 @@ def _stated(entry: Entry, guid: str, margin: Margin | None) -> Iterator[Identifi
     fields = [said(entry, key) for key in ("prism_doi", "doi", "dc_doi", "dc_identifier")]
     if margin:
         fields += margin.identifiers
-    for value in filter(None, map(text.one_line, (*fields, guid))):
+    for value in filter(
+        None, (text.one_line(field[:LONGEST_ADDRESS]) for field in (*fields, guid))
+    ):
         at_end = _DOI_AT_END.search(value)
         found = identity.doi(value) or (identity.doi(at_end.group(1)) if at_end else None)
         if found := found or identity.arxiv(value):

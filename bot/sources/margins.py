@@ -13,9 +13,8 @@ from xml.parsers import expat
 
 _ENTRIES = frozenset({"item", "entry"})
 _WORTH_IT = re.compile(
-    rb"<(?:dc:)?identifier\b.{0,600}?</(?:dc:)?identifier>\s*<(?:dc:)?identifier\b"
-    rb"|<given_name\b|<family_name\b|<last_name\b",
-    re.DOTALL,
+    rb"<(?:dc:)?identifier\b[^<]{0,600}(?:<!\[CDATA\[[^<]{0,600})?</(?:dc:)?identifier>"
+    rb"\s*<(?:dc:)?identifier\b|<given_name\b|<family_name\b|<last_name\b"
 )
 _LONGEST = 2000
 _MOST = 20_000

@@ -206,7 +206,10 @@ _BLOCK_END = re.compile(
     r"<(?:br|hr|/p|/div|/li|/h[1-6]|/tr|/blockquote|/section|/jats:p|/jats:title|/title)\b[^<>]*>",
     re.IGNORECASE,
 )
+_LONGEST_FRAGMENT = 400_000  # characters; what people read of it is a twentieth
 _MOST_TAGS = 5_000
+_AMPERSAND = "\ufdd0"  # no character, and never will be: it stands in for `&` at the parser's
+_DROPPED = {"script", "style", "svg", "template"}  # with what stands in them
 _JATS = re.compile(r"(</?)jats:", re.IGNORECASE)
 _PARAGRAPHS = re.compile(r"\s*\n\s*\n\s*")
 
@@ -222,15 +225,20 @@ def _shield(match: re.Match[str]) -> str:
 
 
 def plain(fragment: str) -> str:
-    """Return an HTML or JATS fragment as plain text: paragraphs kept, every tag and script gone."""
+    """Return an HTML or JATS fragment as plain text: paragraphs kept, every tag and script gone.
+
+    At most 400,000 characters of it are read.
+    """
+    fragment = fragment[:_LONGEST_FRAGMENT].replace(_AMPERSAND, "")
     if "<" not in fragment and "&" not in fragment:
         return _paragraphs(inert(fragment))
     marked = _OPENING.sub(_shield, fragment)
     # Nesting costs an HTML parser the square of its depth; no abstract has so many tags.
     marked = "<".join(marked.split("<", _MOST_TAGS + 1)[: _MOST_TAGS + 1])
     marked = _BLOCK_END.sub(lambda match: match.group(0) + "\n\n", _JATS.sub(r"\1", marked))
-    bare = nh3.clean(marked, tags=set(), clean_content_tags={"script", "style", "svg", "template"})
-    return _paragraphs(inert(html.unescape(bare)))
+    # References too cost it the square of their number, and it need not see them to drop tags.
+    bare = nh3.clean(marked.replace("&", _AMPERSAND), tags=set(), clean_content_tags=_DROPPED)
+    return _paragraphs(inert(html.unescape(bare.replace(_AMPERSAND, "&"))))
 
 
 def _paragraphs(value: str) -> str:
