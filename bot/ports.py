@@ -25,6 +25,7 @@ from bot.models import (
     Failure,
     Feedback,
     Identifier,
+    Move,
     NotModified,
     Paper,
     Request,
@@ -56,10 +57,14 @@ class Worker(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Workers:
-    """`store` is one thread, the only one that touches SQLite; `cpu` is for parsing and ranking."""
+    """`store` is one thread, the only one that touches SQLite; `cpu` is for parsing and ranking.
+
+    `apart` (None: `cpu`) is for what may never end: there it is killed, and raises ApartError.
+    """
 
     store: Worker
     cpu: Worker
+    apart: Worker | None = None
 
 
 class Fetcher(Protocol):
@@ -172,6 +177,14 @@ class CollectStore(Protocol):
 
     def save_source_state(self, state: SourceState) -> None:
         """Commit a source's state alone: nothing new, or a failure."""
+        ...
+
+    def moves(self) -> Mapping[str, Move]:
+        """Return where sources' addresses lead for good, by source."""
+        ...
+
+    def set_move(self, source: str, move: Move | None) -> None:
+        """Commit where a source's address leads, or with None that it leads nowhere else."""
         ...
 
 

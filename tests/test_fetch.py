@@ -338,7 +338,7 @@ async def test_a_429_pauses_the_whole_host(site, fetcher):
     site.put("/other", FEED)
     await failed(fetcher, site.url("/limited"))
     answer = await failed(fetcher, site.url("/other"))
-    assert answer.problem.startswith("127.0.0.1 asked to be left alone for another 1")
+    assert answer.problem == "127.0.0.1 asked to be left alone for another 2 minutes (HTTP 429)"
     assert answer.status == 429
     assert 100 < (answer.retry_after or 0) <= 120
     assert [path for path, _ in site.requests] == ["/limited"]

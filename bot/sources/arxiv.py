@@ -99,7 +99,7 @@ def parsed_feed(feed: Feed, url: str, now: datetime) -> Parsed:
             "off; name fewer categories, and the others in a source of their own"
         )
     quiet = "" if feed.entries else arxiv_calendar.why_quiet(built or now)
-    return Parsed(tuple(sightings), built=built, quiet=quiet, warnings=tuple(warnings))
+    return Parsed(tuple(sightings), built, quiet, tuple(warnings), feed.whole)
 
 
 def _refusal(channel: Entry, entries: tuple[Entry, ...]) -> str:

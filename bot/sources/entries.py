@@ -10,15 +10,19 @@ import calendar
 import io
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from time import struct_time
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 from urllib.parse import urljoin, urlsplit
+from xml.parsers import expat
 
 from bot import text
-from bot.errors import ParseError
+from bot.errors import ParseError, PatienceError
+
+T = TypeVar("T")
 
 MOST_ENTRIES = 5000
 MOST_TAGS = 500_000
@@ -47,13 +51,14 @@ _ENDING_LOOKED_AT = 2000  # bytes: a comment or two may follow the root's end
 class Feed:
     """A feed as feedparser understood it: its own fields, its entries, and what was odd about it.
 
-    `sound` means that the XML was well-formed.
+    `sound` means that the XML was well-formed, `whole` that it did not break off.
     """
 
     channel: Entry
     entries: tuple[Entry, ...]
     sound: bool
     warnings: tuple[str, ...] = ()
+    whole: bool = True
 
 
 def host_of(url: str) -> str:
@@ -62,6 +67,15 @@ def host_of(url: str) -> str:
         return urlsplit(url).hostname or "the source"
     except ValueError:
         return "the source"
+
+
+def origin(url: str) -> tuple[str, str]:
+    """Return an address's scheme, and its host with the port as written; secrets stay with both."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "", ""
+    return parts.scheme.lower(), parts.netloc.lower()
 
 
 def read_feed(body: bytes, url: str, content_type: str = "") -> Feed:
@@ -81,16 +95,18 @@ def read_feed(body: bytes, url: str, content_type: str = "") -> Feed:
     if not entries:
         _check_empty(body, host, version=str(dict.get(found, "version") or ""), sound=sound)
     warnings = []
+    whole = sound or _ends(body)
     if not sound and entries:
+        broken_off = "" if whole else " that breaks off"
         warnings.append(
-            f"{host} sent broken XML; the {min(len(entries), MOST_ENTRIES)} entries that could be "
-            "read were kept"
+            f"{host} sent broken XML{broken_off}; the {min(len(entries), MOST_ENTRIES)} entries that "
+            "could be read were kept"
         )
     if len(entries) > MOST_ENTRIES:
         warnings.append(
             f"{host} sent {len(entries)} entries; only the first {MOST_ENTRIES} were read"
         )
-    return Feed(found["feed"], tuple(entries[:MOST_ENTRIES]), sound, tuple(warnings))
+    return Feed(found["feed"], tuple(entries[:MOST_ENTRIES]), sound, tuple(warnings), whole)
 
 
 def _bounded(body: bytes, host: str) -> None:
@@ -112,7 +128,36 @@ def _bounded(body: bytes, host: str) -> None:
             )
 
 
+_impatient: ContextVar[bool] = ContextVar("_impatient", default=False)
+
+
+def impatiently(read: Callable[[], T]) -> T:
+    """Run a reader on what takes no longer than it is long. Raises PatienceError for any other.
+
+    feedparser reads broken XML with patterns of its own, some of which try every way to match.
+    """
+    token = _impatient.set(True)
+    try:
+        return read()
+    finally:
+        _impatient.reset(token)
+
+
+def _is_well_formed(body: bytes, content_type: str) -> bool:
+    """Tell whether a body is XML without a DTD that no header calls anything but UTF-8."""
+    charset = content_type.lower().partition("charset=")[2].strip(" \"'")
+    parser, declared = expat.ParserCreate(), []
+    parser.StartDoctypeDeclHandler = lambda *said: declared.append(said)
+    try:
+        parser.Parse(body, True)
+    except (expat.ExpatError, LookupError, ValueError):
+        return False
+    return not declared and charset in ("", "utf-8")
+
+
 def _understood(body: bytes, host: str, content_type: str) -> Any:  # noqa: ANN401 - untyped library
+    if _impatient.get() and not _is_well_formed(body, content_type):
+        raise PatienceError(f"{host} sent a feed that only feedparser can read")
     import feedparser
 
     headers = {"content-type": content_type} if content_type else {}
@@ -134,8 +179,12 @@ def _check_empty(body: bytes, host: str, *, version: str, sound: bool) -> None:
         raise ParseError(f"{host} sent a web page (HTML) instead of a feed")
     if not version:
         raise ParseError(f"{host} sent something that is no feed")
-    if not sound and not _ROOT_ENDS.search(body[-_ENDING_LOOKED_AT:]):
+    if not sound and not _ends(body):
         raise ParseError(f"{host} sent a feed that breaks off before its first entry")
+
+
+def _ends(body: bytes) -> bool:
+    return bool(_ROOT_ENDS.search(body[-_ENDING_LOOKED_AT:]))
 
 
 def _is_web_page(body: bytes) -> bool:

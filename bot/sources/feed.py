@@ -93,6 +93,7 @@ def parse(source: SourceSettings, document: Document, now: datetime) -> Parsed: 
         sightings,
         built=moment(feed.channel, "updated", "published"),
         warnings=feed.warnings,
+        whole=feed.whole,
     )
 
 

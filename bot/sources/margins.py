@@ -35,7 +35,7 @@ def read_margins(body: bytes, entries: int) -> list[Margin] | None:
     reading = _Reading()
     try:
         reading.parser.Parse(body, True)
-    except (expat.ExpatError, ValueError):
+    except (expat.ExpatError, LookupError, ValueError):
         return None
     return reading.margins if len(reading.margins) == entries else None
 

@@ -14,6 +14,7 @@ from bot.config import SourceSettings
 from bot.models import (
     Document,
     Failure,
+    Move,
     NotModified,
     Parsed,
     SourceNote,
@@ -36,7 +37,9 @@ DAY = timedelta(days=1)
 ALARM_AFTER = timedelta(hours=36)  # a day's announcement, and half a day to recover
 _NOT_FOUND = 404
 _LONGEST_BACKOFF = DAY
-_LONGEST_BACKOFF_NOT_FOUND = timedelta(days=7)
+_LONGEST_BACKOFF_NOT_FOUND = timedelta(days=14)
+_MARGIN = timedelta(minutes=1)  # a round takes its time: what is counted from its start comes early
+MOVED_AFTER = 3  # times in a row that an address led elsewhere for good
 _DOUBLINGS = 10
 _SLACK = timedelta(minutes=5)
 
@@ -83,8 +86,9 @@ def after_document(
     read = replace(
         _recovered(state, now),
         fingerprint=fingerprint(source),
-        etag=document.header("etag"),
-        last_modified=document.header("last-modified"),
+        # A 304 for a document that broke off would keep the rest of it from us for ever.
+        etag=document.header("etag") if parsed.whole else "",
+        last_modified=document.header("last-modified") if parsed.whole else "",
         body_sha=body_digest(document.body),
         batch=batch or state.batch,
         last_new=now if changed else state.last_new,
@@ -138,7 +142,7 @@ def after_failure(
 ) -> SourceState:
     """Return the state after an answer that brought nothing. Validators stay: nothing was read.
 
-    The wait doubles from `every` up to a day (a week for 404), and is never under Retry-After.
+    The wait doubles from `every` up to a day (two weeks for 404), and is never under Retry-After.
     """
     state = _of_this_source(source, state)
     failures = state.failures + 1
@@ -148,7 +152,7 @@ def after_failure(
     backoff = min(max(most, source.every), first * 2 ** min(failures - 1, _DOUBLINGS))
     wait = backoff * (1 - 0.2 * jitter)
     if failure.retry_after is not None:
-        wait = max(wait, min(timedelta(seconds=failure.retry_after), DAY))
+        wait = max(wait, min(timedelta(seconds=failure.retry_after) + _MARGIN, DAY))
     return replace(
         state,
         failures=failures,
@@ -220,6 +224,37 @@ def after_page_failure(
 def after_new_papers(state: SourceState, now: datetime) -> SourceState:
     """Return the state once pages brought papers that we did not have."""
     return replace(state, last_new=now)
+
+
+# ── Where it has moved for good ───────────────────────────────────────────────────────────────────
+
+
+def asked_at(address: str, move: Move | None) -> str:
+    """Return where a source whose own address this is is asked: there, or where it has moved."""
+    settled = move is not None and move.old == address and move.times >= MOVED_AFTER
+    return move.new if move is not None and settled else address
+
+
+def after_answer(address: str, move: Move | None, answer: Document | NotModified) -> Move | None:
+    """Return what is known of a move once this answer was read and committed.
+
+    Only then: an address that leads to a login page for good has not moved there.
+    """
+    if asked_at(address, move) != address and not answer.moved_to:
+        return move
+    if not answer.moved_to:
+        return None
+    if move is not None and (move.old, move.new) == (address, answer.moved_to):
+        return replace(move, times=move.times + 1)
+    return Move(address, answer.moved_to)
+
+
+def not_there(state: SourceState) -> SourceState:
+    """Return the state where a source did not answer at the address that it had moved to.
+
+    Its own address is asked next: what was said at the other one, "gone" too, is not its last word.
+    """
+    return replace(state, gone=False, etag="", last_modified="", body_sha="")
 
 
 def _of_this_source(source: SourceSettings, state: SourceState) -> SourceState:

@@ -8,18 +8,22 @@ were missed, is read up to a number of pages a round; each page is committed wit
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from functools import partial
+from typing import ParamSpec, TypeVar
 
 from bot import sources
 from bot.config import SourceSettings
-from bot.errors import ConfigError, ParseError
+from bot.errors import ApartError, ConfigError, ParseError, PatienceError
 from bot.models import (
     Document,
     Event,
     Failure,
+    Move,
     NotModified,
     Parsed,
     Request,
@@ -28,7 +32,11 @@ from bot.models import (
 )
 from bot.ports import Absorbed, CollectStore, Fetcher, Workers
 from bot.sources import polling
+from bot.sources.entries import impatiently
 from bot.sources.spans import Span
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 MOST_REQUESTS = 20  # of one source in one round; the rest of its pages wait for the next
 
@@ -74,6 +82,7 @@ async def collect(
 ) -> list[Collected]:
     """Poll every enabled source that is due, all at once; return one report each, in their order."""
     states = await around.workers.store(around.store.source_states)
+    moves = await around.workers.store(around.store.moves)
 
     async def one(poll: _Poll) -> Collected:
         report = await poll.report()
@@ -81,7 +90,7 @@ async def collect(
         return report
 
     polls = [
-        _Poll(source, states.get(source.name, SourceState(source.name)), around)
+        _Poll(source, states.get(source.name, SourceState(source.name)), moves, around)
         for source in configured
         if source.enabled
     ]
@@ -99,8 +108,15 @@ async def collect(
 class _Poll:
     """One source in one round. `state` is what the store has of it, at every moment."""
 
-    def __init__(self, source: SourceSettings, state: SourceState, around: Round) -> None:
+    def __init__(
+        self,
+        source: SourceSettings,
+        state: SourceState,
+        moves: Mapping[str, Move],
+        around: Round,
+    ) -> None:
         self.source, self.state, self.around = source, state, around
+        self.move = moves.get(source.name)
         self.first = state.last_ok is None
         self.jitter = around.jitter()
         self.asked = 0
@@ -125,27 +141,28 @@ class _Poll:
 
     async def _document(self) -> Collected:
         source, state, now = self.source, self.state, self.around.now
-        answer = await self._answer(lambda token: sources.request(source, state, now, token))
+        at = polling.asked_at(sources.address(source), self.move)
+        answer = await self._answer(lambda token: sources.request(source, state, now, token, at))
         if isinstance(answer, Failure):
-            return await self._failed(
-                polling.after_failure(source, state, answer, now, self.jitter)
-            )
+            failed = polling.after_failure(source, state, answer, now, self.jitter)
+            return await self._failed(await self._not_at(at, failed))
         if isinstance(answer, NotModified):
             same = polling.after_not_modified(source, state, answer, now, self.jitter)
-            return await self._unchanged(same)
+            return await self._unchanged(same, answer)
         if polling.same_body(source, state, answer):
             same = polling.after_same_body(source, state, answer, now, self.jitter)
-            return await self._unchanged(same)
+            return await self._unchanged(same, answer)
         try:
-            parsed = await self.around.workers.cpu(sources.parse, source, answer, now)
+            parsed = await self._understood(sources.parse, source, answer, now)
         except ParseError as error:
             failure = Failure(answer.url, str(error))
-            return await self._failed(
-                polling.after_unreadable(source, state, failure, now, self.jitter)
-            )
+            failed = polling.after_unreadable(source, state, failure, now, self.jitter)
+            await self._moving(None)
+            return await self._failed(failed)
         after = polling.after_document(source, state, answer, parsed, now, self.jitter)
         absorbed = await self._absorb(parsed, after)
         words = [*([parsed.quiet] if parsed.quiet else []), *parsed.warnings, *_relinked(absorbed)]
+        words += await self._moved(answer)
         return Collected(
             source.name, Outcome.READ, len(parsed.sightings), absorbed.new, absorbed.updated,
             "; ".join(words),
@@ -159,14 +176,50 @@ class _Poll:
         self.asked += 1
         return await self.around.fetcher.fetch(asking(token))
 
-    async def _unchanged(self, same: SourceState) -> Collected:
+    async def _understood(self, read: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Read in the CPU's thread, or apart where it may never end. Raises ParseError."""
+        workers, call = self.around.workers, partial(read, *args, **kwargs)
+        with suppress(PatienceError):
+            return await workers.cpu(impatiently, call)
+        try:
+            return await (workers.apart or workers.cpu)(call)
+        except ApartError as error:
+            raise ParseError(f"the document that was sent {error}") from error
+
+    async def _unchanged(self, same: SourceState, answer: Document | NotModified) -> Collected:
         await self._save(same)
-        return Collected(self.source.name, Outcome.UNCHANGED)
+        words = await self._moved(answer)
+        return Collected(self.source.name, Outcome.UNCHANGED, detail="; ".join(words))
 
     async def _failed(self, failed: SourceState) -> Collected:
         alarm = polling.newly_alarming(self.source, failed, self.around.now)
         await self._save(replace(failed, alarmed_at=self.around.now) if alarm else failed)
         return Collected(self.source.name, Outcome.FAILED, detail=failed.error, alarm=alarm)
+
+    # ── Where it has moved ──
+
+    async def _moved(self, answer: Document | NotModified) -> list[str]:
+        """Note where the address led for good; say so when it is taken at its word."""
+        address = sources.address(self.source)
+        before = polling.asked_at(address, self.move)
+        await self._moving(polling.after_answer(address, self.move, answer))
+        now = polling.asked_at(address, self.move)
+        if now in (before, address):
+            return []
+        await self._save(replace(self.state, etag="", last_modified=""))  # they were the old one's
+        return [f"it has moved for good and is asked at {now} from now on: write that into its url"]
+
+    async def _not_at(self, at: str, failed: SourceState) -> SourceState:
+        """Return the state of a failure, which is not the last word where it was asked elsewhere."""
+        if at == sources.address(self.source):
+            return failed
+        await self._moving(None)
+        return polling.not_there(failed)
+
+    async def _moving(self, move: Move | None) -> None:
+        if move != self.move:
+            await self.around.workers.store(self.around.store.set_move, self.source.name, move)
+            self.move = move
 
     # ── Page by page ──
 
@@ -207,7 +260,7 @@ class _Poll:
         if isinstance(answer, NotModified):
             return Failure(answer.url, "answered that nothing changed since a page never asked for")
         try:
-            return await self.around.workers.cpu(sources.read_page, source, span, answer, now)
+            return await self._understood(sources.read_page, source, span, answer, now)
         except ParseError as error:
             return Failure(answer.url, str(error))
 
