@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from functools import partial
-from typing import ParamSpec, TypeVar
+from typing import TypeVar
 
 from bot import sources
 from bot.config import SourceSettings
@@ -32,10 +32,9 @@ from bot.models import (
 )
 from bot.ports import Absorbed, CollectStore, Fetcher, Workers
 from bot.sources import polling
-from bot.sources.entries import impatiently
+from bot.sources.entries import host_of, impatiently
 from bot.sources.spans import Span
 
-P = ParamSpec("P")
 T = TypeVar("T")
 
 MOST_REQUESTS = 20  # of one source in one round; the rest of its pages wait for the next
@@ -153,7 +152,7 @@ class _Poll:
             same = polling.after_same_body(source, state, answer, now, self.jitter)
             return await self._unchanged(same, answer)
         try:
-            parsed = await self._understood(sources.parse, source, answer, now)
+            parsed = await self._understood(answer, partial(sources.parse, source, answer, now))
         except ParseError as error:
             failure = Failure(answer.url, str(error))
             failed = polling.after_unreadable(source, state, failure, now, self.jitter)
@@ -176,15 +175,15 @@ class _Poll:
         self.asked += 1
         return await self.around.fetcher.fetch(asking(token))
 
-    async def _understood(self, read: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    async def _understood(self, answer: Document, read: Callable[[], T]) -> T:
         """Read in the CPU's thread, or apart where it may never end. Raises ParseError."""
-        workers, call = self.around.workers, partial(read, *args, **kwargs)
+        workers = self.around.workers
         with suppress(PatienceError):
-            return await workers.cpu(impatiently, call)
+            return await workers.cpu(impatiently, read)
         try:
-            return await (workers.apart or workers.cpu)(call)
+            return await (workers.apart or workers.cpu)(read)
         except ApartError as error:
-            raise ParseError(f"the document that was sent {error}") from error
+            raise ParseError(f"{host_of(answer.url)} sent a document that {error}") from error
 
     async def _unchanged(self, same: SourceState, answer: Document | NotModified) -> Collected:
         await self._save(same)
@@ -260,7 +259,9 @@ class _Poll:
         if isinstance(answer, NotModified):
             return Failure(answer.url, "answered that nothing changed since a page never asked for")
         try:
-            return await self._understood(sources.read_page, source, span, answer, now)
+            return await self._understood(
+                answer, partial(sources.read_page, source, span, answer, now)
+            )
         except ParseError as error:
             return Failure(answer.url, str(error))
 
