@@ -422,3 +422,20 @@ def test_a_run_under_a_clock_of_next_year_is_told_until_it_is_mended(desk):
     assert said.code == 1
     assert "ahead of the clock" in said.out
     assert "not due" not in said.out, "the sources are asked all the same"
+
+
+def test_status_says_of_each_source_what_there_is_to_do(desk, site):
+    site.but("/journal.xml", Answer(b"", 301, headers={"Location": "/moved.xml"}))
+    site.but("/moved.xml", Answer(_FEED % b"koi8-r"))
+    for hour in (6, 8, 10):
+        said = desk("--now", f"2026-11-22T{hour:02}:00:00Z", "collect")
+    assert "it has moved for good and is asked at" in said.words
+    said = desk("--now", "2026-11-22T10:05:00Z", "status")
+    assert f"has moved for good and is asked at {site.url}/moved.xml" in said.words
+    site.but("/journal.xml", Answer(b"", 410))
+    site.but("/moved.xml", Answer(b"", 410))
+    for day in (23, 25):
+        desk("--now", f"2026-11-{day}T10:00:00Z", "collect")
+    said = desk("--now", "2026-11-25T10:05:00Z", "status")
+    assert "journal feed gone" in said.words
+    assert "410 Gone; it is not asked again until its url is changed" in said.words

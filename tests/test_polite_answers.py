@@ -244,7 +244,9 @@ async def test_a_410_disables_its_source_tells_the_owner_once_and_deletes_nothin
     world.site.put("/j", status=410)
     reports = [await world.walk(NOW + days * DAY, source) for days in range(1, 60)]
     assert [report.alarm for report in reports] == [True] + [False] * 58
-    assert reports[0].detail == "127.0.0.1 answered HTTP 410 Gone"
+    assert reports[0].detail == (
+        "127.0.0.1 answered HTTP 410 Gone; it is not asked again until its url is changed"
+    )
     assert len(world.asked()) == 2
     assert world.titles() == ["One", "Two"]
     world.site.put("/new", journal("Three"))

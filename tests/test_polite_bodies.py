@@ -179,7 +179,8 @@ async def test_no_script_and_no_control_gets_into_the_store(world):
     evil = (
         "<item><title>A&lt;script&gt;x()&lt;/script&gt;B\u202eC&#x1b;[31m\x07</title>"
         "<link>javascript:alert(1)</link><guid>java&#x0A;script:alert(1)</guid>"
-        "<description>&lt;svg/onload=x()&gt;&lt;/svg&gt;One&lt;img src=x onerror=x()&gt;\x00\x08</description>"
+        "<description>&lt;svg/onload=x()&gt;&lt;/svg&gt;"
+        "One&lt;img src=x onerror=x()&gt;\x00\x08</description>"
         "</item>"
     )
     await read(world, journal().replace("</channel>", evil + "</channel>"))

@@ -14,7 +14,6 @@ from bot.config import SourceSettings
 from bot.models import (
     Document,
     Failure,
-    Move,
     NotModified,
     Parsed,
     SourceNote,
@@ -39,7 +38,6 @@ _NOT_FOUND = 404
 _LONGEST_BACKOFF = DAY
 _LONGEST_BACKOFF_NOT_FOUND = timedelta(days=14)
 _MARGIN = timedelta(minutes=1)  # a round takes its time: what is counted from its start comes early
-MOVED_AFTER = 3  # times in a row that an address led elsewhere for good
 _DOUBLINGS = 10
 _SLACK = timedelta(minutes=5)
 
@@ -226,37 +224,6 @@ def after_new_papers(state: SourceState, now: datetime) -> SourceState:
     return replace(state, last_new=now)
 
 
-# ── Where it has moved for good ───────────────────────────────────────────────────────────────────
-
-
-def asked_at(address: str, move: Move | None) -> str:
-    """Return where a source whose own address this is is asked: there, or where it has moved."""
-    settled = move is not None and move.old == address and move.times >= MOVED_AFTER
-    return move.new if move is not None and settled else address
-
-
-def after_answer(address: str, move: Move | None, answer: Document | NotModified) -> Move | None:
-    """Return what is known of a move once this answer was read and committed.
-
-    Only then: an address that leads to a login page for good has not moved there.
-    """
-    if asked_at(address, move) != address and not answer.moved_to:
-        return move
-    if not answer.moved_to:
-        return None
-    if move is not None and (move.old, move.new) == (address, answer.moved_to):
-        return replace(move, times=move.times + 1)
-    return Move(address, answer.moved_to)
-
-
-def not_there(state: SourceState) -> SourceState:
-    """Return the state where a source did not answer at the address that it had moved to.
-
-    Its own address is asked next: what was said at the other one, "gone" too, is not its last word.
-    """
-    return replace(state, gone=False, etag="", last_modified="", body_sha="")
-
-
 def _of_this_source(source: SourceSettings, state: SourceState) -> SourceState:
     """Forget what belongs to the address or the parser of before, if either was changed."""
     current = fingerprint(source)
@@ -346,9 +313,7 @@ def weather(
     if state.failing_since and _failed_through(source, state, since, now):
         return SourceNote(source.name, Weather.FAILED, _failing(state), state.failing_since)
     if state.stale_since:
-        when = _day_and_hour(state.last_new or state.stale_since)
-        detail = f"still shows what it showed first on {when}, under a new date"
-        return SourceNote(source.name, Weather.STALE, detail, state.stale_since)
+        return SourceNote(source.name, Weather.STALE, _stale(state), state.stale_since)
     if problem := _incomplete(source, state, since, now):
         return SourceNote(source.name, Weather.INCOMPLETE, problem, state.owed_until)
     if state.last_ok and _nothing_new(state, since):
@@ -359,6 +324,20 @@ def weather(
             return SourceNote(source.name, Weather.HOLIDAY, reason, state.last_ok)
         return SourceNote(source.name, Weather.QUIET, "nothing new", state.last_ok)
     return SourceNote(source.name, Weather.FINE, "", state.last_ok)
+
+
+def in_words(state: SourceState, moved_to: str = "") -> str:
+    """Return what there is to say of a source now, "" for nothing; `moved_to` is where it is asked."""
+    if state.gone:
+        return f"{state.error}; it is not asked again until its url is changed"
+    if state.error:
+        return state.error
+    said = [state.quiet, _stale(state) if state.stale_since else ""]
+    if state.owed_error:
+        said.append(f"may be incomplete: {state.owed_error}")
+    if moved_to:
+        said.append(f"has moved for good and is asked at {moved_to}: write that into its url")
+    return "; ".join(filter(None, said))
 
 
 def newly_alarming(source: SourceSettings, state: SourceState, now: datetime) -> bool:
@@ -405,6 +384,12 @@ def _incomplete(
 
 def _nothing_new(state: SourceState, since: datetime | None) -> bool:
     return state.last_new is None or (since is not None and state.last_new <= since)
+
+
+def _stale(state: SourceState) -> str:
+    since = state.last_new or state.stale_since
+    when = _day_and_hour(since) if since else "an earlier day"
+    return f"still shows what it showed first on {when}, under a new date"
 
 
 def _failing(state: SourceState) -> str:

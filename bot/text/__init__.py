@@ -64,6 +64,7 @@ _TAG_NAMES = frozenset(
         "a",
         "abbr",
         "address",
+        "applet",
         "article",
         "aside",
         "audio",

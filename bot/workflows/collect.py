@@ -31,7 +31,7 @@ from bot.models import (
     SourceState,
 )
 from bot.ports import Absorbed, CollectStore, Fetcher, Workers
-from bot.sources import polling
+from bot.sources import moving, polling
 from bot.sources.entries import host_of, impatiently
 from bot.sources.spans import Span
 
@@ -140,7 +140,7 @@ class _Poll:
 
     async def _document(self) -> Collected:
         source, state, now = self.source, self.state, self.around.now
-        at = polling.asked_at(sources.address(source), self.move)
+        at = moving.asked_at(sources.address(source), self.move)
         answer = await self._answer(lambda token: sources.request(source, state, now, token, at))
         if isinstance(answer, Failure):
             failed = polling.after_failure(source, state, answer, now, self.jitter)
@@ -193,16 +193,17 @@ class _Poll:
     async def _failed(self, failed: SourceState) -> Collected:
         alarm = polling.newly_alarming(self.source, failed, self.around.now)
         await self._save(replace(failed, alarmed_at=self.around.now) if alarm else failed)
-        return Collected(self.source.name, Outcome.FAILED, detail=failed.error, alarm=alarm)
+        detail = polling.in_words(failed)
+        return Collected(self.source.name, Outcome.FAILED, detail=detail, alarm=alarm)
 
     # ── Where it has moved ──
 
     async def _moved(self, answer: Document | NotModified) -> list[str]:
         """Note where the address led for good; say so when it is taken at its word."""
         address = sources.address(self.source)
-        before = polling.asked_at(address, self.move)
-        await self._moving(polling.after_answer(address, self.move, answer))
-        now = polling.asked_at(address, self.move)
+        before = moving.asked_at(address, self.move)
+        await self._moving(moving.after_answer(address, self.move, answer))
+        now = moving.asked_at(address, self.move)
         if now in (before, address):
             return []
         await self._save(replace(self.state, etag="", last_modified=""))  # they were the old one's
@@ -213,7 +214,7 @@ class _Poll:
         if at == sources.address(self.source):
             return failed
         await self._moving(None)
-        return polling.not_there(failed)
+        return moving.not_there(failed)
 
     async def _moving(self, move: Move | None) -> None:
         if move != self.move:
