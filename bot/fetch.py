@@ -183,7 +183,7 @@ class HttpFetcher:
 
     def _domain(self, url: URL) -> str:
         """Return the domain under which this host shares its turns with others, or ""."""
-        host = url.host or ""
+        host = (url.host or "").rstrip(".")
         return next((d for d in self._spacing if host == d or host.endswith(f".{d}")), "")
 
     def _gate(self, url: URL) -> _Gate:
@@ -198,7 +198,7 @@ class HttpFetcher:
                 for name, gate in self._gates.items()
                 if gate.lock.locked() or max(gate.next_turn, gate.paused_until) > now
             }
-        return self._gates.setdefault(self._domain(url) or f"{url.host}:{url.port}", _Gate())
+        return self._gates.setdefault(self._domain(url) or _door(url), _Gate())
 
     @asynccontextmanager
     async def _turn(self, url: URL, gate: _Gate) -> AsyncIterator[None]:
@@ -424,6 +424,12 @@ def _origin(url: URL) -> tuple[str, str | None, int | None]:
 
 def _host(url: URL) -> str:
     return text.shorten(url.host or "the source", 100)
+
+
+def _door(url: URL) -> str:
+    """Return the name under which a host is asked: one for http and https, other ports are others."""
+    host = (url.host or "").rstrip(".")
+    return host if url.is_default_port() else f"{host}:{url.port}"
 
 
 def _unfit(url: URL) -> str:
