@@ -6,13 +6,14 @@ BIN := $(VENV)/bin
 export PYTEST_DEBUG_TEMPROOT := $(shell test -w /dev/shm && echo /dev/shm)
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test long bench smoke lint format golden clean
+.PHONY: demo test long fuzz bench smoke lint format golden clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo    the main job, offline, on sample papers (state/demo/)"
 	@echo "make test    lint, types, architecture, and the fast test suite"
 	@echo "make long    the long and end-to-end tests"
+	@echo "make fuzz    mutated documents through every parser; SECONDS=3600 SEED=1 for more, CASE=… for one"
 	@echo "make bench   the benchmarks; STAGE=start runs one"
 	@echo "make smoke   one polite request of each source kind (needs a network)"
 
@@ -47,6 +48,10 @@ lint: $(VENV)/.installed-dev
 
 long: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -m 'long or e2e'
+
+fuzz: $(VENV)/.installed-dev
+	PAPERROUND_FUZZ_SECONDS=$(SECONDS) PAPERROUND_FUZZ_SEED=$(SEED) PAPERROUND_FUZZ_CASE='$(CASE)' \
+		$(BIN)/python -m pytest -m long tests/test_fuzz.py --capture=no
 
 bench: $(VENV)/.installed-dev
 	$(INSTALL) --editable '.[dev,bench]'

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 from urllib.parse import urlsplit
 
+from bot.apart import Apart
 from bot.config import Config
 from bot.errors import StateError, StateLockedError, UsageError
 from bot.files import deliver_to_maildir, private_folder, withdraw, workflow_lock, write_file
@@ -32,7 +33,8 @@ from bot.store import Founding, Store
 from bot.store.alarms import written_by_others
 from bot.store.doubts import doubted, heed
 
-if TYPE_CHECKING:  # the workflows load when they run: `once` with nothing due stays quick
+if TYPE_CHECKING:  # these load when they run: `once` with nothing due stays quick
+    from bot.fetch import HttpFetcher
     from bot.workflows.collect import Collected
     from bot.workflows.compose import Composed
     from bot.workflows.consent import Reception
@@ -72,9 +74,18 @@ class App:
 
     @asynccontextmanager
     async def fetcher(self) -> AsyncIterator[Fetcher]:
-        """Give a fetcher whose HTTP client opens, and is loaded, at the first fetch: none, if none."""
-        async with fetching(self.config, self._hear) as fetcher:
-            yield fetcher
+        """Give a fetcher whose HTTP client opens, and is loaded, at the first fetch: none, if none.
+
+        Hosts that asked to be left alone in an earlier round are left alone in this one too.
+        """
+        async with AsyncExitStack() as stack:
+            before = await self.workers.store(self.store.pauses, self.clock())
+            fetcher = _FetcherOnDemand(self.config, stack, self._hear, before)
+            try:
+                yield fetcher
+            finally:
+                if (pauses := fetcher.pauses()) != before:
+                    await self.workers.store(self.store.set_pauses, pauses, self.clock())
 
     def _hear(self, answer: Document | NotModified) -> None:
         """Note what a server says of the date."""
@@ -398,10 +409,16 @@ class _FetcherOnDemand:
         config: Config,
         stack: AsyncExitStack,
         hear: Callable[[Document | NotModified], None],
+        paused: Mapping[str, float] | None = None,
     ) -> None:
         self._config, self._stack, self._hear = config, stack, hear
+        self._paused = dict(paused or {})
         self._opening = asyncio.Lock()
-        self._opened: Fetcher | None = None
+        self._opened: HttpFetcher | None = None
+
+    def pauses(self) -> dict[str, float]:
+        """Return for how many more seconds which hosts are to be left alone."""
+        return self._paused if self._opened is None else self._opened.pauses()
 
     async def fetch(self, request: Request) -> Document | NotModified | Failure:
         """Make one conditional GET."""
@@ -415,6 +432,7 @@ class _FetcherOnDemand:
                     HttpFetcher(
                         contact=self._config.bot.contact,
                         allow_private=self._config.fetch.allow_private,
+                        paused=self._paused,
                     )
                 )
         answer = await self._opened.fetch(request)
@@ -477,8 +495,9 @@ def _workers() -> Iterator[Workers]:
     with (
         ThreadPoolExecutor(1, "store") as store,
         ThreadPoolExecutor(1, "cpu") as cpu,
+        Apart() as apart,
     ):
-        yield Workers(store=_worker(store), cpu=_worker(cpu))
+        yield Workers(store=_worker(store), cpu=_worker(cpu), apart=apart)
 
 
 def _worker(executor: Executor) -> Worker:

@@ -7,6 +7,8 @@ tree: it crashes, with its traceback.
     ├── UsageError            exit 2: the command line is off
     ├── ConfigError           exit 2: one or more mistakes in the configuration, each a Mistake
     ├── ParseError            a document that is no feed, or no JSON of the expected shape
+    │   ├── PatienceError          how long it takes to read, nobody can say: it is read apart
+    │   └── ApartError             it took too long to read, or too much memory
     ├── StateError            exit 1: the database or the state folder
     │   ├── SchemaTooNewError      written by a later version of paperround
     │   ├── StateLockedError       another process holds the lock or the database
@@ -65,6 +67,14 @@ class ConfigError(PaperroundError):
 
 class ParseError(PaperroundError):
     """A document that cannot be understood as what its source should send."""
+
+
+class PatienceError(ParseError):
+    """Only feedparser can read this document, and that may take for ever."""
+
+
+class ApartError(ParseError):
+    """What ran apart was killed, or killed its process; the message completes "the document …"."""
 
 
 class StateError(PaperroundError):

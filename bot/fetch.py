@@ -43,6 +43,7 @@ _CHUNK = 256 * 1024
 _RESOLVERS = 4
 _DEFAULT_PAUSE = 60.0  # after a 429 that names no time
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_FOR_GOOD = frozenset({301, 308})
 _WHOLE = frozenset({200, 203})
 _BUSY = frozenset({429, 503})
 _SECRETS = frozenset({"authorization", "cookie", "proxy-authorization"})
@@ -58,8 +59,9 @@ _REFUSED = tuple(
         "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16",
         "172.16.0.0/12", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "192.168.0.0/16",
         "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4",
-        "::/96", "64:ff9b::/96", "64:ff9b:1::/48", "100::/64", "2001::/23", "2001:db8::/32",
-        "2002::/16", "3fff::/20", "5f00::/16", "fc00::/7", "fe80::/10", "fec0::/10", "ff00::/8",
+        "::/96", "::ffff:0:0:0/96", "64:ff9b::/96", "64:ff9b:1::/48", "100::/64", "2001::/23",
+        "2001:db8::/32", "2002::/16", "3fff::/20", "5f00::/16", "fc00::/7", "fe80::/10", "fec0::/10",
+        "ff00::/8",
     )
 )  # fmt: skip
 
@@ -67,6 +69,14 @@ _Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 # Where the connects of the request under way were refused; a socket factory can tell its caller
 # nothing but an OSError, which is then mixed with others.
 _refusals: ContextVar[list[str]] = ContextVar("_refusals")
+
+
+@dataclass(frozen=True, slots=True)
+class _Hop:
+    """Where a server sends us instead, and whether it is to be so for good."""
+
+    url: URL
+    permanent: bool
 
 
 class _BadBodyError(Exception):
@@ -88,7 +98,8 @@ class HttpFetcher:
     `contact` goes into the User-Agent. `allow_private` are networks (`127.0.0.1/32`) that may be
     reached although private. `deadline` is in seconds for one whole answer, redirects included,
     waiting for the host's turn not. `spacing` maps a domain to the seconds between requests to all
-    hosts under it together. `largest` is in bytes, after inflating.
+    hosts under it together. `largest` is in bytes, after inflating. `paused` are the hosts that
+    asked to be left alone before, as `pauses` told: seconds by name.
     """
 
     def __init__(
@@ -98,6 +109,7 @@ class HttpFetcher:
         deadline: float = 60.0,
         spacing: Mapping[str, float] | None = None,
         largest: int = LARGEST_BODY,
+        paused: Mapping[str, float] | None = None,
     ) -> None:
         self._agent = f"paperround/{__version__}" + (f" (+mailto:{contact})" if contact else "")
         self._allowed = tuple(ipaddress.ip_network(network) for network in allow_private)
@@ -106,6 +118,7 @@ class HttpFetcher:
         self._largest = largest
         self._gates: dict[str, _Gate] = {}
         self._room = asyncio.Semaphore(MOST_AT_ONCE)
+        self._paused = dict(paused or {})  # until the first fetch: times are the event loop's
         self._session: aiohttp.ClientSession | None = None
         self._resolver: _Resolver | None = None
 
@@ -138,6 +151,7 @@ class HttpFetcher:
         headers = _headers(request)
         left = self._deadline
         loop = asyncio.get_running_loop()
+        moved_to = url
         for _ in range(MOST_REDIRECTS + 1):
             if problem := _unfit(url):
                 return Failure(request.url, problem)
@@ -151,21 +165,35 @@ class HttpFetcher:
                     found = await self._exchange(url, headers, left)
                     left -= loop.time() - started
                 _note_pause(gate, found, loop.time())
-            if not isinstance(found, URL):
-                return _belonging(found, request)
-            if _origin(found) != _origin(url):
+            if not isinstance(found, _Hop):
+                return _belonging(found, request, moved_to)
+            if found.permanent and moved_to == url:
+                moved_to = found.url
+            if _origin(found.url) != _origin(url):
                 headers = {k: v for k, v in headers.items() if k.lower() not in _SECRETS}
-            url = found
+            url = found.url
         return Failure(request.url, f"{_host(url)} redirects more than {MOST_REDIRECTS} times")
+
+    def pauses(self) -> dict[str, float]:
+        """Return for how many more seconds which hosts are to be left alone (they answered 429)."""
+        if self._paused:
+            return dict(self._paused)
+        now = asyncio.get_running_loop().time()
+        left = {name: gate.paused_until - now for name, gate in self._gates.items()}
+        return {name: seconds for name, seconds in left.items() if seconds > 0}
 
     # ── Whose turn it is ──────────────────────────────────────────────────────────────────────────
 
     def _domain(self, url: URL) -> str:
         """Return the domain under which this host shares its turns with others, or ""."""
-        host = url.host or ""
+        host = (url.host or "").rstrip(".")
         return next((d for d in self._spacing if host == d or host.endswith(f".{d}")), "")
 
     def _gate(self, url: URL) -> _Gate:
+        if self._paused:
+            now = asyncio.get_running_loop().time()
+            self._gates |= {n: _Gate(paused_until=now + s) for n, s in self._paused.items()}
+            self._paused.clear()
         if len(self._gates) > _MOST_GATES:
             now = asyncio.get_running_loop().time()
             self._gates = {
@@ -173,7 +201,7 @@ class HttpFetcher:
                 for name, gate in self._gates.items()
                 if gate.lock.locked() or max(gate.next_turn, gate.paused_until) > now
             }
-        return self._gates.setdefault(self._domain(url) or f"{url.host}:{url.port}", _Gate())
+        return self._gates.setdefault(self._domain(url) or _door(url), _Gate())
 
     @asynccontextmanager
     async def _turn(self, url: URL, gate: _Gate) -> AsyncIterator[None]:
@@ -189,7 +217,7 @@ class HttpFetcher:
 
     # ── One request ───────────────────────────────────────────────────────────────────────────────
 
-    async def _exchange(self, url: URL, headers: Mapping[str, str], left: float) -> Answer | URL:
+    async def _exchange(self, url: URL, headers: Mapping[str, str], left: float) -> Answer | _Hop:
         """Ask one server once: an answer, or the address that it redirects to."""
         refusals: list[str] = []
         token = _refusals.set(refusals)
@@ -215,7 +243,7 @@ class HttpFetcher:
             _refusals.reset(token)
         return Failure(str(url), problem)
 
-    async def _answered(self, url: URL, response: aiohttp.ClientResponse) -> Answer | URL:
+    async def _answered(self, url: URL, response: aiohttp.ClientResponse) -> Answer | _Hop:
         headers = _lowered(response)
         status = response.status
         if status in _WHOLE:
@@ -225,12 +253,13 @@ class HttpFetcher:
         location = response.headers.get("Location", "")
         if status in _REDIRECTS and location:
             try:
-                return url.join(URL(location))
+                onward = url.join(URL(location)).with_fragment(None)
+                return _Hop(onward, status in _FOR_GOOD)
             except ValueError:
                 return Failure(str(url), f"{_host(url)} redirects to something that is no address")
         return Failure(
             str(url),
-            f"{_host(url)} answered HTTP {status} {_phrase(status)}".rstrip(),
+            f"{_host(url)} answered HTTP {status} {_phrase(status)}".rstrip() + _challenge(headers),
             status=status,
             retry_after=_retry_after(dict(headers)) if status in _BUSY else None,
             gone=status == HTTPStatus.GONE,
@@ -401,6 +430,12 @@ def _host(url: URL) -> str:
     return text.shorten(url.host or "the source", 100)
 
 
+def _door(url: URL) -> str:
+    """Return the name under which a host is asked: one for http and https, other ports are others."""
+    host = (url.host or "").rstrip(".")
+    return host if url.is_default_port() else f"{host}:{url.port}"
+
+
 def _unfit(url: URL) -> str:
     if url.scheme not in ("http", "https"):
         scheme = text.shorten(text.one_line(url.scheme), 20) or "nothing"
@@ -415,6 +450,12 @@ def _phrase(status: int) -> str:
         return ""
 
 
+def _challenge(headers: tuple[tuple[str, str], ...]) -> str:
+    """Say where a refusal is a test for browsers, which no later request of ours will pass either."""
+    challenged = dict(headers).get("cf-mitigated", "").lower() == "challenge"
+    return ", with a challenge that only a browser passes" if challenged else ""
+
+
 def _retry_after(headers: Mapping[str, str]) -> float | None:
     """Return the seconds a server wants to be left alone, at most a day (RFC 9110, 10.2.3)."""
     value = headers.get("retry-after", "").strip()
@@ -427,7 +468,7 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
     return min(seconds, _DAY) if seconds >= 0 else None
 
 
-def _note_pause(gate: _Gate, found: Answer | URL, now: float) -> None:
+def _note_pause(gate: _Gate, found: Answer | _Hop, now: float) -> None:
     """Remember that a host is to be left alone: a 429 is meant for all that is asked of it."""
     if isinstance(found, Failure) and found.status == HTTPStatus.TOO_MANY_REQUESTS:
         pause = _DEFAULT_PAUSE if found.retry_after is None else found.retry_after
@@ -435,17 +476,26 @@ def _note_pause(gate: _Gate, found: Answer | URL, now: float) -> None:
 
 
 def _left_alone(asked: str, url: URL, seconds: float) -> Failure:
-    problem = f"{_host(url)} asked to be left alone for another {seconds:.0f} s (HTTP 429)"
+    problem = f"{_host(url)} asked to be left alone for another {_long(seconds)} (HTTP 429)"
     return Failure(asked, problem, status=HTTPStatus.TOO_MANY_REQUESTS, retry_after=seconds)
 
 
-def _belonging(found: Answer, request: Request) -> Answer:
+def _long(seconds: float) -> str:
+    minutes, hours = round(seconds / 60), round(seconds / 3600)
+    if hours > 1:
+        return f"{hours} hours"
+    return f"{minutes} minutes" if minutes > 1 else f"{max(seconds, 1):.0f} s"
+
+
+def _belonging(found: Answer, request: Request, moved_to: URL) -> Answer:
     """Return the answer as one to this request: a 304 needs a condition, a Failure its address."""
     if isinstance(found, NotModified) and not (request.etag or request.last_modified):
         host = _host(URL(found.url))
         return Failure(request.url, f"{host} answered HTTP 304 to a request without a condition",
                        status=HTTPStatus.NOT_MODIFIED)  # fmt: skip
-    return replace(found, url=request.url) if isinstance(found, Failure) else found
+    if isinstance(found, Failure):
+        return replace(found, url=request.url)
+    return replace(found, moved_to="" if moved_to == URL(request.url) else str(moved_to))
 
 
 _SENTENCES: tuple[tuple[tuple[type[Exception], ...], str], ...] = (

@@ -132,11 +132,15 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One fetched body (inflated, not decoded) with its headers (names in lower case)."""
+    """One fetched body (inflated, not decoded) with its headers (names in lower case).
+
+    `moved_to` is where the address that was asked leads for good, "" where it does not.
+    """
 
     url: str
     body: bytes
     headers: tuple[tuple[str, str], ...] = ()
+    moved_to: str = ""
 
     def header(self, name: str) -> str:
         """Return the header's value, or ""."""
@@ -149,6 +153,7 @@ class NotModified:
 
     url: str
     headers: tuple[tuple[str, str], ...] = ()
+    moved_to: str = ""
 
     def header(self, name: str) -> str:
         """Return the header's value, or ""."""
@@ -176,12 +181,23 @@ class Parsed:
 
     `built` is the document's own build date. `quiet` names why an empty document is fine
     ("arXiv announces nothing on a Saturday"), "" where that is not known. `warnings` are sentences.
+    It is not `whole` where it broke off: then the same validators must not keep the rest from us.
     """
 
     sightings: tuple[Sighting, ...]
     built: datetime | None = None
     quiet: str = ""
     warnings: tuple[str, ...] = ()
+    whole: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A source's address `old` leads to `new` for good, as was said `times` times in a row."""
+
+    old: str
+    new: str
+    times: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ from bot.models import (
     Feedback,
     Had,
     Identifier,
+    Move,
     NotModified,
     Paper,
     Request,
@@ -58,10 +59,14 @@ class Worker(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Workers:
-    """`store` is one thread, the only one that touches SQLite; `cpu` is for parsing and ranking."""
+    """`store` is one thread, the only one that touches SQLite; `cpu` is for parsing and ranking.
+
+    `apart` (None: `cpu`) is for what may never end: there it is killed, and raises ApartError.
+    """
 
     store: Worker
     cpu: Worker
+    apart: Worker | None = None
 
 
 class Fetcher(Protocol):
@@ -194,6 +199,14 @@ class CollectStore(Protocol):
 
         One that cannot be written harms no other: what it raised is returned in its place.
         """
+        ...
+
+    def moves(self) -> Mapping[str, Move]:
+        """Return where sources' addresses lead for good, by source."""
+        ...
+
+    def set_move(self, source: str, move: Move | None) -> None:
+        """Commit where a source's address leads, or with None that it leads nowhere else."""
         ...
 
 

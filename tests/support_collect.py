@@ -210,3 +210,23 @@ def preprint(number: int, **said: object) -> dict[str, object]:
         "published": "NA",
         "server": "bioRxiv",
     } | said
+
+
+# ── Any feed ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def journal(*titles: str, head: str = "", at: datetime | None = None) -> str:
+    """Return an RSS 2.0 feed of entries with these titles, each with a link and a guid."""
+    date = f"<pubDate>{at:%a, %d %b %Y %H:%M:%S +0000}</pubDate>" if at else ""
+    items = "".join(
+        f"<item><title>{title}</title><link>https://j.example/{title}</link>"
+        f"<guid>https://j.example/{title}</guid>{date}</item>"
+        for title in titles
+    )
+    return f'<rss version="2.0"><channel><title>J</title>{head}{items}</channel></rss>'
+
+
+def a_journal(world: Rounds, path: str = "/j", **said: object) -> SourceSettings:
+    """Return a source of the kind `feed` at a path of the world's site."""
+    told = {"name": "j", "kind": "feed", "url": world.site.url(path), "backfill": "0d"}
+    return SourceSettings.model_validate(told | said)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from typing import TypeVar
@@ -19,10 +20,14 @@ Answering = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Site:
-    """Paths and what they answer. `requests` are (path with query, headers by lower-cased name)."""
+    """Paths and what they answer.
+
+    `requests` are (path with query, headers by lower-cased name), `times` when each came, in seconds.
+    """
 
     def __init__(self) -> None:
         self.requests: list[tuple[str, dict[str, str]]] = []
+        self.times: list[float] = []
         self.port = 0
         self._routes: dict[str, Answering] = {}
         self._hung = asyncio.Event()
@@ -92,6 +97,7 @@ class Site:
         self._routes[path] = answering
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
+        self.times.append(time.monotonic())
         seen: Mapping[str, str] = request.headers
         self.requests.append((request.path_qs, {k.lower(): v for k, v in seen.items()}))
         found = self._routes.get(request.path)

@@ -481,3 +481,20 @@ def test_a_person_who_forces_an_edition_ends_the_wait_for_a_wrong_date(desk):
     assert "of 2027-11-19" in desk("--now", "2027-11-19T08:00:00Z", "once").out, (
         "and so has that one"
     )
+
+
+def test_status_says_of_each_source_what_there_is_to_do(desk, site):
+    site.but("/journal.xml", Answer(b"", 301, headers={"Location": "/moved.xml"}))
+    site.but("/moved.xml", Answer(_FEED % b"koi8-r"))
+    for hour in (6, 8, 10):
+        said = desk("--now", f"2026-11-22T{hour:02}:00:00Z", "collect")
+    assert "it has moved for good and is asked at" in said.words
+    said = desk("--now", "2026-11-22T10:05:00Z", "status")
+    assert f"has moved for good and is asked at {site.url}/moved.xml" in said.words
+    site.but("/journal.xml", Answer(b"", 410))
+    site.but("/moved.xml", Answer(b"", 410))
+    for day in (23, 25):
+        desk("--now", f"2026-11-{day}T10:00:00Z", "collect")
+    said = desk("--now", "2026-11-25T10:05:00Z", "status")
+    assert "journal feed gone" in said.words
+    assert "410 Gone; it is not asked again until its url is changed" in said.words

@@ -12,6 +12,7 @@ from contextlib import AsyncExitStack
 import pytest
 import pytest_asyncio
 from aiohttp import web
+from yarl import URL
 
 from bot import __version__
 from bot.fetch import CannedFetcher, HttpFetcher, refusal
@@ -339,7 +340,7 @@ async def test_a_429_pauses_the_whole_host(site, fetcher):
     site.put("/other", FEED)
     await failed(fetcher, site.url("/limited"))
     answer = await failed(fetcher, site.url("/other"))
-    assert answer.problem.startswith("127.0.0.1 asked to be left alone for another 1")
+    assert answer.problem == "127.0.0.1 asked to be left alone for another 2 minutes (HTTP 429)"
     assert answer.status == 429
     assert 100 < (answer.retry_after or 0) <= 120
     assert [path for path, _ in site.requests] == ["/limited"]
@@ -361,6 +362,15 @@ async def test_a_host_is_asked_by_one_connection_at_a_time(site, fetcher):
     answers = await asyncio.gather(*requests)
     assert all(isinstance(answer, Document) for answer in answers)
     assert most == 1
+
+
+async def test_http_and_https_of_a_host_are_one_host_and_its_other_ports_are_others(fetcher):
+    gate = fetcher._gate(URL("http://j.example/a"))  # noqa: SLF001 - 80 and 443 are no test's to open
+    for same in ("https://J.example/b", "https://j.example.:443/c", "http://j.example:80/"):
+        assert fetcher._gate(URL(same)) is gate  # noqa: SLF001
+    assert fetcher._gate(URL("http://j.example:8080/")) is not gate  # noqa: SLF001
+    arxiv = fetcher._gate(URL("https://rss.arxiv.org/rss/cs.LG"))  # noqa: SLF001
+    assert fetcher._gate(URL("http://export.arxiv.org.:8080/api")) is arxiv  # noqa: SLF001
 
 
 async def test_waiting_for_a_hosts_turn_does_not_count_against_the_deadline(site):

@@ -301,11 +301,11 @@ def test_failures_are_retried_ever_more_rarely_but_at_least_daily():
     assert (state.failures, state.failing_since) == (12, MONDAY)
 
 
-def test_what_is_not_found_is_asked_for_again_within_a_week():
+def test_what_is_not_found_is_asked_for_ever_more_rarely_for_weeks():
     state = NEW
     for _ in range(12):
         state = after_failure(FEED, state, failure(status=404), MONDAY)
-    assert state.next_poll == MONDAY + 7 * DAY
+    assert state.next_poll == MONDAY + 14 * DAY
 
 
 def test_what_is_gone_is_asked_for_no_more_until_it_is_edited():
@@ -330,7 +330,7 @@ def test_no_wait_is_shorter_than_asked_nor_longer_than_promised(
     state = after_failure(source, before, answer, MONDAY, jitter)
     wait = state.next_poll - MONDAY
     assert wait >= min(timedelta(seconds=asked or 0), DAY)
-    assert wait <= max(every, 7 * DAY if status == 404 else DAY)
+    assert wait <= max(every, 14 * DAY if status == 404 else DAY)
     assert wait >= every * 0.8
 
 

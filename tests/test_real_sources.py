@@ -15,7 +15,6 @@ import feedparser
 import pytest
 
 from bot.config import SourceSettings
-from bot.errors import ParseError
 from bot.models import Document, Event, Paper, Parsed, Rel, Scheme
 from bot.sources import parse, parse_feed
 from bot.sources.entries import MOST_ENTRIES
@@ -228,43 +227,3 @@ def test_journals_are_known_by_what_they_name(name, identifier):
     for paper in papers:
         check(paper)
         assert not MARKUP.search(paper.title + paper.abstract)
-
-
-@needs("journals")
-@pytest.mark.parametrize("step", [29, pytest.param(1, marks=pytest.mark.long)])
-def test_every_other_journal_and_blog_is_read_or_is_no_feed(step):
-    for path in files("journals")[::step]:
-        _read_or_refuse(path)
-
-
-# ── Weird feeds ───────────────────────────────────────────────────────────────────────────────────
-
-
-def _read_or_refuse(path: Path) -> bool:
-    """Whether it is a feed. A body with entries always is; each named entry is a paper."""
-    body = body_of(path)
-    expected = entries_of(body)
-    try:
-        papers = parse_feed(body, "https://weird.example/feed.xml")
-    except ParseError:
-        if expected:
-            raise
-        return False
-    assert len(papers) == expected, path
-    for paper in papers:
-        check(paper)
-    return True
-
-
-@needs("weird_feeds")
-def test_a_sample_of_weird_feeds_is_read_or_refused():
-    small = [path for path in files("weird_feeds") if path.stat().st_size < 200_000]
-    read_at_all = sum(_read_or_refuse(path) for path in small[::25])
-    assert read_at_all > 100
-
-
-@pytest.mark.long
-@needs("weird_feeds")
-def test_all_weird_feeds_are_read_or_refused():
-    read_at_all = sum(_read_or_refuse(path) for path in files("weird_feeds"))
-    assert read_at_all > 3700

@@ -14,6 +14,7 @@ from bot.cli.terminal import as_json, say, table, when
 from bot.files import is_at_work
 from bot.models import SourceState, SubscriptionStatus
 from bot.outputs.wording import counted
+from bot.sources import address, moving, polling
 from bot.store.alarms import alarms
 from bot.store.backup import restored
 
@@ -154,15 +155,16 @@ def sources(args: argparse.Namespace) -> int:
 
 
 def _sources(app: App) -> list[dict[str, object]]:
-    states = app.store.source_states()
+    states, moves = app.store.source_states(), app.store.moves()
     told: list[dict[str, object]] = []
     for source in app.config.sources:
         state = states.get(source.name, SourceState(source.name))
+        own, at = address(source), moving.asked_at(address(source), moves.get(source.name))
         told.append({
             "name": source.name, "kind": source.kind, "enabled": source.enabled,
             "state": _standing(state, enabled=source.enabled), "last_ok": state.last_ok,
             "last_new": state.last_new, "next_poll": state.next_poll, "failures": state.failures,
-            "problem": state.error or state.quiet,
+            "problem": polling.in_words(state, "" if at == own else at),
         })  # fmt: skip
     return told
 

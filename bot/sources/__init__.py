@@ -17,7 +17,7 @@ from datetime import datetime
 from bot.config import SourceSettings
 from bot.models import Document, Event, Paper, Parsed, Request, Sighting, SourceState
 from bot.sources import arxiv, arxiv_search, feed, huggingface, preprints, spans
-from bot.sources.entries import host_of
+from bot.sources.entries import host_of, origin
 from bot.sources.spans import Page, Span
 
 # Raise it when the parsers read more than before: validators and digests of bodies that an older
@@ -54,16 +54,26 @@ KINDS = {
 }
 
 
-def request(source: SourceSettings, state: SourceState, now: datetime, token: str = "") -> Request:
+def address(source: SourceSettings) -> str:
+    """Return where a source's document is by the configuration, "" where it has only pages."""
+    found = KINDS[source.kind].address
+    return "" if found is None else found(source)
+
+
+def request(
+    source: SourceSettings, state: SourceState, now: datetime, token: str = "", at: str = ""
+) -> Request:
     """Return the next GET of a source, conditional where what is remembered still holds.
 
-    `token` is the resolved secret of the source's `token`, sent as a bearer's. Once a week the
-    request is unconditional, so that a server whose 304 is stuck is found out.
+    `token` is the resolved secret of the source's `token`, sent as a bearer's. `at` is where the
+    source has moved for good, "" where it has not; a token stays with the origin it was given for.
+    Once a week the request is unconditional, so that a server whose 304 is stuck is found out.
     """
-    address = KINDS[source.kind].address
-    if address is None:
+    if only_pages(source.kind):
         return page_request(source, preprints.window(source, state, now), token)
-    url, headers = address(source), _authorization(token)
+    own = address(source)
+    url = at or own
+    headers = _authorization(token if origin(url) == origin(own) else "")
     if state.fingerprint != fingerprint(source) or not _same_week(state.last_ok, now):
         return Request(url, headers=headers)
     return Request(url, state.etag, state.last_modified, headers)

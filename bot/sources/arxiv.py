@@ -45,6 +45,7 @@ BASE = "https://rss.arxiv.org"
 AUTHORITY = 40
 
 _MOST_ANNOUNCED = 2000
+_LONGEST_OLD_TITLE = 2 * LONGEST_TITLE  # with what stands behind it in the RDF
 
 _HEAD = re.compile(
     r"^\s*arXiv:(?P<id>\S+)\s+Announce Type:\s*(?P<event>[\w-]+)\s*(?:Abstract:\s*)?", re.IGNORECASE
@@ -98,7 +99,7 @@ def parsed_feed(feed: Feed, url: str, now: datetime) -> Parsed:
             "off; name fewer categories, and the others in a source of their own"
         )
     quiet = "" if feed.entries else arxiv_calendar.why_quiet(built or now)
-    return Parsed(tuple(sightings), built=built, quiet=quiet, warnings=tuple(warnings))
+    return Parsed(tuple(sightings), built, quiet, tuple(warnings), feed.whole)
 
 
 def _refusal(channel: Entry, entries: tuple[Entry, ...]) -> str:
@@ -170,7 +171,7 @@ def _event(entry: Entry, head: re.Match[str] | None, old: re.Match[str] | None) 
 
 
 def _title(entry: Entry) -> tuple[str, re.Match[str] | None]:
-    title = text.one_line(said(entry, "title"))
+    title = text.one_line(said(entry, "title"))[:_LONGEST_OLD_TITLE]
     old = _OLD_TITLE.search(title)
     return text.shorten(title[: old.start()] if old else title, LONGEST_TITLE), old
 
@@ -191,7 +192,7 @@ def _authors(entry: Entry) -> tuple[str, ...]:
     creator = said(entry, "author") or next(iter(listed), "")
     if "<a" in creator:  # before 2024 each name was an escaped link
         creator = re.sub(r"</a>:", "</a>,", creator)
-        creator = text.plain(re.sub(r"</?a\b[^>]*>", "", creator))
+        creator = text.plain(re.sub(r"</?a\b[^<>]*>", "", creator))
     return names.split_arxiv(creator)
 
 

@@ -11,14 +11,17 @@ import calendar
 import io
 import itertools
 import re
+from collections.abc import Callable
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from time import struct_time
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urljoin, urlsplit
+from xml.parsers import expat
 
 from bot import text
-from bot.errors import ParseError
+from bot.errors import ParseError, PatienceError
 from bot.sources.bounds import (
     MOST_CATEGORIES_SENT,
     MOST_ENTRIES,
@@ -27,6 +30,8 @@ from bot.sources.bounds import (
     Entry,
 )
 from bot.sources.plain import read_plain
+
+T = TypeVar("T")
 
 _ENTRY_STARTS = re.compile(rb"<(?:\w+:)?(?:item|entry)[\s>]", re.IGNORECASE)
 _CATEGORY_STARTS = re.compile(rb"<(?:\w+:)?(?:category|subject|keywords|tag)[\s>/]", re.IGNORECASE)
@@ -40,8 +45,8 @@ LONGEST_ADDRESS = 2000
 _EARLIEST, _LATEST = 1900, 2200  # years; what lies outside is a mistake of the feed's
 
 _ROOT_ENDS = re.compile(rb"</(?:[\w.-]+:)?(?:rss|feed|rdf|channel)\s*(?:>|$)", re.IGNORECASE)
-_WEB_PAGE = re.compile(rb"^\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html)\b",
-                       re.IGNORECASE | re.DOTALL)  # fmt: skip
+_XML_DECLARATION = re.compile(rb"<\?xml[^>]*>\s*")
+_WEB_PAGE = re.compile(rb"<(?:!doctype\s+html|html)\b", re.IGNORECASE)
 # An absolute address that nothing has to be made of: most are.
 _PLAIN_ADDRESS = re.compile(
     r"https?://[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*(?::\d{1,5})?"
@@ -56,7 +61,7 @@ class Feed:
     """A feed as it was understood: its own fields, its entries, and what was odd about it.
 
     `sound` means that the XML was well-formed, `repeats` that fields may stand in the body more often
-    than an entry can hold them (`margins`).
+    than an entry can hold them (`margins`), `whole` that it did not break off.
     """
 
     channel: Entry
@@ -64,6 +69,7 @@ class Feed:
     sound: bool
     warnings: tuple[str, ...] = ()
     repeats: bool = True
+    whole: bool = True
 
 
 def host_of(url: str) -> str:
@@ -72,6 +78,15 @@ def host_of(url: str) -> str:
         return urlsplit(url).hostname or "the source"
     except ValueError:
         return "the source"
+
+
+def origin(url: str) -> tuple[str, str]:
+    """Return an address's scheme, and its host with the port as written; secrets stay with both."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "", ""
+    return parts.scheme.lower(), parts.netloc.lower()
 
 
 def read_feed(body: bytes, url: str, content_type: str = "") -> Feed:
@@ -86,16 +101,18 @@ def read_feed(body: bytes, url: str, content_type: str = "") -> Feed:
     found = _plainly(body, content_type) or read_by_feedparser(body, host, content_type)
     entries, sound = found.entries, found.sound
     warnings = []
+    whole = sound or _ends(body)
     if not sound and entries:
+        broken_off = "" if whole else " that breaks off"
         warnings.append(
-            f"{host} sent broken XML; the {min(len(entries), MOST_ENTRIES)} entries that could be "
-            "read were kept"
+            f"{host} sent broken XML{broken_off}; the {min(len(entries), MOST_ENTRIES)} entries that "
+            "could be read were kept"
         )
     if len(entries) > MOST_ENTRIES:
         warnings.append(
             f"{host} sent {len(entries)} entries; only the first {MOST_ENTRIES} were read"
         )
-    return replace(found, entries=entries[:MOST_ENTRIES], warnings=tuple(warnings))
+    return replace(found, entries=entries[:MOST_ENTRIES], warnings=tuple(warnings), whole=whole)
 
 
 def _plainly(body: bytes, content_type: str) -> Feed | None:
@@ -136,7 +153,36 @@ def _bounded(body: bytes, host: str) -> None:
             )
 
 
+_impatient: ContextVar[bool] = ContextVar("_impatient", default=False)
+
+
+def impatiently(read: Callable[[], T]) -> T:
+    """Run a reader on what takes no longer than it is long. Raises PatienceError for any other.
+
+    feedparser reads broken XML with patterns of its own, some of which try every way to match.
+    """
+    token = _impatient.set(True)
+    try:
+        return read()
+    finally:
+        _impatient.reset(token)
+
+
+def _is_well_formed(body: bytes, content_type: str) -> bool:
+    """Tell whether a body is XML without a DTD that no header calls anything but UTF-8."""
+    charset = content_type.lower().partition("charset=")[2].strip(" \"'")
+    parser, declared = expat.ParserCreate(), []
+    parser.StartDoctypeDeclHandler = lambda *said: declared.append(said)
+    try:
+        parser.Parse(body, True)
+    except (expat.ExpatError, LookupError, ValueError):
+        return False
+    return not declared and charset in ("", "utf-8")
+
+
 def _understood(body: bytes, host: str, content_type: str) -> Any:  # noqa: ANN401 - untyped library
+    if _impatient.get() and not _is_well_formed(body, content_type):
+        raise PatienceError(f"{host} sent a feed that only feedparser can read")
     import feedparser
 
     headers = {"content-type": content_type} if content_type else {}
@@ -154,12 +200,26 @@ def _understood(body: bytes, host: str, content_type: str) -> Any:  # noqa: ANN4
 
 
 def _check_empty(body: bytes, host: str, *, version: str, sound: bool) -> None:
-    if _WEB_PAGE.match(body[:_ENDING_LOOKED_AT]):
+    if _is_web_page(body):
         raise ParseError(f"{host} sent a web page (HTML) instead of a feed")
     if not version:
         raise ParseError(f"{host} sent something that is no feed")
-    if not sound and not _ROOT_ENDS.search(body[-_ENDING_LOOKED_AT:]):
+    if not sound and not _ends(body):
         raise ParseError(f"{host} sent a feed that breaks off before its first entry")
+
+
+def _ends(body: bytes) -> bool:
+    return bool(_ROOT_ENDS.search(body[-_ENDING_LOOKED_AT:]))
+
+
+def _is_web_page(body: bytes) -> bool:
+    head = body[:_ENDING_LOOKED_AT].removeprefix(b"\xef\xbb\xbf").lstrip()
+    if declaration := _XML_DECLARATION.match(head):
+        head = head[declaration.end() :]
+    # No pattern for comments: between two of them it would try every way to divide them.
+    while head.startswith(b"<!--"):
+        head = head.partition(b"-->")[2].lstrip()
+    return bool(_WEB_PAGE.match(head))
 
 
 def said(entry: Entry, *keys: str) -> str:

@@ -94,6 +94,7 @@ def parse(source: SourceSettings, document: Document, now: datetime) -> Parsed: 
         sightings,
         built=moment(feed.channel, "updated", "published"),
         warnings=feed.warnings,
+        whole=feed.whole,
     )
 
 
@@ -158,7 +159,8 @@ def _stated(entry: Entry, guid: str, margin: Margin | None) -> Iterator[Identifi
     fields = [said(entry, key) for key in ("prism_doi", "doi", "dc_doi", "dc_identifier")]
     if margin:
         fields += margin.identifiers
-    for value in dict.fromkeys(filter(None, map(text.one_line, (*fields, guid)))):
+    given = (text.one_line(field[:LONGEST_ADDRESS]) for field in (*fields, guid))
+    for value in dict.fromkeys(filter(None, given)):
         found = identity.doi(value)
         if found is None and "10." in value and (at_end := _DOI_AT_END.search(value)):
             found = identity.doi(at_end.group(1))

@@ -13,9 +13,8 @@ from xml.parsers import expat
 
 _ENTRIES = frozenset({"item", "entry"})
 _WORTH_IT = re.compile(
-    rb"<(?:dc:)?identifier\b.{0,600}?</(?:dc:)?identifier>\s*<(?:dc:)?identifier\b"
-    rb"|<given_name\b|<family_name\b|<last_name\b",
-    re.DOTALL,
+    rb"<(?:dc:)?identifier\b[^<]{0,600}(?:<!\[CDATA\[[^<]{0,600})?</(?:dc:)?identifier>"
+    rb"\s*<(?:dc:)?identifier\b|<given_name\b|<family_name\b|<last_name\b"
 )
 _LONGEST = 2000
 _MOST = 20_000
@@ -36,7 +35,7 @@ def read_margins(body: bytes, entries: int) -> list[Margin] | None:
     reading = _Reading()
     try:
         reading.parser.Parse(body, True)
-    except (expat.ExpatError, ValueError):
+    except (expat.ExpatError, LookupError, ValueError):
         return None
     return reading.margins if len(reading.margins) == entries else None
 

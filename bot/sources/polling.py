@@ -36,7 +36,8 @@ DAY = timedelta(days=1)
 ALARM_AFTER = timedelta(hours=36)  # a day's announcement, and half a day to recover
 _NOT_FOUND = 404
 _LONGEST_BACKOFF = DAY
-_LONGEST_BACKOFF_NOT_FOUND = timedelta(days=7)
+_LONGEST_BACKOFF_NOT_FOUND = timedelta(days=14)
+_MARGIN = timedelta(minutes=1)  # a round takes its time: what is counted from its start comes early
 _DOUBLINGS = 10
 _SLACK = timedelta(minutes=5)
 
@@ -83,8 +84,9 @@ def after_document(
     read = replace(
         _recovered(state, now),
         fingerprint=fingerprint(source),
-        etag=document.header("etag"),
-        last_modified=document.header("last-modified"),
+        # A 304 for a document that broke off would keep the rest of it from us for ever.
+        etag=document.header("etag") if parsed.whole else "",
+        last_modified=document.header("last-modified") if parsed.whole else "",
         body_sha=body_digest(document.body),
         batch=batch or state.batch,
         last_new=now if changed else state.last_new,
@@ -138,7 +140,7 @@ def after_failure(
 ) -> SourceState:
     """Return the state after an answer that brought nothing. Validators stay: nothing was read.
 
-    The wait doubles from `every` up to a day (a week for 404), and is never under Retry-After.
+    The wait doubles from `every` up to a day (two weeks for 404), and is never under Retry-After.
     """
     state = _of_this_source(source, state)
     failures = state.failures + 1
@@ -148,7 +150,7 @@ def after_failure(
     backoff = min(max(most, source.every), first * 2 ** min(failures - 1, _DOUBLINGS))
     wait = backoff * (1 - 0.2 * jitter)
     if failure.retry_after is not None:
-        wait = max(wait, min(timedelta(seconds=failure.retry_after), DAY))
+        wait = max(wait, min(timedelta(seconds=failure.retry_after) + _MARGIN, DAY))
     return replace(
         state,
         failures=failures,
@@ -318,9 +320,7 @@ def weather(
     if state.failing_since and _failed_through(source, state, since, now):
         return SourceNote(source.name, Weather.FAILED, _failing(state), state.failing_since)
     if state.stale_since:
-        when = _day_and_hour(state.last_new or state.stale_since)
-        detail = f"still shows what it showed first on {when}, under a new date"
-        return SourceNote(source.name, Weather.STALE, detail, state.stale_since)
+        return SourceNote(source.name, Weather.STALE, _stale(state), state.stale_since)
     if problem := _incomplete(source, state, since, now):
         return SourceNote(source.name, Weather.INCOMPLETE, problem, state.owed_until)
     if state.last_ok and _nothing_new(state, since):
@@ -331,6 +331,20 @@ def weather(
             return SourceNote(source.name, Weather.HOLIDAY, reason, state.last_ok)
         return SourceNote(source.name, Weather.QUIET, "nothing new", state.last_ok)
     return SourceNote(source.name, Weather.FINE, "", state.last_ok)
+
+
+def in_words(state: SourceState, moved_to: str = "") -> str:
+    """Return what there is to say of a source now, "" for nothing; `moved_to` is where it is asked."""
+    if state.gone:
+        return f"{state.error}; it is not asked again until its url is changed"
+    if state.error:
+        return state.error
+    said = [state.quiet, _stale(state) if state.stale_since else ""]
+    if state.owed_error:
+        said.append(f"may be incomplete: {state.owed_error}")
+    if moved_to:
+        said.append(f"has moved for good and is asked at {moved_to}: write that into its url")
+    return "; ".join(filter(None, said))
 
 
 def newly_alarming(source: SourceSettings, state: SourceState, now: datetime) -> bool:
@@ -377,6 +391,12 @@ def _incomplete(
 
 def _nothing_new(state: SourceState, since: datetime | None) -> bool:
     return state.last_new is None or (since is not None and state.last_new <= since)
+
+
+def _stale(state: SourceState) -> str:
+    since = state.last_new or state.stale_since
+    when = _day_and_hour(since) if since else "an earlier day"
+    return f"still shows what it showed first on {when}, under a new date"
 
 
 def _failing(state: SourceState) -> str:

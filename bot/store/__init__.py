@@ -17,6 +17,7 @@ from bot.store.absorbing import AbsorbLedger
 from bot.store.bounces import BounceLedger
 from bot.store.connection import Connection
 from bot.store.consent import ConsentLedger
+from bot.store.courtesy import CourtesyLedger
 from bot.store.feedback import FeedbackLedger
 from bot.store.inbox import InboxLedger
 from bot.store.outbox import OutboxLedger
@@ -46,6 +47,7 @@ class Store(
     ProfileLedger,
     SearchLedger,
     AbsorbLedger,
+    CourtesyLedger,
 ):
     """The database of one state folder."""
 

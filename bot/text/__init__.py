@@ -75,6 +75,7 @@ _TAG_NAMES = frozenset(
         "a",
         "abbr",
         "address",
+        "applet",
         "article",
         "aside",
         "audio",
@@ -217,7 +218,10 @@ _BLOCK_END = re.compile(
     r"<(?:br|hr|/p|/div|/li|/h[1-6]|/tr|/blockquote|/section|/jats:p|/jats:title|/title)\b[^<>]*>",
     re.IGNORECASE,
 )
+_LONGEST_FRAGMENT = 400_000  # characters; what people read of it is a twentieth
 _MOST_TAGS = 5_000
+_AMPERSAND = "\ufdd0"  # no character, and never will be: it stands in for `&` at the parser's
+_DROPPED = {"script", "style", "svg", "template"}  # with what stands in them
 _JATS = re.compile(r"(</?)jats:", re.IGNORECASE)
 # Markup that says nothing but where a paragraph ends: an HTML parser would find the same text.
 _NOT_SIMPLE = re.compile(
@@ -237,7 +241,11 @@ def _shield(match: re.Match[str]) -> str:
 
 
 def plain(fragment: str) -> str:
-    """Return an HTML or JATS fragment as plain text: paragraphs kept, every tag and script gone."""
+    """Return an HTML or JATS fragment as plain text: paragraphs kept, every tag and script gone.
+
+    At most 400,000 characters of it are read.
+    """
+    fragment = fragment[:_LONGEST_FRAGMENT].replace(_AMPERSAND, "")
     if "<" not in fragment and "&" not in fragment:
         return fragment if _is_tidy(fragment) else _paragraphs(inert(fragment))
     if _is_simple(fragment):
@@ -263,7 +271,9 @@ def _bare(fragment: str) -> str:
     # Nesting costs an HTML parser the square of its depth; no abstract has so many tags.
     marked = "<".join(marked.split("<", _MOST_TAGS + 1)[: _MOST_TAGS + 1])
     marked = _BLOCK_END.sub(lambda match: match.group(0) + "\n\n", _JATS.sub(r"\1", marked))
-    return nh3.clean(marked, tags=set(), clean_content_tags={"script", "style", "svg", "template"})
+    # References too cost it the square of their number, and it need not see them to drop tags.
+    bare = nh3.clean(marked.replace("&", _AMPERSAND), tags=set(), clean_content_tags=_DROPPED)
+    return bare.replace(_AMPERSAND, "&")
 
 
 def _paragraphs(value: str) -> str:

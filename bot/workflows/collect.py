@@ -9,20 +9,23 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict, deque
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from functools import partial
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 from bot import sources
 from bot.config import SourceSettings
-from bot.errors import ConfigError, ParseError
+from bot.errors import ApartError, ConfigError, ParseError, PatienceError
 from bot.models import (
     Document,
     Event,
     Failure,
+    Move,
     NotModified,
     Parsed,
     Request,
@@ -30,8 +33,11 @@ from bot.models import (
     SourceState,
 )
 from bot.ports import Absorbed, CollectStore, Fetcher, Showing, Workers
-from bot.sources import polling
+from bot.sources import moving, polling
+from bot.sources.entries import host_of, impatiently
 from bot.sources.spans import Span
+
+T = TypeVar("T")
 
 MOST_AT_ONCE = 64  # sources: some 20 MB at most of usual documents, and of what was read in them
 MOST_TOGETHER = 2_000  # sightings in one transaction, of however many sources
@@ -79,6 +85,7 @@ async def collect(
 ) -> list[Collected]:
     """Poll every enabled source that is due, all at once; return one report each, in their order."""
     states = await around.workers.store(around.store.source_states)
+    moves = await around.workers.store(around.store.moves)
     writer, turns = _Writer(around), _Turns()
 
     async def one(poll: _Poll) -> Collected:
@@ -88,7 +95,7 @@ async def collect(
         return report
 
     polls = [
-        _Poll(source, states.get(source.name, SourceState(source.name)), around, writer)
+        _Poll(source, states.get(source.name, SourceState(source.name)), moves, around, writer)
         for source in configured
         if source.enabled
     ]
@@ -176,9 +183,15 @@ class _Poll:
     """One source in one round. `state` is what the store has of it, at every moment."""
 
     def __init__(
-        self, source: SourceSettings, state: SourceState, around: Round, writer: _Writer
+        self,
+        source: SourceSettings,
+        state: SourceState,
+        moves: Mapping[str, Move],
+        around: Round,
+        writer: _Writer,
     ) -> None:
         self.source, self.state, self.around, self.writer = source, state, around, writer
+        self.move = moves.get(source.name)
         self.first = state.last_ok is None
         self.jitter = around.jitter()
         self.asked = 0
@@ -203,28 +216,29 @@ class _Poll:
 
     async def _document(self) -> Collected:
         source, state, now = self.source, self.state, self.around.now
-        answer = await self._answer(lambda token: sources.request(source, state, now, token))
+        at = moving.asked_at(sources.address(source), self.move)
+        answer = await self._answer(lambda token: sources.request(source, state, now, token, at))
         if isinstance(answer, Failure):
-            return await self._failed(
-                polling.after_failure(source, state, answer, now, self.jitter)
-            )
+            failed = polling.after_failure(source, state, answer, now, self.jitter)
+            return await self._failed(await self._not_at(at, failed))
         if isinstance(answer, NotModified):
             same = polling.after_not_modified(source, state, answer, now, self.jitter)
-            return await self._unchanged(same)
+            return await self._unchanged(same, answer)
         if polling.same_body(source, state, answer):
             same = polling.after_same_body(source, state, answer, now, self.jitter)
-            return await self._unchanged(same)
+            return await self._unchanged(same, answer)
         try:
-            parsed, after = await self.around.workers.cpu(
-                _understood, source, state, answer, now, self.jitter
+            parsed, after = await self._understood(
+                answer, partial(_read, source, state, answer, now, self.jitter)
             )
         except ParseError as error:
             failure = Failure(answer.url, str(error))
-            return await self._failed(
-                polling.after_unreadable(source, state, failure, now, self.jitter)
-            )
+            failed = polling.after_unreadable(source, state, failure, now, self.jitter)
+            await self._moving(None)
+            return await self._failed(failed)
         absorbed = await self._absorb(parsed, after)
         words = [*([parsed.quiet] if parsed.quiet else []), *parsed.warnings, *_relinked(absorbed)]
+        words += await self._moved(answer)
         return Collected(
             source.name, Outcome.READ, len(parsed.sightings), absorbed.new, absorbed.updated,
             "; ".join(words),
@@ -238,14 +252,51 @@ class _Poll:
         self.asked += 1
         return await self.around.fetcher.fetch(asking(token))
 
-    async def _unchanged(self, same: SourceState) -> Collected:
+    async def _understood(self, answer: Document, read: Callable[[], T]) -> T:
+        """Read in the CPU's thread, or apart where it may never end. Raises ParseError."""
+        workers = self.around.workers
+        with suppress(PatienceError):
+            return await workers.cpu(impatiently, read)
+        try:
+            return await (workers.apart or workers.cpu)(read)
+        except ApartError as error:
+            raise ParseError(f"{host_of(answer.url)} sent a document that {error}") from error
+
+    async def _unchanged(self, same: SourceState, answer: Document | NotModified) -> Collected:
         await self._save(same)
-        return Collected(self.source.name, Outcome.UNCHANGED)
+        words = await self._moved(answer)
+        return Collected(self.source.name, Outcome.UNCHANGED, detail="; ".join(words))
 
     async def _failed(self, failed: SourceState) -> Collected:
         alarm = polling.newly_alarming(self.source, failed, self.around.now)
         await self._save(replace(failed, alarmed_at=self.around.now) if alarm else failed)
-        return Collected(self.source.name, Outcome.FAILED, detail=failed.error, alarm=alarm)
+        detail = polling.in_words(failed)
+        return Collected(self.source.name, Outcome.FAILED, detail=detail, alarm=alarm)
+
+    # ── Where it has moved ──
+
+    async def _moved(self, answer: Document | NotModified) -> list[str]:
+        """Note where the address led for good; say so when it is taken at its word."""
+        address = sources.address(self.source)
+        before = moving.asked_at(address, self.move)
+        await self._moving(moving.after_answer(address, self.move, answer))
+        now = moving.asked_at(address, self.move)
+        if now in (before, address):
+            return []
+        await self._save(replace(self.state, etag="", last_modified=""))  # they were the old one's
+        return [f"it has moved for good and is asked at {now} from now on: write that into its url"]
+
+    async def _not_at(self, at: str, failed: SourceState) -> SourceState:
+        """Return the state of a failure, which is not the last word where it was asked elsewhere."""
+        if at == sources.address(self.source):
+            return failed
+        await self._moving(None)
+        return moving.not_there(failed)
+
+    async def _moving(self, move: Move | None) -> None:
+        if move != self.move:
+            await self.around.workers.store(self.around.store.set_move, self.source.name, move)
+            self.move = move
 
     # ── Page by page ──
 
@@ -286,7 +337,9 @@ class _Poll:
         if isinstance(answer, NotModified):
             return Failure(answer.url, "answered that nothing changed since a page never asked for")
         try:
-            return await self.around.workers.cpu(sources.read_page, source, span, answer, now)
+            return await self._understood(
+                answer, partial(sources.read_page, source, span, answer, now)
+            )
         except ParseError as error:
             return Failure(answer.url, str(error))
 
@@ -334,7 +387,7 @@ class _Poll:
         self.state = state
 
 
-def _understood(
+def _read(
     source: SourceSettings, state: SourceState, document: Document, now: datetime, jitter: float
 ) -> tuple[Parsed, SourceState]:
     """Return what a document says, and the source's state once that is stored. Raises ParseError."""
