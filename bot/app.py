@@ -159,6 +159,7 @@ class App:
                 now=self.clock(),
                 jitter=random.random,
                 token=lambda source: config.secret(source.token),
+                contact=config.bot.contact,
             )
             return await collect.collect(config.sources, around, on_done)
 

@@ -50,6 +50,7 @@ class Rel(StrEnum):
     CODE = "code"
     PROJECT = "project"
     DISCUSSION = "discussion"
+    ORGANISATION = "organisation"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -176,12 +177,14 @@ class Parsed:
 
     `built` is the document's own build date. `quiet` names why an empty document is fine
     ("arXiv announces nothing on a Saturday"), "" where that is not known. `warnings` are sentences.
+    `more` are the addresses of documents that go on where this one was cut.
     """
 
     sightings: tuple[Sighting, ...]
     built: datetime | None = None
     quiet: str = ""
     warnings: tuple[str, ...] = ()
+    more: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

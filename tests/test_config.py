@@ -53,17 +53,16 @@ def told(path: Path) -> str:
 
 
 def uncommented(text: str) -> str:
-    """The example with its commented keys (`# key = …`) switched on, commented tables left out."""
-    blocks = re.split(r"\n\n+", text)
-    kept = [block for block in blocks if not block.startswith("# [[")]
-    return re.sub(r"^# (\w+ = )", r"\1", "\n\n".join(kept), flags=re.MULTILINE)
+    """The example with what is commented out (`# key = …`, `# [[sources]]`) switched on."""
+    return re.sub(r"^# (\w+ = |\[\[)", r"\1", text, flags=re.MULTILINE)
 
 
 def parts(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """The example's tables by the names that `tables()` gives them."""
     found = {name: document.get(name, {}) for name in tables() if name and "." not in name}
     found["mail.dkim"] = found["mail"].pop("dkim")
-    found["sources"] = document["sources"][0]
+    # The first stands for all; what only another kind has stands with that one.
+    found["sources"] = {k: v for source in reversed(document["sources"]) for k, v in source.items()}
     found["profiles"] = document["profiles"]["experts"]
     found[""] = document
     return found

@@ -119,11 +119,20 @@ def test_an_empty_weekend_is_explained_and_an_empty_weekday_is_just_empty():
     ("body", "problem"),
     [
         (b"", "huggingface.co sent an empty document"),
-        (b"<html>", "huggingface.co sent a web page (HTML) instead of JSON"),
-        (b"nope", "huggingface.co sent something that is no JSON"),
-        (b"\xff\xfe\xfd", "huggingface.co sent something that is no JSON"),
-        (b"[" * 100_000, "huggingface.co sent something that is no JSON"),
-        (b'[{"paper":', "huggingface.co sent something that is no JSON"),
+        (b"<html>", "huggingface.co sent a web page (HTML) instead of a list of papers"),
+        (b"nope", "huggingface.co sent something that is no JSON instead of a list of papers"),
+        (
+            b"\xff\xfe\xfd",
+            "huggingface.co sent something that is no JSON instead of a list of papers",
+        ),
+        (
+            b"[" * 100_000,
+            "huggingface.co sent something that is no JSON instead of a list of papers",
+        ),
+        (
+            b'[{"paper":',
+            "huggingface.co sent something that is no JSON instead of a list of papers",
+        ),
         (b"3", "huggingface.co sent JSON that is no list of papers"),
         (b"{}", "huggingface.co sent JSON that is no list of papers"),
         (b'{"error": "Rate\\nlimit"}', "huggingface.co answered with an error: Rate limit"),

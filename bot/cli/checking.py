@@ -119,14 +119,15 @@ async def _source(app: App, source: SourceSettings, fetcher: Fetcher) -> Finding
         token = app.config.secret(source.token)
     except ConfigError as error:
         return Finding(f"source {source.name}", ok=False, words=str(error))
-    request = sources.request(source, SourceState(source.name), app.clock(), token)
+    state, contact = SourceState(source.name), app.config.bot.contact
+    request = sources.request(source, state, app.clock(), token, contact)
     return _of_answer(app, source, await fetcher.fetch(request))
 
 
 def _of_answer(app: App, source: SourceSettings, answer: object) -> Finding:
     name = f"source {source.name}"
     if isinstance(answer, Failure):
-        return Finding(name, ok=False, words=answer.problem)
+        return Finding(name, ok=False, words=sources.explained(source, answer).problem)
     if isinstance(answer, NotModified):
         return Finding(name, ok=True, words="unchanged")
     try:

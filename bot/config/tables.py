@@ -18,12 +18,15 @@ from bot.config.values import (
     Duration,
     Hour,
     HttpAddress,
+    Issn,
     Line,
     Listen,
     Mailbox,
     Phrases,
+    Query,
     Recipient,
     Secret,
+    Venue,
     Zone,
     normal_address,
 )
@@ -60,10 +63,15 @@ class SourceSettings(_Table):
     """One `[[sources]]`: where papers come from."""
 
     name: str
-    kind: Literal["arxiv", "huggingface", "biorxiv", "medrxiv", "feed"]
+    kind: Literal[
+        "arxiv", "huggingface", "biorxiv", "medrxiv", "crossref", "pubmed", "openreview", "feed"
+    ]
     url: HttpAddress = ""
     categories: tuple[Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z .,&()/-]*$")], ...] = ()
     announce: tuple[Literal["new", "cross", "replace", "replace-cross"], ...] = ("new", "cross")
+    issn: Annotated[tuple[Issn, ...], Field(max_length=20)] = ()
+    query: Query = ""
+    venue: Venue = ""
     every: Duration = timedelta(hours=1)
     backfill: Duration = timedelta(days=7)
     enabled: bool = True

@@ -1,13 +1,15 @@
 """collect: sources that are due → documents → papers and sightings, one transaction a document.
 
 One failing source never stops the others: it is named in the report, its state and its papers are
-kept, and it is asked again later. A source that is read page by page, wholly or for the days that
-were missed, is read up to a number of pages a round; each page is committed with what is left.
+kept, and it is asked again later. Some have more documents to read beside the first (other days, or
+groups of categories where it was cut off). A source that is read page by page, wholly or for the days
+that were missed, is read up to a number of pages a round; each page is committed with what is left.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -57,7 +59,7 @@ class Collected:
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """What a round of polls needs. `jitter` draws a number from 0 up to 1."""
+    """What a round of polls needs. `jitter` draws a number from 0 up to 1; `contact` is the owner's."""
 
     store: CollectStore
     fetcher: Fetcher
@@ -65,6 +67,7 @@ class Round:
     now: datetime
     jitter: Callable[[], float] = lambda: 0.0
     token: Callable[[SourceSettings], str] = lambda _: ""
+    contact: str = ""
 
 
 async def collect(
@@ -105,6 +108,7 @@ class _Poll:
         self.jitter = around.jitter()
         self.asked = 0
         self.not_introducing: list[Sighting] = []
+        self.shown: set[str] = set()  # guids: what several documents show is one entry
 
     async def report(self) -> Collected:
         """Ask for the document and for what is owed besides; return what they brought."""
@@ -125,17 +129,20 @@ class _Poll:
 
     async def _document(self) -> Collected:
         source, state, now = self.source, self.state, self.around.now
-        answer = await self._answer(lambda token: sources.request(source, state, now, token))
+        beside = sources.beside(source, state, now)
+        answer = await self._answer(
+            lambda token: sources.request(source, state, now, token, self.around.contact)
+        )
         if isinstance(answer, Failure):
             return await self._failed(
                 polling.after_failure(source, state, answer, now, self.jitter)
             )
         if isinstance(answer, NotModified):
             same = polling.after_not_modified(source, state, answer, now, self.jitter)
-            return await self._unchanged(same)
+            return await self._unchanged(same, beside)
         if polling.same_body(source, state, answer):
             same = polling.after_same_body(source, state, answer, now, self.jitter)
-            return await self._unchanged(same)
+            return await self._unchanged(same, beside)
         try:
             parsed = await self.around.workers.cpu(sources.parse, source, answer, now)
         except ParseError as error:
@@ -144,12 +151,51 @@ class _Poll:
                 polling.after_unreadable(source, state, failure, now, self.jitter)
             )
         after = polling.after_document(source, state, answer, parsed, now, self.jitter)
-        absorbed = await self._absorb(parsed, after)
+        absorbed = await self._absorb(parsed, polling.cut_off(after) if parsed.more else after)
         words = [*([parsed.quiet] if parsed.quiet else []), *parsed.warnings, *_relinked(absorbed)]
-        return Collected(
-            source.name, Outcome.READ, len(parsed.sightings), absorbed.new, absorbed.updated,
+        found = Collected(
+            source.name, Outcome.READ, self._entries(parsed), absorbed.new, absorbed.updated,
             "; ".join(words),
         )  # fmt: skip
+        return await self._more(found, (*parsed.more, *beside), after)
+
+    async def _more(
+        self, found: Collected, addresses: Sequence[str], after: SourceState
+    ) -> Collected:
+        """Read the documents that go with the first, on top of `found`; `after` holds once all are.
+
+        Where one cannot be had, what it had to say is owed, if it can be asked for in another way.
+        """
+        waiting, asked = deque(addresses), set[str]()
+        while waiting and self.asked < MOST_REQUESTS:
+            url = waiting.popleft()
+            if url in asked:
+                continue
+            asked.add(url)
+            parsed = await self._part(url)
+            if isinstance(parsed, Failure):
+                after = polling.with_part_missing(self.source, after, parsed, self.around.now)
+                found = _with_words(found, f"may be incomplete: {parsed.problem}")
+                break
+            found = self._with_page(found, parsed, await self._absorb(parsed, self.state))
+            waiting.extend(parsed.more)
+        if self.state != after:
+            await self._save(after)
+        return found
+
+    async def _part(self, url: str) -> Parsed | Failure:
+        source, now = self.source, self.around.now
+        answer = await self._answer(
+            lambda token: sources.more_request(source, url, token, self.around.contact)
+        )
+        if isinstance(answer, Failure):
+            return answer
+        if isinstance(answer, NotModified):
+            return _unasked(answer)
+        try:
+            return await self.around.workers.cpu(sources.parse, source, answer, now)
+        except ParseError as error:
+            return Failure(answer.url, str(error))
 
     async def _answer(self, asking: Callable[[str], Request]) -> Document | NotModified | Failure:
         try:
@@ -157,11 +203,12 @@ class _Poll:
         except ConfigError as error:
             return Failure(self.source.url, f"was not asked, its token is missing: {error}")
         self.asked += 1
-        return await self.around.fetcher.fetch(asking(token))
+        answer = await self.around.fetcher.fetch(asking(token))
+        return sources.explained(self.source, answer) if isinstance(answer, Failure) else answer
 
-    async def _unchanged(self, same: SourceState) -> Collected:
+    async def _unchanged(self, same: SourceState, beside: Sequence[str]) -> Collected:
         await self._save(same)
-        return Collected(self.source.name, Outcome.UNCHANGED)
+        return await self._more(Collected(self.source.name, Outcome.UNCHANGED), beside, same)
 
     async def _failed(self, failed: SourceState) -> Collected:
         alarm = polling.newly_alarming(self.source, failed, self.around.now)
@@ -186,7 +233,9 @@ class _Poll:
                 )
                 absorbed = await self._absorb(parsed, after)
                 new += absorbed.new
-                found = _more(found, parsed, absorbed)
+                found = self._with_page(found, parsed, absorbed)
+            else:
+                found = _with_words(found, *parsed.warnings)
             span = left
         else:
             if span is not None:
@@ -201,11 +250,13 @@ class _Poll:
 
     async def _page(self, span: Span) -> tuple[Parsed, Span | None] | Failure:
         source, now = self.source, self.around.now
-        answer = await self._answer(lambda token: sources.page_request(source, span, token))
+        answer = await self._answer(
+            lambda token: sources.page_request(source, span, token, self.around.contact)
+        )
         if isinstance(answer, Failure):
             return answer
         if isinstance(answer, NotModified):
-            return Failure(answer.url, "answered that nothing changed since a page never asked for")
+            return _unasked(answer)
         try:
             return await self.around.workers.cpu(sources.read_page, source, span, answer, now)
         except ParseError as error:
@@ -261,6 +312,25 @@ class _Poll:
         self.state = after
         return absorbed
 
+    def _entries(self, parsed: Parsed) -> int:
+        """Count the entries that no document of this round has shown before."""
+        guids = {sighting.guid for sighting in parsed.sightings if sighting.guid}
+        unnamed = sum(not sighting.guid for sighting in parsed.sightings)
+        before = len(self.shown)
+        self.shown |= guids
+        return len(self.shown) - before + unnamed
+
+    def _with_page(self, found: Collected, parsed: Parsed, absorbed: Absorbed) -> Collected:
+        """Return what was found together with what one more document or page brought."""
+        more = replace(
+            found,
+            outcome=Outcome.READ,
+            entries=found.entries + self._entries(parsed),
+            new=found.new + absorbed.new,
+            updated=found.updated + absorbed.updated,
+        )
+        return _with_words(more, *parsed.warnings)
+
     async def _save(self, state: SourceState) -> None:
         await self.around.workers.store(self.around.store.save_source_state, state)
         self.state = state
@@ -287,17 +357,11 @@ def _relinked(absorbed: Absorbed) -> list[str]:
     return [f"{absorbed.relinked} known entries came under new guids; nothing here counts as new"]
 
 
-def _more(found: Collected, parsed: Parsed, absorbed: Absorbed) -> Collected:
-    """Return what was found together with what one more page brought."""
-    more = replace(
-        found,
-        outcome=Outcome.READ,
-        entries=found.entries + len(parsed.sightings),
-        new=found.new + absorbed.new,
-        updated=found.updated + absorbed.updated,
-    )
-    return _with_words(more, *parsed.warnings)
+def _unasked(answer: NotModified) -> Failure:
+    return Failure(answer.url, "answered that nothing changed since a page never asked for")
 
 
 def _with_words(found: Collected, *words: str) -> Collected:
-    return replace(found, detail="; ".join(filter(None, (found.detail, *words))))
+    """Return it with these words too, each once: pages may all say the same."""
+    said = dict.fromkeys((found.detail, *(word for word in words if word not in found.detail)))
+    return replace(found, detail="; ".join(filter(None, said)))
