@@ -33,12 +33,12 @@ def read_json(document: Document, wanted: str) -> object:
         raise ParseError(f"{host} sent {kind} instead of a {wanted}") from error
 
 
-def refusal(host: str, said: str, wanted: str) -> ParseError:
-    """Return the error for JSON that is no `wanted`, with what it says of itself ("": nothing)."""
+def refusal(host: str, said: str, wanted: str, form: str = "JSON") -> ParseError:
+    """Return the error for what is no `wanted`, with what it says of itself ("": nothing)."""
     if said:
         words = text.shorten(text.one_line(said), 300).rstrip(".")
         return ParseError(f"{host} answered with an error: {words}")
-    return ParseError(f"{host} sent JSON that is no {wanted}")
+    return ParseError(f"{host} sent {form} that is no {wanted}")
 
 
 def fields(value: object) -> Fields:

@@ -134,7 +134,7 @@ def _articles(document: Document) -> list[Element]:
     root = read_xml(document, _WANTED)
     if root.tag == "PubmedArticleSet":
         return [each for each in root if each.tag in ("PubmedArticle", "PubmedBookArticle")]
-    raise refusal(host_of(document.url), words(root.find(".//ERROR")), _WANTED)
+    raise refusal(host_of(document.url), words(root.find(".//ERROR")), _WANTED, "XML")
 
 
 def _sighting(article: Element, now: datetime) -> Sighting | None:

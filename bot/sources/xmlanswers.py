@@ -29,7 +29,7 @@ def read_xml(document: Document, wanted: str) -> Element:
     reading = _Reading()
     try:
         reading.parser.Parse(document.body, True)
-        return reading.builder.close()
+        root = reading.builder.close()
     except _TooMuchError as error:
         raise ParseError(f"{host} {error}; it was not read") from error
     except (expat.ExpatError, ValueError, LookupError) as error:
@@ -37,6 +37,9 @@ def read_xml(document: Document, wanted: str) -> Element:
             raise ParseError(f"{host} sent something that is no XML") from error
         where = "a web page (HTML)" if _is_web_page(document.body) else "broken XML"
         raise ParseError(f"{host} sent {where} instead of a {wanted}") from error
+    if root.tag.lower().endswith("html"):
+        raise ParseError(f"{host} sent a web page (HTML) instead of a {wanted}")
+    return root
 
 
 def _is_web_page(body: bytes) -> bool:
