@@ -35,7 +35,8 @@ Answer: TypeAlias = Document | NotModified | Failure
 LARGEST_BODY = 15 * 1024 * 1024  # bytes, after inflating
 MOST_REDIRECTS = 5
 CONNECT_SECONDS = 10.0
-SPACING = {"arxiv.org": 3.0}  # arXiv's terms: seconds between requests to all its hosts together
+# Seconds between requests to all hosts of a service together, as its terms want it.
+SPACING = {"arxiv.org": 3.0, "semanticscholar.org": 1.1, "ncbi.nlm.nih.gov": 0.4}
 
 _DAY = timedelta(days=1).total_seconds()
 _CHUNK = 256 * 1024
@@ -44,7 +45,9 @@ _DEFAULT_PAUSE = 60.0  # after a 429 that names no time
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _WHOLE = frozenset({200, 203})
 _BUSY = frozenset({429, 503})
-_SECRETS = frozenset({"authorization", "cookie", "proxy-authorization"})
+_SECRETS = frozenset(
+    {"authorization", "cookie", "proxy-authorization", "x-api-key", "crossref-plus-api-token"}
+)
 _GZIP = frozenset({"gzip", "x-gzip"})
 _GZIP_MAGIC = 0x1F
 _MOST_MEMBERS = 1000
@@ -128,7 +131,7 @@ class HttpFetcher:
             await resolver.close()
 
     async def fetch(self, request: Request) -> Answer:
-        """Make one conditional GET; what goes wrong comes back as a Failure with a sentence."""
+        """Make one request; what goes wrong comes back as a Failure with a sentence."""
         try:
             url = URL(request.url)
         except ValueError:
@@ -145,11 +148,13 @@ class HttpFetcher:
                 if paused > 0:
                     return _left_alone(request.url, url, paused)
                 started = loop.time()
-                found = await self._exchange(url, headers, left)
+                found = await self._exchange(url, headers, left, request.body)
                 left -= loop.time() - started
                 _note_pause(gate, found, loop.time())
             if not isinstance(found, URL):
                 return _belonging(found, request)
+            if request.body:
+                return Failure(request.url, f"{_host(url)} redirects what was sent to it")
             if _origin(found) != _origin(url):
                 headers = {k: v for k, v in headers.items() if k.lower() not in _SECRETS}
             url = found
@@ -186,7 +191,9 @@ class HttpFetcher:
 
     # ── One request ───────────────────────────────────────────────────────────────────────────────
 
-    async def _exchange(self, url: URL, headers: Mapping[str, str], left: float) -> Answer | URL:
+    async def _exchange(
+        self, url: URL, headers: Mapping[str, str], left: float, body: bytes = b""
+    ) -> Answer | URL:
         """Ask one server once: an answer, or the address that it redirects to."""
         refusals: list[str] = []
         token = _refusals.set(refusals)
@@ -195,7 +202,13 @@ class HttpFetcher:
         try:
             async with (
                 deadline,
-                self._opened().get(url, headers=headers, allow_redirects=False) as response,
+                self._opened().request(
+                    "POST" if body else "GET",
+                    url,
+                    headers=headers,
+                    data=body or None,
+                    allow_redirects=False,
+                ) as response,
             ):
                 return await self._answered(url, response)
         except TimeoutError:

@@ -81,7 +81,8 @@ class Paper:
     Title, authors and abstract are in the source's own form (TeX and all), cleaned of HTML;
     `text.readable` makes them pleasant. `stamps` has, for each merged field that has a value, the
     stamp of the record it came from. `votes` and `comments` are the latest a source reported, None
-    where none ever did. `id`, `key` and `first_seen` are the store's: 0, None and None before.
+    where none ever did. `citations` and `tldr`, one sentence that says it all, are what services told
+    (`enrich`). `id`, `key` and `first_seen` are the store's: 0, None and None before.
     """
 
     title: str
@@ -96,6 +97,8 @@ class Paper:
     stamps: tuple[tuple[str, Stamp], ...] = ()
     votes: int | None = None
     comments: int | None = None
+    citations: int | None = None
+    tldr: str = ""
     id: int = 0
     key: Identifier | None = None
     first_seen: datetime | None = None
@@ -103,6 +106,26 @@ class Paper:
     def link(self, rel: Rel) -> str:
         """Return the first address of that kind, or ""; the same one whatever came first."""
         return min((link.href for link in self.links if link.rel is rel), default="")
+
+
+@dataclass(frozen=True, slots=True)
+class Enrichment:
+    """What a service knows of a paper beyond its sources, empty where it says nothing."""
+
+    abstract: str = ""
+    venue: str = ""
+    doi: Identifier | None = None
+    citations: int | None = None
+    tldr: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceRest:
+    """A service is left alone `until` then, after so many `failures` in a row; `problem` says why."""
+
+    failures: int = 0
+    until: datetime | None = None
+    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,12 +146,16 @@ class Sighting:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One conditional GET. `etag` and `last_modified` are opaque validators, "" for none."""
+    """One conditional GET, or with a `body` a POST; it is then never followed elsewhere.
+
+    `etag` and `last_modified` are opaque validators, "" for none.
+    """
 
     url: str
     etag: str = ""
     last_modified: str = ""
     headers: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -168,3 +169,45 @@ def note(number: int, at: datetime, **content: object) -> dict[str, object]:
         "tmdate": milliseconds(at),
         "content": {key: {"value": value} for key, value in told.items()},
     }
+
+
+@dataclass
+class Scholar(Moody):
+    """Semantic Scholar's batch over what it knows, by its own spelling of an id (`ARXIV:…`)."""
+
+    known: dict[str, dict[str, object]] = field(default_factory=dict)
+    asked: list[list[str]] = field(default_factory=list)
+    keys: list[str] = field(default_factory=list)
+    pause: float = 0.0
+
+    def put(self, site: Site) -> None:
+        site.put_call("/graph/v1/paper/batch", self.answer)
+
+    async def answer(self, request: web.Request) -> web.Response:
+        assert request.method == "POST"
+        ids = (await request.json())["ids"]
+        self.asked.append(ids)
+        self.keys.append(request.headers.get("x-api-key", ""))
+        await asyncio.sleep(self.pause)
+        if (instead := self.mood()) is not None:
+            return instead
+        return web.json_response([self.known.get(each) for each in ids])
+
+
+@dataclass
+class CrossrefByDoi(Moody):
+    """Crossref's `/works` over works by DOI; `asked` are the DOIs of each question."""
+
+    known: dict[str, dict[str, object]] = field(default_factory=dict)
+    asked: list[list[str]] = field(default_factory=list)
+
+    def put(self, site: Site) -> None:
+        site.put_call("/works", self.answer)
+
+    async def answer(self, request: web.Request) -> web.Response:
+        dois = [each.removeprefix("doi:") for each in request.query["filter"].split(",")]
+        self.asked.append(dois)
+        if (instead := self.mood()) is not None:
+            return instead
+        works = [self.known[doi] | {"DOI": doi.upper()} for doi in dois if doi in self.known]
+        return web.Response(text=works_page(works, len(works)))

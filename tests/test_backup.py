@@ -22,7 +22,7 @@ from bot.config import load_config
 from bot.errors import DiskFullError, StateError
 from bot.files import workflow_lock
 from bot.models import DeliveredPick, DigestPlan
-from bot.store import Store
+from bot.store import Store, connection
 from bot.store.backup import copy_database, examine, hold_copy
 from support_cli import desk_in, mails
 from support_office import Office
@@ -52,6 +52,8 @@ from = "Papers <papers@example.org>"
 domain = "example.org"
 selector = "s"
 key = "file:templates/dkim.pem"
+[enrich]
+semantic_scholar_token = "env:S2_KEY"
 """
 PROFILE = """
 [profiles.experts]
@@ -132,13 +134,17 @@ def test_a_backup_holds_database_configuration_includes_templates_and_libraries(
     ]  # fmt: skip
     told = manifest(made)
     assert told["counts"] == {"papers": 3, "editions": 1, "subscribers": 1, "deliveries": 0}
-    assert (told["schema"], told["made_at"]) == (1, "2026-11-20T08:00:00+00:00")
+    assert (told["schema"], told["made_at"]) == (
+        connection.SCHEMA_VERSION,
+        "2026-11-20T08:00:00+00:00",
+    )
 
 
 def test_secrets_are_named_and_not_copied(desk, made):
     assert manifest(made)["not_copied"] == [
         "[mail] password: env:PAPERROUND_SMTP_PASSWORD",
         "[mail.dkim] key: file:templates/dkim.pem",
+        "[enrich] semantic_scholar_token: env:S2_KEY",
     ]
     assert b"a secret key" not in made.read_bytes()
     assert "not copied [mail] password: env:PAPERROUND_SMTP_PASSWORD" in desk("backup", "x").words

@@ -120,7 +120,7 @@ def test_every_commented_example_is_valid_too(tmp_path):
     config = load_config(written(tmp_path, text))
     assert config.profiles["experts"].to == ("you@example.org",)
     assert {sentence.split(": ", 1)[1][:20] for sentence in not_yet(config)} == {
-        "[subscribe] this ver", "[inbound] this versi", "[bot] enrich: this v",
+        "[subscribe] this ver", "[inbound] this versi",
     }  # fmt: skip
 
 
@@ -463,7 +463,7 @@ def test_base_url_loses_its_slash_and_keeps_its_prefix(tmp_path):
 
 
 def test_what_this_version_does_not_do_yet_is_said(tmp_path):
-    text = "[bot]\nenrich = ['crossref']\n[subscribe]\nopen = false\n"
+    text = "[inbound]\nseparator = '-'\n[subscribe]\nopen = false\n"
     sentences = not_yet(load_config(written(tmp_path, text)))
     assert len(sentences) == 2
     assert all(sentence.startswith("config.toml: [") for sentence in sentences)

@@ -44,6 +44,7 @@ def check(args: argparse.Namespace) -> int:
 async def _all(app: App, *, offline: bool, send: str | None) -> list[Finding]:
     findings = [*_configuration(app), _templates(app)]
     findings += [f async for f in _sources(app, offline=offline)]
+    findings += _services(app)
     findings += await mail_findings(app, offline=offline)
     if send:
         findings += await send_test_mail(app, send)
@@ -101,6 +102,26 @@ def _templates(app: App) -> Finding:
     del app.warnings[before:]
     own = "yours, and ours for the rest" if app.config.templates.is_dir() else "ours"
     return Finding("templates", ok=not broken, words=" ".join(broken) or own)
+
+
+def _services(app: App) -> Iterator[Finding]:
+    """Say of each service that enriches whether it can be asked, and what it knew."""
+    from bot.store.enrichment import Enricher
+
+    store = Enricher(app.store)
+    for service in dict.fromkeys(app.config.bot.enrich):
+        name = f"enrich {service}"
+        try:
+            app.config.secret(app.config.enrich.token(service))
+        except ConfigError as error:
+            yield Finding(name, ok=False, words=str(error))
+            continue
+        asked, known = store.counts(service)
+        rest = store.rest_of(service)
+        words = f"knew {known} of the {asked} papers it was asked about"
+        if rest.until and rest.until > app.clock():
+            words = f"left alone until {rest.until:%d %b %H:%M} UTC: {rest.problem}"
+        yield Finding(name, ok=True, words=words, warning=rest.failures > 0)
 
 
 async def _sources(app: App, *, offline: bool) -> AsyncIterator[Finding]:

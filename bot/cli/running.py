@@ -17,6 +17,7 @@ from bot.schedule import local_date
 from bot.workflows.collect import Collected, Outcome
 from bot.workflows.compose import Composed
 from bot.workflows.desk import DeliverReport
+from bot.workflows.enrich import Enriched
 from bot.workflows.publish import Published
 
 _BY_SIGNAL = 128
@@ -30,6 +31,7 @@ class Run:
     composed: list[Composed] | None = None
     published: Published | None = None
     delivered: DeliverReport | None = None
+    enriched: list[Enriched] | None = None
     problems: list[str] = field(default_factory=list)
     stopped_by: int = 0
 
@@ -74,6 +76,12 @@ async def _once(app: App) -> Run:
         await _deliver(app, run)
     except (ConfigError, StateLockedError, TemplateError) as error:
         run.problems.append(str(error))
+    # After the mail: nothing waits for a service, and what it knows is in the next digest.
+    if app.config.bot.enrich and not run.stopped_by:
+        try:
+            run.enriched = await app.enrich()
+        except StateError as error:
+            run.problems.append(str(error))
     try:
         await app.prune()
     except StateError as error:
@@ -170,6 +178,8 @@ def show(run: Run) -> None:
         say(f"publish  {changed} of {len(run.published.paths)} files changed")
     if run.delivered is not None:
         _show_delivered(run.delivered)
+    for each in run.enriched or ():
+        say(f"enrich   {in_words(each)}")
     for problem in run.problems:
         say(f"problem  {problem}")
     if run.stopped_by:
@@ -210,6 +220,12 @@ def _show_delivered(report: DeliverReport) -> None:
         say(f"         … and {report.untold:,} more: `paperround deliveries list` has them all")
 
 
+def in_words(each: Enriched) -> str:
+    """Return what a service brought, in a line."""
+    said = f"{each.service}: asked about {each.asked} papers, knew {each.known}, filled in {each.gained}"
+    return f"{said}; {each.problem}" if each.problem else said
+
+
 def document(run: Run) -> dict[str, object]:
     """Return a run as one JSON document."""
     told: dict[str, object] = {}
@@ -236,5 +252,11 @@ def document(run: Run) -> dict[str, object]:
             "ended": run.delivered.ended, "problems": run.delivered.problems,
             "problems_untold": run.delivered.untold,
         }  # fmt: skip
+    if run.enriched is not None:
+        told["enriched"] = [
+            {"service": e.service, "asked": e.asked, "known": e.known, "filled": e.gained,
+             "problem": e.problem}
+            for e in run.enriched
+        ]  # fmt: skip
     told["problems"] = run.problems
     return told

@@ -31,7 +31,8 @@ SILENCE_SECONDS = 15.0
 _MOST_SILENCES = 8
 # Seconds that a lane may go on when told to stop. Fetching and ranking begin anew at no cost; sending
 # leaves off by itself within 20.
-_LEAVING = {"collect": 3.0, "compose": 8.0, "publish": 8.0, "deliver": 25.5, "prune": 3.0}
+_LEAVING = {"collect": 3.0, "compose": 8.0, "publish": 8.0, "deliver": 25.5, "prune": 3.0,
+            "enrich": 3.0}  # fmt: skip
 
 
 class Service:
@@ -66,7 +67,7 @@ class Service:
         self._to_hold = ""
         self._disagreed = False
         works = {"collect": self._collect, "compose": self._compose, "publish": self._publish,
-                 "deliver": self._deliver, "prune": self._prune}  # fmt: skip
+                 "deliver": self._deliver, "prune": self._prune, "enrich": self._enrich}  # fmt: skip
         self._lane = {
             name: Lane(name, partial(self._guarded, name, work), _LEAVING[name])
             for name, work in works.items()
@@ -210,6 +211,19 @@ class Service:
     async def _prune(self) -> None:
         if papers := await self.app.prune():
             log.info("%d papers older than [bot] keep lost their abstracts", papers)
+
+    async def _enrich(self) -> None:
+        """Ask what services know; what keeps one of them from answering is told once."""
+        enriched = await self.app.enrich()
+        for each in enriched:
+            if each.asked:
+                log.info(
+                    "%s: asked about %d papers, knew %d, filled in %d",
+                    each.service, each.asked, each.known, each.gained,
+                )  # fmt: skip
+        if any(each.gained for each in enriched):
+            self._lane["publish"].wake.set()
+        self._warn("enrich", [f"{e.service}: {e.problem}" for e in enriched if e.problem])
 
     # ── The clock ──
 

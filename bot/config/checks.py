@@ -111,7 +111,7 @@ def _check_weights(table: str, profile: Profile) -> Iterator[tuple[str, ...]]:
 def not_yet(config: Config) -> list[str]:
     """Return a sentence for each key that is set and that this version does not act on yet."""
     name = config.path.name
-    found = [
+    return [
         f"{name}: [{table}] this version does not act on this table yet."
         for table, settings, default in (
             ("subscribe", config.subscribe, SubscribeSettings()),
@@ -119,9 +119,6 @@ def not_yet(config: Config) -> list[str]:
         )
         if settings != default
     ]
-    if config.bot.enrich:
-        found.append(f"{name}: [bot] enrich: this version does not enrich papers yet.")
-    return found
 
 
 def _check_mail(config: Config) -> Iterator[tuple[str, ...]]:

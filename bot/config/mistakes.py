@@ -62,7 +62,7 @@ _KIND_MEANT = {
     "rss": "feed", "atom": "feed", "rdf": "feed", "xml": "feed", "journal": "feed",
     "hf": "huggingface", "hugging-face": "huggingface", "medline": "pubmed", "ncbi": "pubmed",
 }  # fmt: skip
-SECRETS = frozenset({"password", "token", "key"})
+SECRETS = frozenset({"password", "token", "key", "crossref_token", "semantic_scholar_token"})
 
 
 def mistake_of(found: Mapping[str, Any], raw: Mapping[str, Any], origins: Origins) -> Mistake:

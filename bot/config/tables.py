@@ -203,6 +203,25 @@ class FetchSettings(_Table):
         return value
 
 
+class EnrichSettings(_Table):
+    """`[enrich]`: how the services that `[bot] enrich` names are asked."""
+
+    crossref_url: HttpAddress = ""
+    crossref_token: Secret = ""
+    semantic_scholar_url: HttpAddress = ""
+    semantic_scholar_token: Secret = ""
+
+    def url(self, service: str) -> str:
+        """Return the address that replaces a service's own, "" for none."""
+        named: str = getattr(self, f"{service.replace('-', '_')}_url")
+        return named.rstrip("/")
+
+    def token(self, service: str) -> str:
+        """Return the reference to a service's token, "" for none."""
+        named: str = getattr(self, f"{service.replace('-', '_')}_token")
+        return named
+
+
 class WebSettings(_Table):
     """`[web]`: where `serve` listens."""
 
@@ -238,6 +257,7 @@ class Config(_Table):
     profiles: dict[str, Profile] = {}
     mail: MailSettings = MailSettings()
     fetch: FetchSettings = FetchSettings()
+    enrich: EnrichSettings = EnrichSettings()
     web: WebSettings = WebSettings()
     subscribe: SubscribeSettings = SubscribeSettings()
     inbound: InboundSettings = InboundSettings()
@@ -316,7 +336,8 @@ class Config(_Table):
 
 TABLES: dict[str, type[_Table]] = {
     "": Config, "bot": BotSettings, "sources": SourceSettings, "profiles": Profile,
-    "mail": MailSettings, "mail.dkim": DkimSettings, "fetch": FetchSettings, "web": WebSettings,
+    "mail": MailSettings, "mail.dkim": DkimSettings, "fetch": FetchSettings,
+    "enrich": EnrichSettings, "web": WebSettings,
     "subscribe": SubscribeSettings, "inbound": InboundSettings,
 }  # fmt: skip
 

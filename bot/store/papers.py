@@ -75,7 +75,7 @@ class PaperLedger:
             for group in groups:
                 shown = [admitted[index] for index in group.records]
                 voted = _with_votes(group, shown, self._house_votes(group, shown))
-                paper = self._put_group(voted, shown, now, seen_before)
+                paper = self.put_group(voted, now, shown, seen_before)
                 self._put_sightings(paper, source, shown, now)
                 index_paper(self.db, paper, group)
                 if keep_guids:
@@ -110,9 +110,17 @@ class PaperLedger:
         )
         return int(row["n"]) if row else 0
 
-    def _put_group(
-        self, group: Group, shown: list[Sighting], now: datetime, seen_before: datetime | None
+    def put_group(
+        self,
+        group: Group,
+        now: datetime,
+        shown: Sequence[Sighting] = (),
+        seen_before: datetime | None = None,
     ) -> int:
+        """Write a group inside the current transaction; return the paper's id.
+
+        A new one whose every sighting is dated before `seen_before`, or undated, is stored as seen.
+        """
         values = paper_values(group.paper) | {"now": seconds(now)}
         if group.is_new:
             old = seen_before is not None and all(
@@ -150,6 +158,10 @@ class PaperLedger:
         self.db.write("UPDATE guid SET paper = :winner WHERE paper = :loser", values)
         self.db.write("UPDATE OR IGNORE sighting SET paper = :winner WHERE paper = :loser", values)
         self.db.write("DELETE FROM sighting WHERE paper = :loser", values)
+        self.db.write(
+            "UPDATE OR IGNORE enrichment SET paper = :winner WHERE paper = :loser", values
+        )
+        self.db.write("DELETE FROM enrichment WHERE paper = :loser", values)
         # A paper that was new to its readers must not be hidden by the old one it joins.
         self.db.write(
             "UPDATE paper SET backfilled = min(backfilled, (SELECT backfilled FROM paper "
@@ -267,7 +279,8 @@ class PaperLedger:
             "SELECT * FROM paper WHERE id IN (SELECT value FROM json_each(:ids)) ORDER BY id",
             wanted,
         )
-        return [paper_of(row, names.get(row["id"], ())) for row in rows]
+        told = {row["paper"]: row for row in self.db.rows(_TOLD, wanted)}
+        return [paper_of(row, names.get(row["id"], ()), told.get(row["id"])) for row in rows]
 
 
 def _with_votes(group: Group, shown: list[Sighting], house: int) -> Group:
@@ -293,6 +306,10 @@ _UPDATE_PAPER = (
     f"UPDATE paper SET {', '.join(f'{name} = :{name}' for name in _COLUMNS)}, "  # noqa: S608 - our own columns
     "updated_at = CASE WHEN :touch THEN :now ELSE updated_at END WHERE id = :id"
 )
+_TOLD = """
+SELECT paper, max(citations) AS citations, max(tldr) AS tldr FROM enrichment
+WHERE paper IN (SELECT value FROM json_each(:ids)) AND known = 1 GROUP BY paper
+"""
 _PUT_SIGHTING = """
 INSERT INTO sighting (paper, source, event, stored_at, seen_on, at, votes, comments)
 VALUES (:paper, :source, :event, :now, :seen_on, :at, :votes, :comments)

@@ -22,6 +22,17 @@ def m001_first(db: Database) -> None:
             db.execute(statement)
 
 
+@migrations()
+def m003_enrichment(db: Database) -> None:
+    """Add what services said of papers, also that they knew nothing, and when to ask again."""
+    db.execute("""
+CREATE TABLE enrichment (
+    paper INTEGER NOT NULL REFERENCES paper(id), service TEXT NOT NULL, asked_at INTEGER NOT NULL,
+    again_at INTEGER NOT NULL, known INTEGER NOT NULL, citations INTEGER, tldr TEXT NOT NULL,
+    PRIMARY KEY (paper, service)
+) STRICT, WITHOUT ROWID""")
+
+
 _FIRST = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 
