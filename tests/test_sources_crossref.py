@@ -99,7 +99,7 @@ def test_the_earliest_whole_date_is_when_it_appeared_and_never_later_than_now(sa
 )  # fmt: skip
 def test_a_field_of_the_wrong_kind_is_as_good_as_none(said):
     paper = only(**said)
-    assert paper.title == "Work 1"
+    assert (paper.title, paper.abstract) == ("Work 1", "")
     assert paper.identifiers == {Identifier(Scheme.DOI, "10.5555/j.1")}
     assert paper.link(Rel.ABSTRACT) == "https://doi.org/10.5555/j.1"
 

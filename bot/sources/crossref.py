@@ -133,7 +133,8 @@ def works_of(document: Document) -> tuple[list[object], int | None]:
 
 def abstract_of(work: Fields) -> str:
     """Return a work's abstract, JATS made plain, or ""."""
-    body = text.plain(str(work.get("abstract") or "")[: LONGEST_ABSTRACT * 4])
+    abstract = work.get("abstract")
+    body = text.plain(abstract[: LONGEST_ABSTRACT * 4]) if isinstance(abstract, str) else ""
     return text.shorten(_HEADING.sub("", body), LONGEST_ABSTRACT)
 
 
