@@ -16,11 +16,13 @@ from bot.cli.opening import opened
 from bot.config import Profile, SourceSettings, not_yet
 from bot.errors import ConfigError, PaperroundError, ParseError
 from bot.models import (
+    Document,
     Edition,
     Failure,
     Identifier,
     NotModified,
     Paper,
+    Parsed,
     Pick,
     Scheme,
     SourceState,
@@ -28,6 +30,7 @@ from bot.models import (
 from bot.outputs.cards import Section
 from bot.outputs.email import DigestMaterial, Press
 from bot.ports import Fetcher
+from bot.sources.spans import Span
 
 
 def check(args: argparse.Namespace) -> int:
@@ -152,8 +155,19 @@ def _of_answer(app: App, source: SourceSettings, answer: object) -> Finding:
     if isinstance(answer, NotModified):
         return Finding(name, ok=True, words="unchanged")
     try:
-        parsed = sources.parse(source, answer, app.clock())  # type: ignore[arg-type]  # a Document
+        parsed, named = _understood(app, source, answer)  # type: ignore[arg-type]  # a Document
     except ParseError as error:
         return Finding(name, ok=False, words=str(error))
-    words = f"{len(parsed.sightings)} entries" + (f" ({parsed.quiet})" if parsed.quiet else "")
+    words = f"{len(parsed.sightings) or named} entries" + (
+        f" ({parsed.quiet})" if parsed.quiet else ""
+    )
     return Finding(name, ok=True, words=words)
+
+
+def _understood(app: App, source: SourceSettings, document: Document) -> tuple[Parsed, int]:
+    """Return what a document says, and how many entries it only names (PubMed's first answer)."""
+    now = app.clock()
+    if not sources.only_pages(source.kind):
+        return sources.parse(source, document, now), 0
+    parsed, left = sources.read_page(source, Span(now, now), document, now)
+    return parsed, len(left.listed) if left else 0

@@ -60,6 +60,7 @@ class Service:
         self._troubles = Troubles(app.troubles, every)
         self._stood = _stamps(read_from(app.config))
         self._edited = 0  # how often the configuration was
+        self._enriched: object = None  # how all stood when services were asked
         self._published: object = None  # how all stood that pages are made from, when they were
         self._collected = asyncio.Event()
         self._running = running
@@ -213,8 +214,18 @@ class Service:
             log.info("%d papers older than [bot] keep lost their abstracts", papers)
 
     async def _enrich(self) -> None:
-        """Ask what services know; what keeps one of them from answering is told once."""
-        enriched = await self.app.enrich()
+        """Ask what services know, once something was written, and once an hour besides.
+
+        What keeps one of them from answering is told once.
+        """
+        app = self.app
+        if not app.config.bot.enrich:
+            return
+        stands = await app.workers.store(written, app.store.db), f"{app.clock():%Y-%m-%d %H}"
+        if stands == self._enriched:
+            return
+        enriched = await app.enrich()
+        self._enriched = stands
         for each in enriched:
             if each.asked:
                 log.info(

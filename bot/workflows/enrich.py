@@ -109,8 +109,7 @@ class _Run:
         name, service = self._asked.name, self._asked.service
         rest = await self._workers.store(self._store.rest_of, name)
         if rest.until is not None and self._now < rest.until:
-            words = f"left alone until {rest.until:%d %b %H:%M} UTC, since {rest.problem}"
-            self.report = replace(self.report, problem=words)
+            self.report = replace(self.report, problem=_resting(rest))
         else:
             for _ in range(MOST_REQUESTS):
                 papers = await self._workers.store(
@@ -170,6 +169,10 @@ class _Run:
         until = self._now + rest_after(failures, failure.retry_after)
         longer = ServiceRest(failures, until, failure.problem)
         await self._workers.store(self._store.set_rest, self._asked.name, longer)
-        words = f"{failure.problem}; asked again after {until:%d %b %H:%M} UTC"
-        self.report = replace(self.report, problem=words)
+        self.report = replace(self.report, problem=_resting(longer))
         return False
+
+
+def _resting(rest: ServiceRest) -> str:
+    """Say the same for as long as a service rests: a log then tells it once."""
+    return f"{rest.problem}; asked again after {rest.until:%d %b %H:%M} UTC"
