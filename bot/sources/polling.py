@@ -108,13 +108,13 @@ def cut_off(state: SourceState) -> SourceState:
 
 
 def with_part_missing(
-    source: SourceSettings, state: SourceState, failure: Failure, now: datetime
+    source: SourceSettings, state: SourceState, problem: str, now: datetime
 ) -> SourceState:
     """Return the state where one of several documents could not be had: its papers are owed."""
     gap = missing(source, now)
     if gap is None:
         return state
-    return spans.owing(state, spans.extended(spans.owed(state, now), gap), failure.problem)
+    return spans.owing(state, spans.extended(spans.owed(state, now), gap), problem)
 
 
 def after_same_body(

@@ -33,6 +33,9 @@ from bot.sources import polling
 from bot.sources.spans import Span
 
 MOST_REQUESTS = 20  # of one source in one round; the rest of its pages wait for the next
+_NOT_NOW = frozenset(
+    {0, 429, 503}
+)  # HTTP, 0 for no answer: what else is asked of it now is in vain
 
 
 class Outcome(StrEnum):
@@ -167,18 +170,29 @@ class _Poll:
         Where one cannot be had, what it had to say is owed, if it can be asked for in another way.
         """
         waiting, asked = deque(addresses), set[str]()
-        while waiting and self.asked < MOST_REQUESTS:
+        problem = ""
+        while waiting:
+            if self.asked == MOST_REQUESTS:
+                problem = problem or f"it goes on over more than {MOST_REQUESTS} documents"
+                break
             url = waiting.popleft()
             if url in asked:
                 continue
             asked.add(url)
             parsed = await self._part(url)
             if isinstance(parsed, Failure):
-                after = polling.with_part_missing(self.source, after, parsed, self.around.now)
-                found = _with_words(found, f"may be incomplete: {parsed.problem}")
-                break
-            found = self._with_page(found, parsed, await self._absorb(parsed, self.state))
+                problem = problem or parsed.problem
+                if parsed.status in _NOT_NOW:
+                    break
+                continue
+            absorbed = await self._absorb(parsed, self.state)
+            if absorbed.new:
+                after = polling.after_new_papers(after, self.around.now)
+            found = self._with_page(found, parsed, absorbed)
             waiting.extend(parsed.more)
+        if problem:
+            after = polling.with_part_missing(self.source, after, problem, self.around.now)
+            found = _with_words(found, f"may be incomplete: {problem}")
         if self.state != after:
             await self._save(after)
         return found
