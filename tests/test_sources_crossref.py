@@ -110,6 +110,14 @@ def test_what_has_no_doi_or_title_is_skipped_by_name():
     assert parsed.warnings == ("api.crossref.org sent 3 works without a DOI or a title; skipped",)
 
 
+def test_what_is_registered_beside_papers_is_no_paper():
+    kinds = ["journal-article", "posted-content", "book-chapter", "journal-issue", "peer-review"]
+    works = [work(n, NOW, type=kind) for n, kind in enumerate(kinds)]
+    parsed = read(works_page(works, 5))
+    assert [s.paper.title for s in parsed.sightings] == ["Work 0", "Work 1", "Work 2"]
+    assert parsed.warnings == ()
+
+
 @pytest.mark.parametrize(
     ("body", "problem"),
     [

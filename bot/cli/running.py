@@ -179,7 +179,8 @@ def show(run: Run) -> None:
     if run.delivered is not None:
         _show_delivered(run.delivered)
     for each in run.enriched or ():
-        say(f"enrich   {in_words(each)}")
+        if each.asked or each.problem:
+            say(f"enrich   {in_words(each)}")
     for problem in run.problems:
         say(f"problem  {problem}")
     if run.stopped_by:

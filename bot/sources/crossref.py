@@ -61,6 +61,18 @@ _FURTHEST = 10_000  # the service's own: an offset beyond is refused
 _TRIES = 2
 _WANTED = "list of works"
 _HEADING = re.compile(r"\A(?:abstract|summary)\b[.:]?\s*(?=\S)", re.IGNORECASE)
+# What is registered beside papers: what they stand in, what was said of them, what paid for them.
+_NO_PAPERS = frozenset(
+    {
+        "journal",
+        "journal-volume",
+        "journal-issue",
+        "book-series",
+        "component",
+        "peer-review",
+        "grant",
+    }
+)
 _OTHER_VERSIONS = ("has-preprint", "is-preprint-of", "is-version-of", "has-version")
 
 
@@ -99,6 +111,7 @@ def read(source: SourceSettings, document: Document, now: datetime) -> Page:  # 
     """Read a page. Raises ParseError for what is none, and for an error of the service's."""
     works, total = works_of(document)
     shown = [fields(work) for work in works[:MOST_ENTRIES]]
+    shown = [work for work in shown if line(work, "type") not in _NO_PAPERS]
     found = [_sighting(work, now) for work in shown]
     sightings = tuple(sighting for sighting in found if sighting)
     skipped = len(found) - len(sightings)
