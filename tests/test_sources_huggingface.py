@@ -247,6 +247,16 @@ async def test_the_first_days_papers_are_those_of_a_week(world):
     assert world.new() == ["2611.00001", "2611.00002"]
 
 
+async def test_of_the_first_days_only_those_of_backfill_are_news(world):
+    days = {"": [("2611.00003", 1)], "2026-11-18": [("2611.00001", 2)],
+            "2026-11-23": [("2611.00002", 5)]}  # fmt: skip
+    Lists(days).put(world.site)
+    source = here(world).model_copy(update={"backfill": DAY})
+    report = await world.walk(NOW, source)
+    assert report.new == 3
+    assert world.new() == ["2611.00002", "2611.00003"]
+
+
 async def test_days_on_which_nobody_asked_are_asked_for_later(world):
     service = Lists({"": [("2611.00001", 2)]})
     service.put(world.site)

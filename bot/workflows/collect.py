@@ -108,6 +108,7 @@ class _Poll:
     def __init__(self, source: SourceSettings, state: SourceState, around: Round) -> None:
         self.source, self.state, self.around = source, state, around
         self.first = state.last_ok is None
+        self.seen_before: datetime | None = None  # of a first round: what its documents show is old
         self.jitter = around.jitter()
         self.asked = 0
         self.not_introducing: list[Sighting] = []
@@ -312,7 +313,8 @@ class _Poll:
     async def _absorb(self, parsed: Parsed, after: SourceState) -> Absorbed:
         introducing = _introducing(self.source)
         self.not_introducing += [s for s in parsed.sightings if s.event not in introducing]
-        seen_before = _seen_before(self.source, parsed, self.around.now) if self.first else None
+        if self.first and self.seen_before is None:
+            self.seen_before = _seen_before(self.source, parsed, self.around.now)
         absorbed = await self.around.workers.store(
             self.around.store.absorb,
             self.source.name,
@@ -320,7 +322,7 @@ class _Poll:
             after,
             self.around.now,
             introduces=introducing,
-            seen_before=seen_before,
+            seen_before=self.seen_before,
             keep_guids=sources.keeps_guids(self.source.kind),
         )
         self.state = after
