@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
 
-from bot.config import load_config
+from bot.config import SourceSettings, load_config
+from bot.config.tables import BotSettings
 from bot.errors import ConfigError
+from bot.sources import KINDS
+from bot.sources.enrichment import SERVICES
 
 PROFILE = '[profiles.experts]\nkeywords = ["experts"]\n'
 
@@ -14,6 +19,14 @@ def load(folder, *lines):
     source = "\n".join(("[[sources]]", 'name = "s"', *lines))
     (folder / "config.toml").write_text(f"{source}\n{PROFILE}")
     return load_config(folder / "config.toml").sources[0]
+
+
+def test_the_registry_and_the_configuration_know_the_same_kinds():
+    field = SourceSettings.model_fields["kind"]
+    assert set(get_args(field.annotation)) == KINDS.keys()
+    assert set(get_args(get_args(BotSettings.model_fields["enrich"].annotation)[0])) == (
+        SERVICES.keys()
+    )
 
 
 @pytest.mark.parametrize("kind", ["biorxiv", "medrxiv"])
