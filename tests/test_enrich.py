@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ import pytest
 
 from bot.fetch import HttpFetcher
 from bot.models import Document, Event, Paper, Stamp
+from bot.ports import Fetcher
 from bot.sources.enrichment import SERVICES
 from bot.sources.kinds import Caller
 from bot.store import Store
@@ -39,7 +41,7 @@ TOLD = {
 class World:
     store: Store
     site: Site
-    fetcher: HttpFetcher
+    fetcher: Fetcher
     scholar: Scholar = field(default_factory=Scholar)
     crossref: CrossrefByDoi = field(default_factory=CrossrefByDoi)
 
@@ -241,8 +243,7 @@ async def test_a_service_that_fails_is_told_and_rests_and_nothing_is_lost(world,
     (again,) = await world.run(now=NOW + 5 * timedelta(minutes=1))
     assert again == report
     assert len(world.scholar.asked) == 1
-    world.fetcher = HttpFetcher(allow_private=["127.0.0.1/32"])  # the next run's, hours later
-    async with world.fetcher:
+    async with HttpFetcher(allow_private=["127.0.0.1/32"]) as world.fetcher:  # the next run's
         (report,) = await world.run(now=NOW + HOUR)
     assert (report.known, report.problem) == (1, "")
     assert Enricher(world.store).rest_of("semantic-scholar").failures == 0
@@ -280,11 +281,34 @@ async def test_a_question_that_is_refused_is_put_aside_and_blocks_no_other(world
     assert "HTTP 400 Bad Request to a question about 500 papers" in report.problem
 
 
-async def test_a_slow_service_holds_nobody_up(world):
+class Hanging:
+    """A service that takes what it is asked and never answers."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    async def fetch(self, _request) -> Document:
+        self.asked += 1
+        await asyncio.Event().wait()
+        raise AssertionError
+
+
+async def test_a_service_that_hangs_holds_nobody_up_and_is_not_waited_for_each_time(world):
     absorb(world.store, a_paper(arxiv(1)))
-    world.scholar.pause = 600.0
-    (slow,) = await world.run(seconds=0.3)
-    assert (slow.asked, slow.problem) == (0, "not done within 0.3 s; the next run goes on with it")
+    world.fetcher = Hanging()
+    (slow,) = await world.run(seconds=1.0)
+    told = "it did not answer within 1 s; asked again after 20 Nov 08:15 UTC"
+    assert (slow.asked, slow.problem) == (0, told)
+    assert await world.run(seconds=1.0) == [slow]
+    assert world.fetcher.asked == 1
+
+
+async def test_what_time_ends_before_the_service_is_asked_goes_on_in_the_next_run(world):
+    absorb(world.store, a_paper(arxiv(1)))
+    (late,) = await world.run(seconds=0.0)
+    assert late.problem == "not done within 0 s; the next run goes on with it"
+    (report,) = await world.run()
+    assert (report.asked, report.problem) == (1, "")
 
 
 async def test_what_is_sent_is_not_sent_elsewhere(world):

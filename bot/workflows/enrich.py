@@ -91,7 +91,7 @@ async def enrich(
             await asyncio.gather(*(run.ask() for run in runs))
     except TimeoutError:
         for run in runs:
-            run.interrupted(seconds)
+            await run.interrupted(seconds)
     return [run.report for run in runs]
 
 
@@ -101,36 +101,41 @@ class _Run:
     ) -> None:
         self._asked, self._store, self._fetcher = asked, store, fetcher
         self._workers, self._now = workers, now
-        self._done = False
+        self._rest = ServiceRest()
+        self._done = self._waiting = False
         self.report = Enriched(asked.name)
 
     async def ask(self) -> None:
         """Ask until nothing is left to ask, the service fails, or this run has asked enough."""
         name, service = self._asked.name, self._asked.service
-        rest = await self._workers.store(self._store.rest_of, name)
-        if rest.until is not None and self._now < rest.until:
-            self.report = replace(self.report, problem=_resting(rest))
+        self._rest = await self._workers.store(self._store.rest_of, name)
+        if self._rest.until is not None and self._now < self._rest.until:
+            self.report = replace(self.report, problem=_resting(self._rest))
         else:
             for _ in range(MOST_REQUESTS):
                 papers = await self._workers.store(
                     self._store.to_ask, name, service.schemes, self._now - NEWS, self._now,
                     service.most,
                 )  # fmt: skip
-                if not papers or not await self._about(papers, rest):
+                if not papers or not await self._about(papers):
                     break
         self._done = True
 
-    def interrupted(self, seconds: float) -> None:
-        """Note that time was over before the service was asked about everything."""
-        if not self._done and not self.report.problem:
+    async def interrupted(self, seconds: float) -> None:
+        """Note that time was over; a service that was waited for rests, or it would be each time."""
+        if self._waiting:
+            await self._failed(Failure("", f"it did not answer within {seconds:g} s"))
+        elif not self._done:
             words = f"not done within {seconds:g} s; the next run goes on with it"
             self.report = replace(self.report, problem=words)
 
-    async def _about(self, papers: Sequence[Paper], rest: ServiceRest) -> bool:
+    async def _about(self, papers: Sequence[Paper]) -> bool:
         """Ask one question and commit the answer; return whether to go on."""
         name, service = self._asked.name, self._asked.service
         request = service.signed(service.request(self._asked.url, papers), self._asked.caller)
+        self._waiting = True
         answer = await self._fetcher.fetch(request)
+        self._waiting = False
         found: list[Enrichment | None] = [None] * len(papers)
         if isinstance(answer, Failure) and answer.status in _REFUSED:
             # One paper that it cannot even look up must not stand in the way of all others for ever.
@@ -140,11 +145,12 @@ class _Run:
             try:
                 found = await self._workers.cpu(service.read, papers, answer)
             except ParseError as error:
-                return await self._failed(Failure(answer.url, str(error)), rest)
+                return await self._failed(Failure(answer.url, str(error)))
         elif isinstance(answer, Failure):
-            return await self._failed(answer, rest)
-        if rest.failures:
-            await self._workers.store(self._store.set_rest, name, ServiceRest())
+            return await self._failed(answer)
+        if self._rest.failures:
+            self._rest = ServiceRest()
+            await self._workers.store(self._store.set_rest, name, self._rest)
         await self._commit(papers, found)
         return True
 
@@ -164,12 +170,12 @@ class _Run:
                 gained=self.report.gained + gained,
             )
 
-    async def _failed(self, failure: Failure, rest: ServiceRest) -> bool:
-        failures = rest.failures + 1
+    async def _failed(self, failure: Failure) -> bool:
+        failures = self._rest.failures + 1
         until = self._now + rest_after(failures, failure.retry_after)
-        longer = ServiceRest(failures, until, failure.problem)
-        await self._workers.store(self._store.set_rest, self._asked.name, longer)
-        self.report = replace(self.report, problem=_resting(longer))
+        self._rest = ServiceRest(failures, until, failure.problem)
+        await self._workers.store(self._store.set_rest, self._asked.name, self._rest)
+        self.report = replace(self.report, problem=_resting(self._rest))
         return False
 
 
