@@ -191,6 +191,18 @@ class Scholar(Moody):
         return web.json_response([self.known.get(each) for each in ids])
 
 
+# What Crossref's `/works` lets one select, as it says itself where it refuses anything else.
+SELECTS = frozenset(
+    "abstract URL resource member posted score created degree update-policy short-title license ISSN "
+    "container-title issued update-to issue prefix approved indexed article-number "
+    "clinical-trial-number accepted author group-title DOI is-referenced-by-count updated-by event "
+    "chair standards-body original-title funder translator published archive published-print "
+    "alternative-id subject subtitle published-online publisher-location content-domain reference "
+    "title link type publisher volume references-count ISBN issn-type assertion deposited page "
+    "content-created short-container-title relation editor".split()
+)
+
+
 @dataclass
 class CrossrefByDoi(Moody):
     """Crossref's `/works` over works by DOI; `asked` are the DOIs of each question."""
@@ -206,5 +218,7 @@ class CrossrefByDoi(Moody):
         self.asked.append(dois)
         if (instead := self.mood()) is not None:
             return instead
+        if set(request.query["select"].split(",")) - SELECTS:
+            return web.Response(status=400)
         works = [self.known[doi] | {"DOI": doi.upper()} for doi in dois if doi in self.known]
         return web.Response(text=works_page(works, len(works)))

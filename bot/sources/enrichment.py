@@ -43,7 +43,7 @@ class Service:
 def _ask_crossref(base: str, papers: Sequence[Paper]) -> Request:
     asked = {
         "filter": ",".join(f"doi:{doi.value}" for doi in _dois(papers)),
-        "select": "DOI,abstract,container-title,institution,is-referenced-by-count",
+        "select": "DOI,abstract,container-title,is-referenced-by-count",
         "rows": len(_dois(papers)),
     }
     return Request(f"{base or crossref.BASE}/works?{urlencode(asked, safe=':,')}")
