@@ -32,6 +32,18 @@ class Moody:
         return web.Response(text="" if mood == "empty" else mood) if mood else None
 
 
+# What Crossref's `/works` lets one select, as it says itself where it refuses anything else.
+SELECTS = frozenset(
+    "abstract URL resource member posted score created degree update-policy short-title license ISSN "
+    "container-title issued update-to issue prefix approved indexed article-number "
+    "clinical-trial-number accepted author group-title DOI is-referenced-by-count updated-by event "
+    "chair standards-body original-title funder translator published archive published-print "
+    "alternative-id subject subtitle published-online publisher-location content-domain reference "
+    "title link type publisher volume references-count ISBN issn-type assertion deposited page "
+    "content-created short-container-title relation editor".split()
+)
+
+
 @dataclass
 class Crossref(Moody):
     """Crossref's `/works` over works that were created on days."""
@@ -45,11 +57,17 @@ class Crossref(Moody):
     async def answer(self, request: web.Request) -> web.Response:
         if (instead := self.mood()) is not None:
             return instead
+        selected = request.query["select"].split(",")
+        if set(selected) - SELECTS:
+            return web.Response(status=400)
         asked = dict(part.split(":", 1) for part in request.query["filter"].split(","))
         first, last = asked["from-created-date"], asked["until-created-date"]
         found = [work for work in self.works if first <= created_on(work) <= last]
         start = int(request.query["offset"])
-        page = found[start : start + int(request.query["rows"])]
+        page = [
+            {key: said for key, said in work.items() if key in selected}
+            for work in found[start : start + int(request.query["rows"])]
+        ]
         return web.Response(text=works_page(page, len(found) + self.overstates))
 
 
@@ -131,6 +149,7 @@ class OpenReview(Moody):
 
     notes: list[dict[str, object]] = field(default_factory=list)
     token: str = ""
+    heeds_sort: bool = True
 
     def put(self, site: Site) -> None:
         site.put_call("/notes", self.answer)
@@ -141,7 +160,9 @@ class OpenReview(Moody):
         if self.token and request.headers.get("Authorization") != f"Bearer {self.token}":
             told = {"name": "ForbiddenError", "message": "Challenge required", "status": 403}
             return web.json_response(told, status=403)
-        changed = sorted(self.notes, key=lambda note: -int(str(note["tmdate"])))
+        changed = self.notes
+        if self.heeds_sort:
+            changed = sorted(changed, key=lambda note: -int(str(note["tmdate"])))
         start = int(request.query["offset"])
         page = changed[start : start + int(request.query["limit"])]
         return web.json_response({"notes": page, "count": len(self.notes)})
@@ -189,18 +210,6 @@ class Scholar(Moody):
         if (instead := self.mood()) is not None:
             return instead
         return web.json_response([self.known.get(each) for each in ids])
-
-
-# What Crossref's `/works` lets one select, as it says itself where it refuses anything else.
-SELECTS = frozenset(
-    "abstract URL resource member posted score created degree update-policy short-title license ISSN "
-    "container-title issued update-to issue prefix approved indexed article-number "
-    "clinical-trial-number accepted author group-title DOI is-referenced-by-count updated-by event "
-    "chair standards-body original-title funder translator published archive published-print "
-    "alternative-id subject subtitle published-online publisher-location content-domain reference "
-    "title link type publisher volume references-count ISBN issn-type assertion deposited page "
-    "content-created short-container-title relation editor".split()
-)
 
 
 @dataclass

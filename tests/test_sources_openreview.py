@@ -152,6 +152,16 @@ async def test_pages_are_read_until_one_goes_back_to_before_the_last_time(world)
     assert [path.rpartition("=")[2] for path in world.asked()] == ["0", "200"]
 
 
+async def test_pages_in_another_order_than_was_asked_for_are_all_read(world):
+    """A service that does not heed `sort` must not end the reading at its first old note."""
+    old = [note(n, NOW - 30 * DAY) for n in range(1000, 1200)]
+    service = OpenReview(notes=[*old, *(note(n, NOW - DAY) for n in range(250))], heeds_sort=False)
+    service.notes.insert(10, note(999, NOW - HOUR))
+    service.put(world.site)
+    await world.walk(NOW, a_source(world))
+    assert len(world.new()) == 251
+
+
 async def test_a_submission_that_is_revealed_later_is_found_by_its_change(world):
     service = OpenReview(notes=[note(n, NOW - DAY) for n in range(3)])
     service.put(world.site)

@@ -57,6 +57,11 @@ AUTHORITY = 35  # above a journal's feed: it is what the publisher registered
 OVERLAP = timedelta(days=2)  # what is registered takes a day to be found
 
 ROWS = 100
+# Whole records hold every reference: a hundred of them may be more than we take.
+_SELECTED = (
+    "DOI,title,subtitle,author,abstract,container-title,created,posted,published-online,"
+    "published-print,issued,relation,type"
+)
 _FURTHEST = 10_000  # the service's own: an offset beyond is refused
 _TRIES = 2
 _WANTED = "list of works"
@@ -89,7 +94,7 @@ def address(source: SourceSettings, span: Span) -> str:
     wanted += [f"from-created-date:{first}", f"until-created-date:{last}"]
     asked = {
         "filter": ",".join(wanted), "sort": "created", "order": "asc", "rows": ROWS,
-        "offset": span.start,
+        "offset": span.start, "select": _SELECTED,
     }  # fmt: skip
     return f"{base}/works?{urlencode(asked, safe=':,')}"
 

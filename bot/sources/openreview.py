@@ -8,6 +8,7 @@ being a person, which a program does not have.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from urllib.parse import urlencode
@@ -85,8 +86,17 @@ def read(source: SourceSettings, document: Document, now: datetime) -> Page:  # 
     skipped = len(found) - len(sightings)
     warning = f"{host} sent {skipped} notes without an id or a title; they were skipped"
     parsed = Parsed(sightings, warnings=(warning,) if skipped else ())
-    changed = [moment for note in told if (moment := epoch(note.get("tmdate")))]
-    return Page(parsed, len(notes), count(answer.get("count")), earliest=min(changed, default=None))
+    return Page(parsed, len(notes), count(answer.get("count")), earliest=_back_to(told))
+
+
+def _back_to(notes: Sequence[Fields]) -> datetime | None:
+    """Return how far back a page goes; None where it is not in the order that was asked for.
+
+    Then nothing can be said of the pages behind it, and they are read too.
+    """
+    changed = [moment for note in notes if (moment := epoch(note.get("tmdate")))]
+    in_order = len(changed) == len(notes) and changed == sorted(changed, reverse=True)
+    return changed[-1] if changed and in_order else None
 
 
 def after(span: Span, page: Page, host: str) -> Span | None:  # noqa: ARG001 - one signature for all kinds
