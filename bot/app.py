@@ -24,7 +24,7 @@ from urllib.parse import urlsplit
 
 from bot.apart import Apart
 from bot.config import Config
-from bot.errors import StateError, StateLockedError, UsageError
+from bot.errors import ConfigError, StateError, StateLockedError, UsageError
 from bot.files import deliver_to_maildir, private_folder, withdraw, workflow_lock, write_file
 from bot.models import Document, Failure, NotModified, Request
 from bot.ports import Clock, Fetcher, Mailer, MailSession, Printer, Renderer, Worker, Workers
@@ -39,6 +39,7 @@ if TYPE_CHECKING:  # these load when they run: `once` with nothing due stays qui
     from bot.workflows.compose import Composed
     from bot.workflows.consent import Reception
     from bot.workflows.desk import DeliverReport
+    from bot.workflows.enrich import Enriched
     from bot.workflows.manage import Counter
     from bot.workflows.publish import Published
     from bot.workflows.receive import Received
@@ -223,6 +224,7 @@ class App:
                 now=self.clock(),
                 jitter=random.random,
                 token=lambda source: config.secret(source.token),
+                contact=config.bot.contact,
             )
             return await collect.collect(config.sources, around, on_done)
 
@@ -277,6 +279,39 @@ class App:
         """
         while await self.workers.store(self.store.index_some):
             pass
+
+    async def enrich(self) -> list[Enriched]:
+        """Ask the services of `[bot] enrich` about new papers; return what each brought.
+
+        Bounded in time. Where another process is at it, it does it alone. Raises StateError.
+        """
+        config = self.config
+        if not config.bot.enrich:
+            return []
+        from bot.sources.enrichment import SERVICES
+        from bot.sources.kinds import Caller
+        from bot.store.enrichment import Enricher
+        from bot.workflows.enrich import Asked, enrich
+
+        # A service whose token is missing is asked without: it knows less, and says so itself.
+        asked = [
+            Asked(name, SERVICES[name], config.enrich.url(name),
+                  Caller(self._token_of(name), config.bot.contact))
+            for name in dict.fromkeys(config.bot.enrich)
+        ]  # fmt: skip
+        with suppress(StateLockedError):
+            async with workflow_lock(config.state, "enrich", patience=0), self.fetcher() as fetcher:
+                return await enrich(
+                    asked, Enricher(self.store), fetcher, self.workers, self.clock()
+                )
+        return []
+
+    def _token_of(self, service: str) -> str:
+        try:
+            return self.config.secret(self.config.enrich.token(service))
+        except ConfigError as error:
+            self.warnings.append(str(error))
+            return ""
 
     async def publish(self, *, afresh: bool = False) -> Published:
         """Write the feeds and pages that changed; `afresh` makes all of them to find out.

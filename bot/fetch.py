@@ -36,7 +36,8 @@ LARGEST_BODY = 15 * 1024 * 1024  # bytes, after inflating
 MOST_REDIRECTS = 5
 CONNECT_SECONDS = 10.0
 MOST_AT_ONCE = 128  # exchanges with all hosts together; with one host it is one
-SPACING = {"arxiv.org": 3.0}  # arXiv's terms: seconds between requests to all its hosts together
+# Seconds between requests to all hosts of a service together, as its terms want it.
+SPACING = {"arxiv.org": 3.0, "semanticscholar.org": 1.1, "ncbi.nlm.nih.gov": 0.4}
 
 _DAY = timedelta(days=1).total_seconds()
 _CHUNK = 256 * 1024
@@ -46,7 +47,9 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _FOR_GOOD = frozenset({301, 308})
 _WHOLE = frozenset({200, 203})
 _BUSY = frozenset({429, 503})
-_SECRETS = frozenset({"authorization", "cookie", "proxy-authorization"})
+_SECRETS = frozenset(
+    {"authorization", "cookie", "proxy-authorization", "x-api-key", "crossref-plus-api-token"}
+)
 _GZIP = frozenset({"gzip", "x-gzip"})
 _GZIP_MAGIC = 0x1F
 _MOST_MEMBERS = 1000
@@ -143,7 +146,7 @@ class HttpFetcher:
             await resolver.close()
 
     async def fetch(self, request: Request) -> Answer:
-        """Make one conditional GET; what goes wrong comes back as a Failure with a sentence."""
+        """Make one request; what goes wrong comes back as a Failure with a sentence."""
         try:
             url = URL(request.url)
         except ValueError:
@@ -162,11 +165,13 @@ class HttpFetcher:
                     return _left_alone(request.url, url, paused)
                 async with self._room:  # waiting for it is not the host's time
                     started = loop.time()
-                    found = await self._exchange(url, headers, left)
+                    found = await self._exchange(url, headers, left, request.body)
                     left -= loop.time() - started
                 _note_pause(gate, found, loop.time())
             if not isinstance(found, _Hop):
                 return _belonging(found, request, moved_to)
+            if request.body:
+                return Failure(request.url, f"{_host(url)} redirects what was sent to it")
             if found.permanent and moved_to == url:
                 moved_to = found.url
             if _origin(found.url) != _origin(url):
@@ -217,7 +222,9 @@ class HttpFetcher:
 
     # ── One request ───────────────────────────────────────────────────────────────────────────────
 
-    async def _exchange(self, url: URL, headers: Mapping[str, str], left: float) -> Answer | _Hop:
+    async def _exchange(
+        self, url: URL, headers: Mapping[str, str], left: float, body: bytes = b""
+    ) -> Answer | _Hop:
         """Ask one server once: an answer, or the address that it redirects to."""
         refusals: list[str] = []
         token = _refusals.set(refusals)
@@ -226,7 +233,13 @@ class HttpFetcher:
         try:
             async with (
                 deadline,
-                self._opened().get(url, headers=headers, allow_redirects=False) as response,
+                self._opened().request(
+                    "POST" if body else "GET",
+                    url,
+                    headers=headers,
+                    data=body or None,
+                    allow_redirects=False,
+                ) as response,
             ):
                 return await self._answered(url, response)
         except TimeoutError:

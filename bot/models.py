@@ -50,6 +50,7 @@ class Rel(StrEnum):
     CODE = "code"
     PROJECT = "project"
     DISCUSSION = "discussion"
+    ORGANISATION = "organisation"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -80,7 +81,8 @@ class Paper:
     Title, authors and abstract are in the source's own form (TeX and all), cleaned of HTML;
     `text.readable` makes them pleasant. `stamps` has, for each merged field that has a value, the
     stamp of the record it came from. `votes` and `comments` are the latest a source reported, None
-    where none ever did. `id`, `key` and `first_seen` are the store's: 0, None and None before.
+    where none ever did. `citations` and `tldr`, one sentence that says it all, are what services told
+    (`enrich`). `id`, `key` and `first_seen` are the store's: 0, None and None before.
     """
 
     title: str
@@ -95,6 +97,8 @@ class Paper:
     stamps: tuple[tuple[str, Stamp], ...] = ()
     votes: int | None = None
     comments: int | None = None
+    citations: int | None = None
+    tldr: str = ""
     id: int = 0
     key: Identifier | None = None
     first_seen: datetime | None = None
@@ -102,6 +106,26 @@ class Paper:
     def link(self, rel: Rel) -> str:
         """Return the first address of that kind, or ""; the same one whatever came first."""
         return min((link.href for link in self.links if link.rel is rel), default="")
+
+
+@dataclass(frozen=True, slots=True)
+class Enrichment:
+    """What a service knows of a paper beyond its sources, empty where it says nothing."""
+
+    abstract: str = ""
+    venue: str = ""
+    doi: Identifier | None = None
+    citations: int | None = None
+    tldr: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceRest:
+    """A service is left alone `until` then, after so many `failures` in a row; `problem` says why."""
+
+    failures: int = 0
+    until: datetime | None = None
+    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,12 +146,16 @@ class Sighting:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One conditional GET. `etag` and `last_modified` are opaque validators, "" for none."""
+    """One conditional GET, or with a `body` a POST; it is then never followed elsewhere.
+
+    `etag` and `last_modified` are opaque validators, "" for none.
+    """
 
     url: str
     etag: str = ""
     last_modified: str = ""
     headers: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +210,7 @@ class Parsed:
     `built` is the document's own build date. `quiet` names why an empty document is fine
     ("arXiv announces nothing on a Saturday"), "" where that is not known. `warnings` are sentences.
     It is not `whole` where it broke off: then the same validators must not keep the rest from us.
+    `more` are the addresses of documents that go on where this one was cut.
     """
 
     sightings: tuple[Sighting, ...]
@@ -189,6 +218,7 @@ class Parsed:
     quiet: str = ""
     warnings: tuple[str, ...] = ()
     whole: bool = True
+    more: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,6 +53,8 @@ from = "Papers <papers@example.org>"
 domain = "example.org"
 selector = "s"
 key = "file:templates/dkim.pem"
+[enrich]
+semantic_scholar_token = "env:S2_KEY"
 """
 PROFILE = """
 [profiles.experts]
@@ -140,6 +142,7 @@ def test_secrets_are_named_and_not_copied(desk, made):
     assert manifest(made)["not_copied"] == [
         "[mail] password: env:PAPERROUND_SMTP_PASSWORD",
         "[mail.dkim] key: file:templates/dkim.pem",
+        "[enrich] semantic_scholar_token: env:S2_KEY",
     ]
     assert b"a secret key" not in made.read_bytes()
     assert "not copied [mail] password: env:PAPERROUND_SMTP_PASSWORD" in desk("backup", "x").words

@@ -286,3 +286,23 @@ def test_discovering_needs_no_configuration_and_respects_private_networks(desk, 
     (found,) = sources_in(desk("sources", "discover", "https://huggingface.co/papers"))
     assert found["kind"] == "huggingface"
     assert not desk.state.exists()
+
+
+@pytest.mark.parametrize(
+    ("address", "found"),
+    [
+        (
+            "https://openreview.net/group?id=ICLR.cc/2026/Conference#tab-accept-oral",
+            {"name": "openreview-iclr-cc-2026-conference", "kind": "openreview",
+             "venue": "ICLR.cc/2026/Conference"},
+        ),
+        (
+            "https://pubmed.ncbi.nlm.nih.gov/?term=base+editing%5Btiab%5D&sort=date",
+            {"name": "pubmed-base-editing-tiab", "kind": "pubmed", "query": "base editing[tiab]"},
+        ),
+    ],
+)  # fmt: skip
+def test_discovering_a_service_that_has_a_kind_of_its_own_asks_nobody(desk, address, found):
+    assert sources_in(desk("sources", "discover", address)) == [found]
+    (told,) = desk("sources", "discover", address, "--json").document
+    assert found.items() <= told.items()

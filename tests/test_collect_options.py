@@ -104,7 +104,7 @@ async def test_a_token_goes_along_with_every_request(world, kind):
     assert report.outcome is Outcome.READ
     asked = [headers.get("authorization") for _, headers in world.site.requests]
     assert set(asked) == {"Bearer secret of j"}
-    assert len(asked) == (2 if kind in ("biorxiv", "arxiv") else 1)
+    assert len(asked) == {"biorxiv": 2, "arxiv": 2, "huggingface": 1 + 7, "feed": 1}[kind]
 
 
 @pytest.mark.parametrize("kind", ["feed", "biorxiv"])

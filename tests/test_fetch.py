@@ -476,17 +476,38 @@ async def test_a_redirect_inside_is_refused(site):
     )
 
 
-async def test_authorization_stays_with_its_origin(site, fetcher):
+@pytest.mark.parametrize("name", ["Authorization", "x-api-key", "Crossref-Plus-API-Token"])
+async def test_a_secret_stays_with_its_origin(site, fetcher, name):
     async with serving() as other:
         other.put("/new", FEED)
         site.redirect("/here", "/there")
         site.redirect("/there", other.url("/new"))
-        secret = (("Authorization", "Bearer x"), ("X-Kept", "1"))
+        secret = ((name, "Bearer x"), ("X-Kept", "1"))
         await fetcher.fetch(Request(site.url("/here"), headers=secret))
-        assert [headers["authorization"] for _, headers in site.requests] == ["Bearer x"] * 2
+        assert [headers[name.lower()] for _, headers in site.requests] == ["Bearer x"] * 2
         ((_, headers),) = other.requests
-    assert "authorization" not in headers
+    assert name.lower() not in headers
     assert headers["x-kept"] == "1"
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_what_is_sent_is_sent_once_and_to_nobody_else(site, fetcher, status):
+    site.redirect("/here", site.url("/there"), status)
+    answer = await failed(fetcher, site.url("/here"), body=b'{"ids": []}')
+    assert answer.problem == "127.0.0.1 redirects what was sent to it"
+    assert [path for path, _ in site.requests] == ["/here"]
+
+
+async def test_a_request_with_a_body_is_a_post_and_its_answer_a_document(site, fetcher):
+    async def echo(request: web.Request) -> web.Response:
+        assert request.method == "POST"
+        return web.Response(body=await request.read(), content_type=request.content_type)
+
+    site.put_call("/batch", echo)
+    told = (("Content-Type", "application/json"),)
+    answer = await fetcher.fetch(Request(site.url("/batch"), headers=told, body=b'{"ids": [1]}'))
+    assert isinstance(answer, Document)
+    assert (answer.body, answer.header("content-type")) == (b'{"ids": [1]}', "application/json")
 
 
 # ── Where it never goes ───────────────────────────────────────────────────────────────────────────

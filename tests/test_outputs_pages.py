@@ -11,8 +11,9 @@ from urllib.parse import unquote
 import pytest
 
 import outputs_samples as samples
-from bot.models import Identifier, Scheme
+from bot.models import Identifier, Link, Rel, Scheme
 from bot.outputs.addresses import link_to, paper_folder
+from bot.outputs.cards import paper_card
 from bot.outputs.pages import site_feeds
 from bot.outputs.site import Archive, Record, Site
 from bot.render import TemplateRenderer
@@ -321,6 +322,23 @@ def test_all_three_thousand_authors_are_there_most_of_them_folded_away():
     assert "<summary>and 2,980 others</summary>" in text
     assert "Author 2993" in text
     assert len(text) < 60_000
+
+
+def test_a_papers_page_says_what_services_told_of_it():
+    lab = Link(Rel.ORGANISATION, "https://huggingface.co/ex-lab")
+    paper = replace(ROUTER, citations=12, tldr="Experts route.", links=ROUTER.links | {lab})
+    text = page(PAPER, replace(SITE, records={ROUTER.id: Record(paper)}))
+    assert "12 times" in text
+    assert "Experts route." in text
+    assert '<a href="https://huggingface.co/ex-lab">ex-lab</a>' in text
+    bare = page(PAPER, replace(SITE, records={ROUTER.id: Record(ROUTER)}))
+    assert not any(word in bare for word in ("Cited", "In a sentence", "Organisation"))
+
+
+def test_without_an_abstract_a_card_shows_what_a_service_says_in_a_sentence():
+    silent = replace(ROUTER, abstract="", tldr="Experts route.")
+    assert paper_card(silent, today=date(2026, 11, 20)).lead == "Experts route."
+    assert paper_card(replace(ROUTER, tldr="No."), today=date(2026, 11, 20)).lead != "No."
 
 
 def test_an_abstract_keeps_its_paragraphs_and_a_paper_without_one_says_so():

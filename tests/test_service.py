@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
@@ -16,6 +17,7 @@ from bot.cli.troubles import Troubles
 from bot.config import load_config
 from bot.errors import DiskFullError, StateError, StateLockedError, TemplateError
 from bot.store.alarms import alarms, set_alarms, written
+from bot.workflows.enrich import Enriched
 from support_round import a_paper, absorb, arxiv
 
 NOW = datetime(2026, 11, 20, 8, tzinfo=UTC)
@@ -421,3 +423,45 @@ async def test_but_not_for_ever(running, monkeypatch):
     await running.work("compose")
     assert len(waits) == 8
     assert timedelta(seconds=sum(waits)) <= timedelta(minutes=2)
+
+
+# ── What services know ────────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_service_that_does_not_answer_is_a_warning_told_once(running, log, monkeypatch):
+    enriching = running.app.config.bot.model_copy(update={"enrich": ("crossref",)})
+    config = running.app.config.model_copy(update={"bot": enriching})
+    running.service.app = replace(running.app, config=config)
+    asked = []
+
+    async def enrich(_self):
+        asked.append(1)
+        return [Enriched("crossref", problem="it answered HTTP 500; asked again after 08:15")]
+
+    monkeypatch.setattr(App, "enrich", enrich)
+    for _ in range(3):
+        await running.tick()
+        absorb(running.app.store, a_paper(arxiv(len(asked) + 10)), now=NOW)
+    assert len(asked) == 3
+    assert len(log("crossref: it answered HTTP 500")) == 1
+    assert running.alarms == {}
+    assert running.digests == 1
+
+
+async def test_services_are_asked_once_something_was_written(running, monkeypatch):
+    enriching = running.app.config.bot.model_copy(update={"enrich": ("crossref",)})
+    config = running.app.config.model_copy(update={"bot": enriching})
+    running.service.app = replace(running.app, config=config)
+    asked = []
+
+    async def enrich(_self):
+        asked.append(1)
+        return []
+
+    monkeypatch.setattr(App, "enrich", enrich)
+    for _ in range(3):
+        await running.work("enrich")
+    assert len(asked) == 1
+    absorb(running.app.store, a_paper(arxiv(11)), now=NOW)
+    await running.work("enrich")
+    assert len(asked) == 2

@@ -8,7 +8,7 @@ import pytest
 from bot.config import SourceSettings
 from bot.errors import ParseError
 from bot.models import Document, Event, Identifier, Parsed, Rel, Scheme, SourceState, Stamp
-from bot.sources import announces, arxiv_calendar, fingerprint, parse, request, wanted
+from bot.sources import announces, arxiv, arxiv_calendar, fingerprint, parse, request, wanted
 from bot.sources.names import split_arxiv
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)  # a Monday
@@ -363,3 +363,43 @@ def test_arxiv_announces_on_working_days():
 def test_whether_an_announcement_was_due_between_two_moments(start, end, due):
     between = [datetime.fromisoformat(moment).replace(tzinfo=UTC) for moment in (start, end)]
     assert arxiv_calendar.announced_between(*between) is due
+
+
+# ── More than one document holds ──────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def twenty_are_full(monkeypatch):
+    monkeypatch.setattr(arxiv, "_MOST_ANNOUNCED", 20)
+
+
+def full(url: str, categories: tuple[str, ...]) -> Parsed:
+    source = SourceSettings(name="ml", kind="arxiv", categories=categories)
+    body = feed(*(item(id=f"2611.{number:05d}") for number in range(20)))
+    return parse(source, Document(url, body), NOW)
+
+
+@pytest.mark.parametrize(
+    ("asked", "categories", "groups"),
+    [
+        ("cs.LG+cs.CL", ("cs.LG", "cs.CL"), ["cs.LG", "cs.CL"]),
+        ("cs+math+stat", ("cs", "math", "stat"), ["cs", "math+stat"]),
+        ("math%2Bstat", ("cs", "math", "stat"), ["math", "stat"]),
+        ("stat", ("cs", "stat"), ["stat.AP+stat.CO+stat.ME", "stat.ML+stat.OT+stat.TH"]),
+        ("stat.AP+stat.CO+stat.ME", ("stat",), ["stat.AP", "stat.CO+stat.ME"]),
+        ("moved", ("cs", "stat"), ["cs", "stat"]),  # a redirect that says nothing
+        ("cs.LG", ("cs.LG",), []),
+        ("hep-th", ("hep-th",), []),
+    ],
+)
+def test_a_full_document_goes_on_in_halves(asked, categories, groups, twenty_are_full):
+    parsed = full(f"https://rss.arxiv.org/rss/{asked}", categories)
+    assert parsed.more == tuple(f"https://rss.arxiv.org/rss/{group}" for group in groups)
+    end = "is read in groups" if groups else "new papers may be cut off"
+    assert end in parsed.warnings[-1]
+
+
+def test_an_address_of_ones_own_has_no_categories_to_split(twenty_are_full):
+    source = SourceSettings(name="ml", kind="arxiv", url="https://mirror.example/today.xml")
+    body = feed(*(item(id=f"2611.{number:05d}") for number in range(20)))
+    assert parse(source, Document(source.url, body), NOW).more == ()

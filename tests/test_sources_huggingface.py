@@ -1,14 +1,18 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from aiohttp import web
 
 from bot.config import SourceSettings
 from bot.errors import ParseError
 from bot.models import Document, Event, Identifier, Parsed, Rel, Scheme, SourceState, Stamp
 from bot.sources import parse, request
+from bot.workflows.collect import Outcome
+from support_collect import rounds
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 SOURCE = SourceSettings(name="hf", kind="huggingface")
@@ -74,6 +78,22 @@ def test_an_entry_becomes_a_sighting_with_votes_and_links():
     assert dict(paper.stamps)["title"] == Stamp(10, 0, "2026-11-20")
 
 
+@pytest.mark.parametrize(
+    ("entry", "expected"),
+    [
+        ({"paper": {"organization": {"name": "ex-lab", "fullname": "Ex Lab"}}}, "ex-lab"),
+        ({"organization": {"name": "ex-lab"}}, "ex-lab"),
+        ({"organization": {"name": "../evil"}}, ""),
+        ({"organization": "Ex"}, ""),
+    ],
+)
+def test_the_organisation_is_a_link(entry, expected):
+    paper = {"id": "2611.00001", **entry.get("paper", {})}
+    (sighting,) = read([{**entry, "paper": paper}]).sightings
+    address = f"https://huggingface.co/{expected}" if expected else ""
+    assert sighting.paper.link(Rel.ORGANISATION) == address
+
+
 def test_everything_but_the_id_is_optional():
     (sighting,) = read([{"paper": {"id": "2611.00001"}}]).sightings
     assert sighting.paper.title == "arXiv:2611.00001"
@@ -119,11 +139,20 @@ def test_an_empty_weekend_is_explained_and_an_empty_weekday_is_just_empty():
     ("body", "problem"),
     [
         (b"", "huggingface.co sent an empty document"),
-        (b"<html>", "huggingface.co sent a web page (HTML) instead of JSON"),
-        (b"nope", "huggingface.co sent something that is no JSON"),
-        (b"\xff\xfe\xfd", "huggingface.co sent something that is no JSON"),
-        (b"[" * 100_000, "huggingface.co sent something that is no JSON"),
-        (b'[{"paper":', "huggingface.co sent something that is no JSON"),
+        (b"<html>", "huggingface.co sent a web page (HTML) instead of a list of papers"),
+        (b"nope", "huggingface.co sent something that is no JSON instead of a list of papers"),
+        (
+            b"\xff\xfe\xfd",
+            "huggingface.co sent something that is no JSON instead of a list of papers",
+        ),
+        (
+            b"[" * 100_000,
+            "huggingface.co sent something that is no JSON instead of a list of papers",
+        ),
+        (
+            b'[{"paper":',
+            "huggingface.co sent something that is no JSON instead of a list of papers",
+        ),
         (b"3", "huggingface.co sent JSON that is no list of papers"),
         (b"{}", "huggingface.co sent JSON that is no list of papers"),
         (b'{"error": "Rate\\nlimit"}', "huggingface.co answered with an error: Rate limit"),
@@ -134,3 +163,131 @@ def test_what_is_no_list_of_papers_is_an_error(body, problem):
     with pytest.raises(ParseError) as caught:
         read(body)
     assert str(caught.value) == problem
+
+
+# ── The last days ─────────────────────────────────────────────────────────────────────────────────
+
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+
+
+@dataclass
+class Lists:
+    """The service: lists by day (`""` for the latest), each of (id, votes)."""
+
+    days: dict[str, list[tuple[str, int]]] = field(default_factory=dict)
+    failing: set[str] = field(default_factory=set)
+
+    def put(self, site) -> None:
+        site.put_call("/api/daily_papers", self.answer)
+
+    async def answer(self, asked: web.Request) -> web.Response:
+        day = asked.query.get("date", "")
+        if day in self.failing:
+            return web.Response(status=500)
+        start = int(asked.query.get("p", "0")) * 50
+        page = self.days.get(day, [])[start : start + 50]
+        return web.json_response(
+            [
+                {
+                    "paper": {
+                        "id": number,
+                        "title": number,
+                        "upvotes": votes,
+                        "submittedOnDailyAt": f"{day or '2026-11-23'}T00:30:00.000Z",
+                    }
+                }
+                for number, votes in page
+            ]
+        )
+
+
+@pytest.fixture
+async def world(tmp_path):
+    async with rounds(tmp_path) as found:
+        yield found
+
+
+def here(world) -> SourceSettings:
+    return SourceSettings(name="hf", kind="huggingface", url=world.site.url(""))
+
+
+async def test_votes_that_rise_for_days_are_a_series(world):
+    service = Lists({"": [("2611.00001", 2)], "2026-11-23": [("2611.00001", 2)]})
+    service.put(world.site)
+    await world.walk(NOW, here(world))
+    for day, votes in ((1, 9), (3, 30), (6, 42), (8, 99)):
+        # Only its own day's list has it by then; and votes are asked for a week.
+        service.days = {"": [("2611.00002", 1)], "2026-11-23": [("2611.00001", votes)]}
+        await world.walk(NOW + day * DAY, here(world))
+    (paper,) = [paper for paper in world.papers() if paper.title == "2611.00001"]
+    assert paper.votes == 42
+    series = [(row["seen_on"], row["votes"]) for row in world.store.sightings(paper.id)]
+    assert series == [
+        ("2026-11-23", 2), ("2026-11-24", 9), ("2026-11-26", 30), ("2026-11-29", 42),
+    ]  # fmt: skip
+
+
+async def test_the_last_days_are_asked_for_at_the_first_poll_of_each_quarter_of_a_day(world):
+    Lists({"": [("2611.00001", 2)]}).put(world.site)
+    report = await world.walk(NOW, here(world))
+    assert (report.entries, report.new) == (1, 1)
+    days = [f"2026-11-{day}" for day in range(23, 16, -1)]
+    latest = "/api/daily_papers?limit=100"
+    assert world.asked() == [latest, *(f"/api/daily_papers?date={d}&limit=100" for d in days)]
+    await world.walk(NOW + HOUR, here(world))
+    assert world.asked() == [latest]
+    await world.walk(NOW + 6 * HOUR, here(world))
+    assert len(world.asked("date=")) == 7
+
+
+async def test_the_first_days_papers_are_those_of_a_week(world):
+    Lists({"2026-11-18": [("2611.00001", 2)], "2026-11-23": [("2611.00002", 5)]}).put(world.site)
+    report = await world.walk(NOW, here(world))
+    assert (report.entries, report.new) == (2, 2)
+    assert world.new() == ["2611.00001", "2611.00002"]
+
+
+async def test_of_the_first_days_only_those_of_backfill_are_news(world):
+    days = {"": [("2611.00003", 1)], "2026-11-18": [("2611.00001", 2)],
+            "2026-11-23": [("2611.00002", 5)]}  # fmt: skip
+    Lists(days).put(world.site)
+    source = here(world).model_copy(update={"backfill": DAY})
+    report = await world.walk(NOW, source)
+    assert report.new == 3
+    assert world.new() == ["2611.00002", "2611.00003"]
+
+
+async def test_days_on_which_nobody_asked_are_asked_for_later(world):
+    service = Lists({"": [("2611.00001", 2)]})
+    service.put(world.site)
+    await world.walk(NOW, here(world))
+    world.asked()
+    service.days["2026-11-24"] = [("2611.00003", 7)]
+    report = await world.walk(NOW + 10 * DAY, here(world))
+    assert report.new == 1
+    assert "/api/daily_papers?date=2026-11-23&limit=100" in world.asked("date=")
+
+
+async def test_a_days_list_goes_on_over_pages_of_fifty(world):
+    full = [(f"2611.{number:05d}", 1) for number in range(120)]
+    Lists({"": full[:50], "2026-11-20": full}).put(world.site)
+    report = await world.walk(NOW, here(world))
+    assert (report.entries, report.new) == (120, 120)
+    assert len(world.asked("date=2026-11-20")) == 3
+    assert world.asked("limit=100&p=1") == []  # the latest list goes on into the past
+
+
+async def test_a_day_that_fails_is_told_and_costs_nothing_else(world):
+    service = Lists({"": [("2611.00001", 2)]}, failing={"2026-11-20"})
+    service.put(world.site)
+    report = await world.walk(NOW, here(world))
+    assert (report.outcome, report.new, report.alarm) == (Outcome.READ, 1, False)
+    assert report.detail == "may be incomplete: 127.0.0.1 answered HTTP 500 Internal Server Error"
+    assert world.state("hf").failures == 0
+
+
+async def test_an_address_of_ones_own_is_the_only_one_that_is_asked(world):
+    Lists({"2026-11-18": [("2611.00001", 2)]}).put(world.site)
+    own = world.site.url("/api/daily_papers?date=2026-11-18")
+    await world.walk(NOW, SourceSettings(name="hf", kind="huggingface", url=own))
+    assert world.asked() == ["/api/daily_papers?date=2026-11-18"]

@@ -9,6 +9,7 @@ through the store's own functions. To record the one of today's schema, at a rel
 from __future__ import annotations
 
 import logging
+import re
 import shutil
 import sqlite3
 import sys
@@ -26,6 +27,7 @@ from bot.models import (
     DeliveredPick,
     DeliveryStatus,
     DigestPlan,
+    Enrichment,
     Event,
     Opinion,
     Origin,
@@ -37,6 +39,7 @@ from bot.models import (
 )
 from bot.store import Store, connection, schema
 from bot.store.backup import examine
+from bot.store.enrichment import Enricher
 from support_round import (
     DAY,
     HOUR,
@@ -56,6 +59,8 @@ from support_round import (
 
 RECORDED = Path(__file__).with_name("databases")
 SCHEMAS = sorted(int(path.stem.partition("-")[2]) for path in RECORDED.glob("schema-*.sql"))
+
+NEWEST, NEXT = SCHEMAS[-1], SCHEMAS[-1] + 1
 
 
 # ── The invented database, through the store's own functions ──────────────────────────────────────
@@ -99,6 +104,9 @@ def _papers(store: Store) -> None:
     entry = shown(a_paper(url(6), title="An entry"), Event.SEEN)
     state = SourceState("feed", failures=2, failing_since=NOW, error="It timed out.", batch="b")
     store.absorb("feed", [entry], state, NOW, introduces=INTRODUCING, keep_guids=True)
+    told = Enrichment(citations=3, tldr="Experts route.")
+    one, two = (store.papers([number])[number] for number in (1, 2))
+    Enricher(store).put("semantic-scholar", [(one, None, NOW), (two, told, NOW)], NOW)
 
 
 _ENDS = {
@@ -213,7 +221,7 @@ def test_todays_schema_is_the_recorded_one(path, tmp_path):
         pass
     assert schema_of(tmp_path / "fresh.db") == schema_of(newest), (
         "the schema differs from tests/databases. If this schema was released: write a migration "
-        "m002_… in bot/store/schema.py, raise SCHEMA_VERSION, leave the recorded files alone and "
+        "m00N_… in bot/store/schema.py, raise SCHEMA_VERSION, leave the recorded files alone and "
         "record one more (see the head of this file). If it was not: record its file again."
     )
 
@@ -259,49 +267,51 @@ def test_a_recorded_database_is_what_its_version_made(path, tmp_path):
     assert counts_of(path) == counts_of(recorded)
 
 
-# ── The machinery, by an invented second schema ───────────────────────────────────────────────────
+# ── The machinery, by an invented next schema ───────────────────────────────────────────────────
 
 
 @pytest.fixture
 def second(monkeypatch):
-    """A version with a second schema; its migration does what a test appends to `more`."""
+    """A version with one more schema; its migration does what a test appends to `more`."""
     more = []
     migrations = Migrations("paperround")
-    migrations()(schema.m001_first)
+    for name in sorted(vars(schema)):
+        if re.match(r"m\d{3}_", name):
+            migrations()(getattr(schema, name))
 
     @migrations()
-    def m002_second(db):
+    def m999_next(db):
         db.execute("ALTER TABLE paper ADD COLUMN colour TEXT NOT NULL DEFAULT ''")
         db.execute("DELETE FROM attempt")
         for each in more:
             each(db)
 
     monkeypatch.setattr(schema, "migrations", migrations)
-    monkeypatch.setattr(connection, "SCHEMA_VERSION", 2)
+    monkeypatch.setattr(connection, "SCHEMA_VERSION", NEXT)
     return more
 
 
 @pytest.fixture
 def old(path) -> Path:
-    return as_recorded(1, path)
+    return as_recorded(NEWEST, path)
 
 
 def test_a_copy_is_made_first_and_kept_and_told(old, second, caplog):
     with caplog.at_level(logging.WARNING, "paperround"), Store(old) as store:
         assert store.db.row("SELECT colour FROM paper")["colour"] == ""
         assert store.db.row("SELECT count(*) FROM attempt")[0] == 0
-    kept = old.parent / "backups" / "before-schema-2.db"
+    kept = old.parent / "backups" / f"before-schema-{NEXT}.db"
     assert counts_of(kept)["attempt"] == 4
-    assert examine(kept).schema == 1
+    assert examine(kept).schema == NEWEST
     assert kept.stat().st_mode & 0o777 == 0o600
-    assert f"from schema 1 to 2; as it was before, it lies at {kept}" in caplog.text
+    assert f"from schema {NEWEST} to {NEXT}; as it was before, it lies at {kept}" in caplog.text
     assert [p.name for p in kept.parent.iterdir()] == [kept.name]
 
 
 def test_the_next_start_has_nothing_to_do(old, second, caplog):
     with Store(old):
         pass
-    kept = old.parent / "backups" / "before-schema-2.db"
+    kept = old.parent / "backups" / f"before-schema-{NEXT}.db"
     before = kept.stat().st_mtime_ns
     caplog.clear()
     with Store(old):
@@ -312,7 +322,7 @@ def test_the_next_start_has_nothing_to_do(old, second, caplog):
 
 def test_a_fresh_database_needs_no_copy(path, second):
     with Store(path) as store:
-        assert store.db.row("PRAGMA user_version")[0] == 2
+        assert store.db.row("PRAGMA user_version")[0] == NEXT
     assert not (path.parent / "backups").exists()
 
 
@@ -346,12 +356,12 @@ def test_a_migration_that_fails_leaves_the_database_as_it_was_and_says_so(old, s
     with pytest.raises(StateError) as raised:
         Store(old)
     said = str(raised.value)
-    assert "could not be brought from schema 1 to 2: no such table" in said
+    assert f"could not be brought from schema {NEWEST} to {NEXT}: no such table" in said
     assert "It is as it was before" in said
-    assert "before-schema-2.db" in said
+    assert f"before-schema-{NEXT}.db" in said
     assert "Go on with the version you had" in said
     assert (counts_of(old), schema_of(old)) == (before, names)
-    assert examine(old).schema == 1
+    assert examine(old).schema == NEWEST
     second.clear()  # the version that mends it
     with Store(old) as store:
         assert store.count_papers() == 5
@@ -363,7 +373,7 @@ def test_without_room_for_the_copy_nothing_is_begun(old, second, monkeypatch):
     with pytest.raises(DiskFullError, match="The upgrade was not begun") as raised:
         Store(old)
     assert "make room" in str(raised.value)
-    assert examine(old).schema == 1
+    assert examine(old).schema == NEWEST
     assert not list((old.parent / "backups").iterdir())
 
 
@@ -387,7 +397,7 @@ def test_an_upgrade_waits_for_who_is_writing(old, second):
         threading.Timer(0.3, writer.execute, ["COMMIT"]).start()
         with Store(old) as store:
             assert store.papers([1])[1].votes == 99
-    assert sqlite3_value(old.parent / "backups" / "before-schema-2.db") == 99
+    assert sqlite3_value(old.parent / "backups" / f"before-schema-{NEXT}.db") == 99
 
 
 def sqlite3_value(path: Path) -> int:

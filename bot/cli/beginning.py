@@ -38,6 +38,12 @@ kind = "huggingface"{mirror}
 # kind = "feed"
 # url = "https://www.nature.com/nature.rss"
 
+# What a search in PubMed finds that is new; or kind = "crossref" with issn = ["0028-0836"]:
+# [[sources]]
+# name = "pubmed"
+# kind = "pubmed"
+# query = "base editing[tiab] AND mice"
+
 [profiles.my-papers]
 title = "My papers"
 to = [{email}]

@@ -16,11 +16,13 @@ from bot.cli.opening import opened
 from bot.config import Profile, SourceSettings, not_yet
 from bot.errors import ConfigError, PaperroundError, ParseError
 from bot.models import (
+    Document,
     Edition,
     Failure,
     Identifier,
     NotModified,
     Paper,
+    Parsed,
     Pick,
     Scheme,
     SourceState,
@@ -28,6 +30,7 @@ from bot.models import (
 from bot.outputs.cards import Section
 from bot.outputs.email import DigestMaterial, Press
 from bot.ports import Fetcher
+from bot.sources.spans import Span
 
 
 def check(args: argparse.Namespace) -> int:
@@ -44,6 +47,7 @@ def check(args: argparse.Namespace) -> int:
 async def _all(app: App, *, offline: bool, send: str | None) -> list[Finding]:
     findings = [*_configuration(app), _templates(app)]
     findings += [f async for f in _sources(app, offline=offline)]
+    findings += _services(app)
     findings += await mail_findings(app, offline=offline)
     if send:
         findings += await send_test_mail(app, send)
@@ -103,6 +107,26 @@ def _templates(app: App) -> Finding:
     return Finding("templates", ok=not broken, words=" ".join(broken) or own)
 
 
+def _services(app: App) -> Iterator[Finding]:
+    """Say of each service that enriches whether it can be asked, and what it knew."""
+    from bot.store.enrichment import Enricher
+
+    store = Enricher(app.store)
+    for service in dict.fromkeys(app.config.bot.enrich):
+        name = f"enrich {service}"
+        try:
+            app.config.secret(app.config.enrich.token(service))
+        except ConfigError as error:
+            yield Finding(name, ok=False, words=str(error))
+            continue
+        asked, known = store.counts(service)
+        rest = store.rest_of(service)
+        words = f"knew {known} of the {asked} papers it was asked about"
+        if rest.until and rest.until > app.clock():
+            words = f"left alone until {rest.until:%d %b %H:%M} UTC: {rest.problem}"
+        yield Finding(name, ok=True, words=words, warning=rest.failures > 0)
+
+
 async def _sources(app: App, *, offline: bool) -> AsyncIterator[Finding]:
     async with app.fetcher() as fetcher:
         for source in app.config.sources:
@@ -119,19 +143,31 @@ async def _source(app: App, source: SourceSettings, fetcher: Fetcher) -> Finding
         token = app.config.secret(source.token)
     except ConfigError as error:
         return Finding(f"source {source.name}", ok=False, words=str(error))
-    request = sources.request(source, SourceState(source.name), app.clock(), token)
+    state, contact = SourceState(source.name), app.config.bot.contact
+    request = sources.request(source, state, app.clock(), token=token, contact=contact)
     return _of_answer(app, source, await fetcher.fetch(request))
 
 
 def _of_answer(app: App, source: SourceSettings, answer: object) -> Finding:
     name = f"source {source.name}"
     if isinstance(answer, Failure):
-        return Finding(name, ok=False, words=answer.problem)
+        return Finding(name, ok=False, words=sources.explained(source, answer).problem)
     if isinstance(answer, NotModified):
         return Finding(name, ok=True, words="unchanged")
     try:
-        parsed = sources.parse(source, answer, app.clock())  # type: ignore[arg-type]  # a Document
+        parsed, named = _understood(app, source, answer)  # type: ignore[arg-type]  # a Document
     except ParseError as error:
         return Finding(name, ok=False, words=str(error))
-    words = f"{len(parsed.sightings)} entries" + (f" ({parsed.quiet})" if parsed.quiet else "")
+    words = f"{len(parsed.sightings) or named} entries" + (
+        f" ({parsed.quiet})" if parsed.quiet else ""
+    )
     return Finding(name, ok=True, words=words)
+
+
+def _understood(app: App, source: SourceSettings, document: Document) -> tuple[Parsed, int]:
+    """Return what a document says, and how many entries it only names (PubMed's first answer)."""
+    now = app.clock()
+    if not sources.only_pages(source.kind):
+        return sources.parse(source, document, now), 0
+    parsed, left = sources.read_page(source, Span(now, now), document, now)
+    return parsed, len(left.listed) if left else 0

@@ -11,7 +11,8 @@ from bot.text import one_line, shorten
 # Secrets, addresses of people, and addresses on the web that may hold a key of their own.
 _UNSHOWN = frozenset(
     {"password", "token", "key", "username", "contact", "owner", "from", "to", "bounce", "address",
-     "imprint", "url"}
+     "imprint", "url", "crossref_url", "crossref_token", "semantic_scholar_url",
+     "semantic_scholar_token"}
 )  # fmt: skip
 _LONGEST = 80  # characters of a value
 _MOST_LINES = 50

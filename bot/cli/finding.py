@@ -115,5 +115,5 @@ def _told(paper: Paper) -> dict[str, object]:
     return {
         "id": str(paper.key or identity.strongest(paper.identifiers)), "title": paper.title,
         "authors": list(paper.authors), "date": _day(paper), "votes": paper.votes,
-        "categories": list(paper.categories),
+        "citations": paper.citations, "categories": list(paper.categories),
     }  # fmt: skip

@@ -15,6 +15,7 @@ from bot.errors import ConfigError, MailError, StateError, StateLockedError, Tem
 from bot.workflows.collect import Collected, Outcome
 from bot.workflows.compose import Composed
 from bot.workflows.desk import DeliverReport
+from bot.workflows.enrich import Enriched
 from bot.workflows.publish import Published
 from bot.workflows.receive import Received
 
@@ -30,6 +31,7 @@ class Run:
     published: Published | None = None
     delivered: DeliverReport | None = None
     received: list[Received] | None = None
+    enriched: list[Enriched] | None = None
     problems: list[str] = field(default_factory=list)
     stopped_by: int = 0
 
@@ -58,7 +60,7 @@ async def _once(app: App) -> Run:
     run = Run()
     # A part that another process is busy with must not keep the others from their work, nor must a
     # page that cannot be written keep the mail back.
-    for part in (_receive, _collect, _compose, _publish, _deliver, _prune):
+    for part in (_receive, _collect, _compose, _publish, _deliver, _enrich, _prune):
         try:
             await part(app, run)
         except (ConfigError, MailError, StateError, TemplateError) as error:
@@ -92,6 +94,12 @@ async def _compose(app: App, run: Run) -> None:
 
 async def _publish(app: App, run: Run) -> None:
     run.published = await app.publish()
+
+
+async def _enrich(app: App, run: Run) -> None:
+    # After the mail: nothing waits for a service, and what it knows is in the next digest.
+    if app.config.bot.enrich and not run.stopped_by:
+        run.enriched = await app.enrich()
 
 
 async def _prune(app: App, _run: Run) -> None:
@@ -173,6 +181,9 @@ def show(run: Run) -> None:
         say(f"publish  {changed} of {len(run.published.paths)} files changed")
     if run.delivered is not None:
         _show_delivered(run.delivered)
+    for each in run.enriched or ():
+        if each.asked or each.problem:
+            say(f"enrich   {in_words(each)}")
     for problem in run.problems:
         say(f"problem  {problem}")
     if run.stopped_by:
@@ -213,6 +224,12 @@ def _show_delivered(report: DeliverReport) -> None:
         say(f"         … and {report.untold:,} more: `paperround deliveries list` has them all")
 
 
+def in_words(each: Enriched) -> str:
+    """Return what a service brought, in a line."""
+    said = f"{each.service}: asked about {each.asked} papers, knew {each.known}, filled in {each.gained}"
+    return f"{said}; {each.problem}" if each.problem else said
+
+
 def document(run: Run) -> dict[str, object]:
     """Return a run as one JSON document."""
     told: dict[str, object] = {}
@@ -243,5 +260,11 @@ def document(run: Run) -> dict[str, object]:
             "ended": run.delivered.ended, "problems": run.delivered.problems,
             "problems_untold": run.delivered.untold,
         }  # fmt: skip
+    if run.enriched is not None:
+        told["enriched"] = [
+            {"service": e.service, "asked": e.asked, "known": e.known, "filled": e.gained,
+             "problem": e.problem}
+            for e in run.enriched
+        ]  # fmt: skip
     told["problems"] = run.problems
     return told

@@ -35,7 +35,7 @@ _MOST_SILENCES = 8
 # Seconds that a lane may go on when told to stop. Fetching and ranking begin anew at no cost; sending
 # leaves off by itself within 20.
 _LEAVING = {"collect": 3.0, "compose": 8.0, "publish": 8.0, "deliver": 25.5, "prune": 3.0,
-            "inbound": 8.0}  # fmt: skip
+            "inbound": 8.0, "enrich": 3.0}  # fmt: skip
 
 
 class Service:
@@ -63,13 +63,15 @@ class Service:
         self._troubles = Troubles(app.troubles, every)
         self._stood = _stamps(read_from(app.config))
         self._edited = 0  # how often the configuration was
+        self._enriched: object = None  # how all stood when services were asked
         self._published: object = None  # how all stood that pages are made from, when they were
         self._collected = asyncio.Event()
         self._running = running
         self._watch: clocks.Watch | None = None
         self._leapt: tuple[str, datetime] | None = None  # what could not be written down yet
         works = {"collect": self._collect, "compose": self._compose, "publish": self._publish,
-                 "deliver": self._deliver, "prune": self._prune, "inbound": self._inbound}  # fmt: skip
+                 "deliver": self._deliver, "prune": self._prune, "inbound": self._inbound,
+                 "enrich": self._enrich}  # fmt: skip
         self._lane = {
             name: Lane(name, partial(self._guarded, name, work), _LEAVING[name])
             for name, work in works.items()
@@ -250,6 +252,29 @@ class Service:
         await self.app.index()
         if papers := await self.app.prune():
             log.info("%d papers older than [bot] keep lost their abstracts", papers)
+
+    async def _enrich(self) -> None:
+        """Ask what services know, once something was written, and once an hour besides.
+
+        What keeps one of them from answering is told once.
+        """
+        app = self.app
+        if not app.config.bot.enrich:
+            return
+        stands = await app.workers.store(written, app.store.db), f"{app.clock():%Y-%m-%d %H}"
+        if stands == self._enriched:
+            return
+        enriched = await app.enrich()
+        self._enriched = stands
+        for each in enriched:
+            if each.asked:
+                log.info(
+                    "%s: asked about %d papers, knew %d, filled in %d",
+                    each.service, each.asked, each.known, each.gained,
+                )  # fmt: skip
+        if any(each.gained for each in enriched):
+            self._lane["publish"].wake.set()
+        self._warn("enrich", [f"{e.service}: {e.problem}" for e in enriched if e.problem])
 
     # ── The clock ──
 

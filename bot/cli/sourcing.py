@@ -8,7 +8,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from bot.app import fetching
 from bot.cli import keeping
@@ -45,6 +45,7 @@ class _Found:
     url: str
     categories: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
+    asks: tuple[tuple[str, str], ...] = ()
 
     def as_toml(self) -> str:
         """Return its table."""
@@ -54,6 +55,7 @@ class _Found:
             lines.append(f"categories = {array(self.categories)}")
         elif self.kind == "feed":
             lines.append(f"url = {quoted(self.url)}")
+        lines += [f"{key} = {quoted(value)}" for key, value in self.asks]
         return "\n".join(lines) + "\n"
 
 
@@ -62,11 +64,30 @@ def _found(url: str, title: str, taken: set[str], *remarks: str) -> _Found:
     categories = arxiv_categories(url)
     host = urlsplit(url).hostname or "feed"
     hugging = host == "huggingface.co" and urlsplit(url).path.rstrip("/") == "/papers"
-    kind = "arxiv" if categories else "huggingface" if hugging else "feed"
+    service, asks = _service(url)
+    kind = "arxiv" if categories else "huggingface" if hugging else service or "feed"
     better = f"arxiv {' '.join(categories)}" if categories else "huggingface" if hugging else title
+    better = better or " ".join((service, *(value for _, value in asks))).strip()
     name = name_of(better or host, taken, otherwise=name_of(host))
     taken.add(name)
-    return _Found(name, kind, url, categories, (title, *remarks))
+    return _Found(name, kind, url, categories, (title, *remarks), asks)
+
+
+def _service(url: str) -> tuple[str, tuple[tuple[str, str], ...]]:
+    """Return the kind whose own page an address is, and what it shows there; "" for none."""
+    parts = urlsplit(url)
+    asked = dict(parse_qsl(parts.query))
+    venue, term = asked.get("id", ""), asked.get("term", "")
+    kind, asks = "", ("", "")
+    if parts.hostname == "openreview.net" and parts.path == "/group":
+        kind, asks = "openreview", ("venue", venue)
+    elif parts.hostname == "pubmed.ncbi.nlm.nih.gov" and term:
+        kind, asks = "pubmed", ("query", term)
+    try:
+        SourceSettings.model_validate({"name": "found", "kind": kind, asks[0]: asks[1]})
+    except ValueError:
+        return "", ()
+    return kind, (asks,)
 
 
 def _taken(config: Config | None, append: str | None = None) -> set[str]:
@@ -87,13 +108,14 @@ def _discover(args: argparse.Namespace) -> int:
     taken = _taken(config)
     found: list[_Found] = []
     if (direct := _found(url, "", taken)).kind != "feed":
-        found = [direct]  # arXiv and Hugging Face have kinds of their own: nothing to ask
+        found = [direct]  # these services have kinds of their own: nothing to ask
     else:
         taken.discard(direct.name)
         found = asyncio.run(_asked(args, config or Config(), url, taken))
     if args.json:
         as_json([
-            {"name": f.name, "kind": f.kind, "url": f.url, "categories": list(f.categories)}
+            {"name": f.name, "kind": f.kind, "url": f.url, "categories": list(f.categories),
+             **dict(f.asks)}
             for f in found
         ])  # fmt: skip
     elif found:

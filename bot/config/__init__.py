@@ -22,7 +22,6 @@ from bot.config.tables import (
     tables,
 )
 from bot.config.values import (
-    LATER_KINDS,
     RESERVED_NAMES,
     WEEKDAYS,
     normal_address,
@@ -32,7 +31,6 @@ from bot.config.values import (
 )
 
 __all__ = [
-    "LATER_KINDS",
     "RESERVED_NAMES",
     "WEEKDAYS",
     "Bibliography",

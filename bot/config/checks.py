@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from email.utils import parseaddr
 
 from bot.config.mistakes import Origins
-from bot.config.tables import Config, Profile
+from bot.config.tables import Config, Profile, SourceSettings
 from bot.config.values import NAME, RESERVED_NAMES
 from bot.errors import Mistake
 
@@ -35,16 +35,36 @@ def _check_sources(config: Config) -> Iterator[tuple[str, ...]]:
         if source.name in seen:
             yield table, "name", "two sources have this name.", "Choose another for one of them."
         seen.add(source.name)
-        if source.kind == "arxiv" and not source.categories and not source.url:
-            yield table, "categories", "is missing.", 'E.g. categories = ["cs.CL", "cs.LG"].'
-        if source.kind == "feed" and not source.url:
-            yield table, "url", "is missing.", 'A feed needs its address: url = "https://…".'
-        if source.categories and source.kind in ("huggingface", "feed"):
-            yield table, "categories", f"a source of kind {source.kind} has no categories."
+        yield from _check_asked(table, source)
         for place, category in enumerate(source.categories, start=1):
             if source.kind == "arxiv" and not _ARXIV_CATEGORY.fullmatch(category):
                 problem = f'expected a category such as "cs.LG" or "hep-ex"; got "{category}".'
                 yield table, f"categories item {place}", problem
+
+
+# What a kind must be told, and a hint; every other kind has no such key.
+_ASKED = {
+    ("feed", "url"): 'A feed needs its address: url = "https://…".',
+    ("crossref", "issn"): 'A journal\'s number: issn = ["0028-0836"].',
+    ("pubmed", "query"): 'As in its search: query = "base editing[tiab] AND mice".',
+    ("openreview", "venue"): 'E.g. venue = "ICLR.cc/2026/Conference".',
+}
+_WITH_CATEGORIES = ("arxiv", "biorxiv", "medrxiv")
+
+
+def _check_asked(table: str, source: SourceSettings) -> Iterator[tuple[str, ...]]:
+    """Yield what a kind needs and is not told, and what it is told and does not know."""
+    if source.kind == "arxiv" and not source.categories and not source.url:
+        yield table, "categories", "is missing.", 'E.g. categories = ["cs.CL", "cs.LG"].'
+    for (kind, key), hint in _ASKED.items():
+        said = getattr(source, key)
+        if kind == source.kind and not said:
+            yield table, key, "is missing.", hint
+        if kind != source.kind and said and key != "url":
+            problem = f"a source of kind {source.kind} has none."
+            yield table, key, problem, f"It belongs to kind {kind}."
+    if source.categories and source.kind not in _WITH_CATEGORIES:
+        yield table, "categories", f"a source of kind {source.kind} has no categories."
 
 
 def _check_profiles(config: Config, sources: set[str]) -> Iterator[tuple[str, ...]]:
@@ -86,16 +106,11 @@ def _check_weights(table: str, profile: Profile) -> Iterator[tuple[str, ...]]:
 def not_yet(config: Config) -> list[str]:
     """Return a sentence for each key that is set and that this version does not act on yet."""
     name = config.path.name
-    found = []
     unused = [key for key in ("host", "username", "password") if getattr(config.inbound, key)]
-    if config.inbound.kind == "none" and unused:
-        found.append(
-            f'{name}: [inbound] {", ".join(unused)}: no mailbox is read while kind = "none"; '
-            'write kind = "imap".'
-        )
-    if config.bot.enrich:
-        found.append(f"{name}: [bot] enrich: this version does not enrich papers yet.")
-    return found
+    if config.inbound.kind != "none" or not unused:
+        return []
+    keys = ", ".join(unused)
+    return [f'{name}: [inbound] {keys}: no mailbox is read while kind = "none"; write "imap".']
 
 
 def _check_inbound(config: Config) -> Iterator[tuple[str, ...]]:

@@ -10,7 +10,6 @@ from datetime import time
 from typing import Any
 
 from bot.config.tables import TABLES, keys_of
-from bot.config.values import LATER_KINDS
 from bot.errors import Mistake
 
 
@@ -61,9 +60,9 @@ _LIMITS = {
 }  # fmt: skip
 _KIND_MEANT = {
     "rss": "feed", "atom": "feed", "rdf": "feed", "xml": "feed", "journal": "feed",
-    "hf": "huggingface", "hugging-face": "huggingface",
+    "hf": "huggingface", "hugging-face": "huggingface", "medline": "pubmed", "ncbi": "pubmed",
 }  # fmt: skip
-SECRETS = frozenset({"password", "token", "key"})
+SECRETS = frozenset({"password", "token", "key", "crossref_token", "semantic_scholar_token"})
 
 
 def mistake_of(found: Mapping[str, Any], raw: Mapping[str, Any], origins: Origins) -> Mistake:
@@ -80,7 +79,7 @@ def _said(found: Mapping[str, Any], table: str, key: str) -> tuple[str, str]:
     if kind == "missing":
         return "is missing.", _EXAMPLE
     if kind == "literal_error":
-        return _not_among(key, given, str(found["ctx"]["expected"]))
+        return _not_among(given, str(found["ctx"]["expected"]))
     if not table and key in TABLES:
         return wrong_brackets(key)
     if kind == "tuple_type" and isinstance(given, str):
@@ -156,10 +155,8 @@ def _listed(value: object) -> object:
     return list(value) if isinstance(value, tuple) else value
 
 
-def _not_among(key: str, given: object, expected: str) -> tuple[str, str]:
+def _not_among(given: object, expected: str) -> tuple[str, str]:
     allowed = re.findall(r"'([^']*)'", expected)
-    if key == "kind" and given in LATER_KINDS:
-        return f'"{given}" is not read by this version yet.', f"It reads {', '.join(allowed)}."
     close = difflib.get_close_matches(str(given).lower(), allowed, n=1)
     meant = close[0] if close else _KIND_MEANT.get(str(given).lower(), "")
     hint = f'Did you mean "{meant}"?' if meant in allowed else ""

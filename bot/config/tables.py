@@ -18,12 +18,15 @@ from bot.config.values import (
     Duration,
     Hour,
     HttpAddress,
+    Issn,
     Line,
     Listen,
     Mailbox,
     Phrases,
+    Query,
     Recipient,
     Secret,
+    Venue,
     Zone,
     normal_address,
 )
@@ -60,10 +63,15 @@ class SourceSettings(_Table):
     """One `[[sources]]`: where papers come from."""
 
     name: str
-    kind: Literal["arxiv", "huggingface", "biorxiv", "medrxiv", "feed"]
+    kind: Literal[
+        "arxiv", "huggingface", "biorxiv", "medrxiv", "crossref", "pubmed", "openreview", "feed"
+    ]
     url: HttpAddress = ""
     categories: tuple[Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z .,&()/-]*$")], ...] = ()
     announce: tuple[Literal["new", "cross", "replace", "replace-cross"], ...] = ("new", "cross")
+    issn: Annotated[tuple[Issn, ...], Field(max_length=20)] = ()
+    query: Query = ""
+    venue: Venue = ""
     every: Duration = timedelta(hours=1)
     backfill: Duration = timedelta(days=7)
     enabled: bool = True
@@ -196,6 +204,25 @@ class FetchSettings(_Table):
     _private = field_validator("allow_private")(_networks)
 
 
+class EnrichSettings(_Table):
+    """`[enrich]`: how the services that `[bot] enrich` names are asked."""
+
+    crossref_url: HttpAddress = ""
+    crossref_token: Secret = ""
+    semantic_scholar_url: HttpAddress = ""
+    semantic_scholar_token: Secret = ""
+
+    def url(self, service: str) -> str:
+        """Return the address that replaces a service's own, "" for none."""
+        named: str = getattr(self, f"{service.replace('-', '_')}_url")
+        return named.rstrip("/")
+
+    def token(self, service: str) -> str:
+        """Return the reference to a service's token, "" for none."""
+        named: str = getattr(self, f"{service.replace('-', '_')}_token")
+        return named
+
+
 class WebSettings(_Table):
     """`[web]`: where `serve` listens."""
 
@@ -235,6 +262,7 @@ class Config(_Table):
     profiles: dict[str, Profile] = {}
     mail: MailSettings = MailSettings()
     fetch: FetchSettings = FetchSettings()
+    enrich: EnrichSettings = EnrichSettings()
     web: WebSettings = WebSettings()
     subscribe: SubscribeSettings = SubscribeSettings()
     inbound: InboundSettings = InboundSettings()
@@ -313,7 +341,8 @@ class Config(_Table):
 
 TABLES: dict[str, type[_Table]] = {
     "": Config, "bot": BotSettings, "sources": SourceSettings, "profiles": Profile,
-    "mail": MailSettings, "mail.dkim": DkimSettings, "fetch": FetchSettings, "web": WebSettings,
+    "mail": MailSettings, "mail.dkim": DkimSettings, "fetch": FetchSettings,
+    "enrich": EnrichSettings, "web": WebSettings,
     "subscribe": SubscribeSettings, "inbound": InboundSettings,
 }  # fmt: skip
 

@@ -16,7 +16,6 @@ RESERVED_NAMES = frozenset(
     {"all", "confirm", "feedback", "feeds", "health", "manage", "metrics", "p", "papers", "private",
      "search", "subscribe", "trending", "unsubscribe"}
 )  # fmt: skip
-LATER_KINDS = frozenset({"crossref", "pubmed", "openreview"})
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
@@ -106,6 +105,28 @@ def _http_address(value: str) -> str:
     return value
 
 
+def _issn(value: str) -> str:
+    """Return an ISSN as `0028-0836`; its last place proves the others (ISO 3297)."""
+    bare = value.strip().upper().replace("-", "")
+    if not re.fullmatch(r"\d{7}[\dX]", bare):
+        raise ValueError('expected an ISSN such as "0028-0836"')
+    digits = [10 if char == "X" else int(char) for char in bare]
+    if sum(digit * weight for digit, weight in zip(digits, range(8, 0, -1), strict=True)) % 11:
+        raise ValueError(f'"{value}" is no ISSN: its last place does not fit the others')
+    return f"{bare[:4]}-{bare[4:]}"
+
+
+def _venue(value: str) -> str:
+    """Return a venue or an invitation of OpenReview's, as its addresses spell them."""
+    bare = value.strip().strip("/")
+    if bare and not re.fullmatch(r"[A-Za-z0-9][\w.-]*(?:/[\w.-]+)+", bare):
+        raise ValueError(
+            'expected a venue such as "ICLR.cc/2026/Conference", or an invitation such as '
+            '"ICLR.cc/2026/Conference/-/Submission"'
+        )
+    return bare
+
+
 def normal_address(value: str) -> str:
     """Return a mail address in its normal form (IDN domain as A-labels, domain in lower case).
 
@@ -186,6 +207,9 @@ Zone = Annotated[str, AfterValidator(normal_zone)]
 HttpAddress = Annotated[str, AfterValidator(_http_address)]
 Address = Annotated[str, AfterValidator(_address)]
 Listen = Annotated[str, AfterValidator(_listen)]
+Issn = Annotated[str, AfterValidator(_issn)]
+Query = Annotated[str, AfterValidator(_http_header), Field(max_length=1000)]
+Venue = Annotated[str, AfterValidator(_venue), Field(max_length=200)]
 Recipient = Annotated[str, AfterValidator(normal_address)]
 Mailbox = Annotated[str, AfterValidator(_mailbox)]
 Bounce = Annotated[str, AfterValidator(_bounce)]

@@ -105,7 +105,7 @@ def paper_card(
         ),
         identifier=identifier_text(paper),
         reasons=tuple(map(_in_words, because)),
-        lead=lead(paper.abstract),
+        lead=lead(paper.abstract or paper.tldr),
         votes=counted(paper.votes, "vote") if paper.votes and not shows_votes else "",
         comments=counted(paper.comments, "comment") if paper.comments and not discussion else "",
         links=paper_links(paper, discussion, link_prefix),

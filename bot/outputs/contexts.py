@@ -38,9 +38,10 @@ class PaperContext:
     """A paper's card.
 
     `href` leads to the publisher's page ("" where no address is known), `publisher` is the same
-    under its host's name, `page` is our own page about it ("" for none), `lead` is the first sentences of
-    the abstract, `votes` and `comments` are in words ("45 votes"), `updated` is said of a replaced
-    paper ("v3 since 21 November").
+    under its host's name, `page` is our own page about it ("" for none), `lead` is the first
+    sentences of the abstract, or what a service says in one where there is none, `votes` and
+    `comments` are in words ("45 votes"), `updated` is said of a replaced paper ("v3 since 21
+    November").
     """
 
     title: str

@@ -220,6 +220,12 @@ def _facts(paper: Paper, history: PaperHistory, prefix: str) -> Iterator[ShelfCo
     yield ShelfContext("Identifiers", tuple(_identifiers(paper, prefix)))
     categories = map(legible, paper.categories[:_CATEGORIES_SHOWN])
     yield ShelfContext("Categories", tuple(_words([", ".join(filter(None, categories))])))
+    yield ShelfContext("In a sentence", tuple(_words([legible(paper.tldr)])))
+    cited = counted(paper.citations, "time") if paper.citations else ""
+    yield ShelfContext("Cited", tuple(_words([cited])))
+    organisation = web_address(paper.link(Rel.ORGANISATION))
+    named = LinkContext(shorten(organisation.rpartition("/")[2], 100), organisation)
+    yield ShelfContext("Organisation", (named,) if organisation else ())
     yield ShelfContext("Versions", tuple(_words(_versions(paper))))
     first = paper.first_seen.astimezone(UTC).date() if paper.first_seen else None
     first = min((seen.day for seen in history.seen), default=first)

@@ -1,56 +1,50 @@
 """Where papers come from: a small module a kind, all pure, behind one registry.
 
-`request` says what to fetch, `parse` what a document says, `wanted` which of its sightings count;
-`polling` (a module beside) says when to fetch again and how a source stands. A kind that is read
-page by page, wholly (bioRxiv) or for the days that were missed (arXiv), goes on with
-`page_request` and `read_page` until nothing of its span is left.
+`request` says what to fetch, `parse` what a document says, `beside` and `Parsed.more` which other
+documents belong to it, `wanted` which of its sightings count; `polling` (a module beside) says when
+to fetch again and how a source stands. A kind that is read page by page, wholly (bioRxiv) or for the
+days that were missed (arXiv), goes on with `page_request` and `read_page` until nothing of its span
+is left. docs/adding-a-source.md shows how to add a kind.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from bot.config import SourceSettings
-from bot.models import Document, Event, Paper, Parsed, Request, Sighting, SourceState
-from bot.sources import arxiv, arxiv_search, feed, huggingface, preprints, spans
+from bot.models import Document, Event, Failure, Paper, Parsed, Request, Sighting, SourceState
+from bot.sources import (
+    arxiv_search,
+    crossref,
+    feed,
+    huggingface,
+    openreview,
+    preprints,
+    pubmed,
+)
 from bot.sources.entries import host_of, origin
-from bot.sources.spans import Page, Span
+from bot.sources.kinds import Caller, Kind
+from bot.sources.spans import Span
 
 # Raise it when the parsers read more than before: validators and digests of bodies that an older
 # parser saw are then dropped, and every source is read anew.
 PARSER = 1
 
 _UNCONDITIONAL_EVERY = 7  # days
+_REFUSED = frozenset({401, 403})  # HTTP: who asks is not known, or must not
 
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """What a kind of source is: its address, its reader, and whether it announces by the day.
-
-    `address` is None where there is no one document, only pages. `keeps_guids`: its guids outlive
-    the addresses of its entries, and say which paper is meant.
-    """
-
-    address: Callable[[SourceSettings], str] | None
-    parse: Callable[[SourceSettings, Document, datetime], Parsed]
-    announces: bool = False
-    keeps_guids: bool = False
-
-
-def _parse_preprints(source: SourceSettings, document: Document, now: datetime) -> Parsed:
-    return preprints.read(source, document, now).parsed
-
-
-KINDS = {
-    "arxiv": Kind(arxiv.address, arxiv.parse, announces=True),
-    "huggingface": Kind(huggingface.address, huggingface.parse, announces=True),
-    "biorxiv": Kind(None, _parse_preprints),
-    "medrxiv": Kind(None, _parse_preprints),
-    "feed": Kind(feed.address, feed.parse, keeps_guids=True),
+KINDS: dict[str, Kind] = {
+    "arxiv": arxiv_search.KIND,
+    "huggingface": huggingface.KIND,
+    "biorxiv": preprints.KIND,
+    "medrxiv": preprints.KIND,
+    "crossref": crossref.KIND,
+    "pubmed": pubmed.KIND,
+    "openreview": openreview.KIND,
+    "feed": feed.KIND,
 }
 
 
@@ -61,26 +55,32 @@ def address(source: SourceSettings) -> str:
 
 
 def request(
-    source: SourceSettings, state: SourceState, now: datetime, token: str = "", at: str = ""
+    source: SourceSettings,
+    state: SourceState,
+    now: datetime,
+    *,
+    token: str = "",
+    contact: str = "",
+    at: str = "",
 ) -> Request:
     """Return the next GET of a source, conditional where what is remembered still holds.
 
-    `token` is the resolved secret of the source's `token`, sent as a bearer's. `at` is where the
-    source has moved for good, "" where it has not; a token stays with the origin it was given for.
-    Once a week the request is unconditional, so that a server whose 304 is stuck is found out.
+    `token` is the resolved secret of the source's `token`, sent as its service takes it; `contact` is
+    the owner's address. `at` is where the source has moved for good, "" where it has not; a token
+    stays with the origin it was given for. Once a week the request is unconditional, so that a server
+    whose 304 is stuck is found out.
     """
-    if only_pages(source.kind):
-        return page_request(source, preprints.window(source, state, now), token)
-    own = address(source)
-    url = at or own
-    headers = _authorization(token if origin(url) == origin(own) else "")
-    if state.fingerprint != fingerprint(source) or not _same_week(state.last_ok, now):
-        return Request(url, headers=headers)
-    return Request(url, state.etag, state.last_modified, headers)
-
-
-def _authorization(token: str) -> tuple[tuple[str, str], ...]:
-    return (("Authorization", f"Bearer {token}"),) if token else ()
+    kind = KINDS[source.kind]
+    if kind.address is None:
+        span = kind.pages.window(source, state, now) if kind.pages else None
+        span = span or Span(now - source.backfill, now)
+        return page_request(source, span, token, contact)
+    own = kind.address(source)
+    asked = Request(at or own)
+    if state.fingerprint == fingerprint(source) and _same_week(state.last_ok, now):
+        asked = replace(asked, etag=state.etag, last_modified=state.last_modified)
+    given = token if origin(asked.url) == origin(own) else ""
+    return kind.signed(asked, Caller(given, contact))
 
 
 def _same_week(last_ok: datetime | None, now: datetime) -> bool:
@@ -99,6 +99,30 @@ def parse(source: SourceSettings, document: Document, now: datetime) -> Parsed:
     return KINDS[source.kind].parse(source, document, now)
 
 
+# ── More documents of one source ──────────────────────────────────────────────────────────────────
+
+
+def beside(source: SourceSettings, state: SourceState, now: datetime) -> tuple[str, ...]:
+    """Return the addresses of documents to read beside the one, as `state` stood before it."""
+    return KINDS[source.kind].beside(source, state, now)
+
+
+def more_request(source: SourceSettings, url: str, token: str = "", contact: str = "") -> Request:
+    """Return the GET of one more document; it is never conditional."""
+    return KINDS[source.kind].signed(Request(url), Caller(token, contact))
+
+
+def missing(source: SourceSettings, now: datetime) -> Span | None:
+    """Return what a source owes where a part of today's documents could not be had.
+
+    None where it cannot be asked for in another way.
+    """
+    pages = KINDS[source.kind].pages
+    if pages is None or not pages.can_ask(source):
+        return None
+    return Span(now - pages.overlap, now)
+
+
 # ── Page by page ──────────────────────────────────────────────────────────────────────────────────
 
 
@@ -109,30 +133,31 @@ def only_pages(kind: str) -> bool:
 
 def window(source: SourceSettings, state: SourceState, now: datetime) -> Span | None:
     """Return what is to be read page by page now, None for nothing."""
-    if not can_make_up(source):
+    pages = KINDS[source.kind].pages
+    if pages is None or not pages.can_ask(source):
         return None
-    paged = only_pages(source.kind)
-    span = preprints.window(source, state, now) if paged else spans.owed(state, now)
+    span = pages.window(source, state, now)
     edited = state.fingerprint != fingerprint(source)
     return replace(span, start=0) if span and edited else span
 
 
 def owed(source: SourceSettings, state: SourceState, parsed: Parsed, now: datetime) -> Span | None:
     """Return what a source owes once this document was read: days whose announcement was missed."""
-    if source.kind != "arxiv":
-        return None
-    return arxiv_search.owed(source, state, parsed, now)
+    found = KINDS[source.kind].owed
+    return found(source, state, parsed, now) if found else None
 
 
 def can_make_up(source: SourceSettings) -> bool:
     """Tell whether what was missed of a source can be asked for later."""
-    return only_pages(source.kind) or (source.kind == "arxiv" and arxiv_search.can_ask(source))
+    pages = KINDS[source.kind].pages
+    return pages is not None and pages.can_ask(source)
 
 
-def page_request(source: SourceSettings, span: Span, token: str = "") -> Request:
+def page_request(source: SourceSettings, span: Span, token: str = "", contact: str = "") -> Request:
     """Return the GET of a span's next page; it is never conditional."""
-    pages = arxiv_search if source.kind == "arxiv" else preprints
-    return Request(pages.address(source, span), headers=_authorization(token))
+    kind = KINDS[source.kind]
+    assert kind.pages is not None  # noqa: S101 - whoever has a span has pages
+    return kind.signed(Request(kind.pages.address(source, span)), Caller(token, contact))
 
 
 def read_page(
@@ -142,11 +167,22 @@ def read_page(
 
     Raises ParseError in a sentence for people.
     """
-    if source.kind == "arxiv":
-        page: Page = arxiv_search.read(source, document, now)
-        return page.parsed, arxiv_search.after(span, page, host_of(document.url))
-    page = preprints.read(source, document, now)
-    return page.parsed, preprints.after(span, page)
+    pages = KINDS[source.kind].pages
+    assert pages is not None  # noqa: S101 - whoever has a span has pages
+    page = pages.read(source, document, now)
+    return page.parsed, pages.after(span, page, host_of(document.url))
+
+
+# ── What went wrong ───────────────────────────────────────────────────────────────────────────────
+
+
+def explained(source: SourceSettings, failure: Failure) -> Failure:
+    """Return a failure with what to do about it, where the service wants a token and had none."""
+    kind = KINDS[source.kind]
+    if failure.status not in _REFUSED or not kind.wants_token:
+        return failure
+    words = "; its `token` may have expired" if source.token else ""
+    return replace(failure, problem=f"{failure.problem}{words}: {kind.wants_token}")
 
 
 # ── Any feed ──────────────────────────────────────────────────────────────────────────────────────
@@ -168,7 +204,8 @@ def parse_feed(body: bytes, url: str) -> list[Paper]:
 
 def fingerprint(source: SourceSettings) -> str:
     """Return a digest of all that decides what a source's document means to us."""
-    told = [source.kind, source.url, source.categories, source.announce, PARSER]
+    told: list[object] = [source.kind, source.url, source.categories, source.announce, PARSER]
+    told += [asked for asked in (source.issn, source.query, source.venue) if asked]
     return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16]
 
 
@@ -178,6 +215,18 @@ def announces(kind: str) -> bool:
     Then "older than `backfill`" is judged against the newest entry of the document, not now.
     """
     return KINDS[kind].announces
+
+
+def due_between(kind: str, start: datetime, end: datetime) -> bool:
+    """Tell whether a kind had something to announce after `start` and not later than `end`."""
+    calendar = KINDS[kind].calendar
+    return calendar is None or calendar.due_between(start, end)
+
+
+def why_quiet(kind: str, now: datetime) -> str:
+    """Say why a kind announces nothing now, "" where nothing explains it."""
+    calendar = KINDS[kind].calendar
+    return calendar.why_quiet(now) if calendar else ""
 
 
 def keeps_guids(kind: str) -> bool:

@@ -7,7 +7,10 @@ never stripped of tags.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
+from urllib.parse import unquote, urlsplit
 
 from bot import identity, text
 from bot.config import SourceSettings
@@ -24,7 +27,7 @@ from bot.models import (
     Sighting,
     Stamp,
 )
-from bot.sources import arxiv_calendar, names
+from bot.sources import arxiv_calendar, arxiv_taxonomy, names
 from bot.sources.bounds import Entry
 from bot.sources.entries import (
     LONGEST_ABSTRACT,
@@ -67,9 +70,40 @@ def address(source: SourceSettings) -> str:
     return f"{base}/{joined}" if base.endswith(("/rss", "/atom")) else f"{base}/rss/{joined}"
 
 
-def parse(source: SourceSettings, document: Document, now: datetime) -> Parsed:  # noqa: ARG001 - one signature for all kinds
+def parse(source: SourceSettings, document: Document, now: datetime) -> Parsed:
     """Read one day's announcement. Raises ParseError, also for arXiv's own error documents."""
-    return parsed_feed(read_document(document), document.url, now)
+    feed = read_document(document)
+    parsed = parsed_feed(feed, document.url, now)
+    if len(feed.entries) < _MOST_ANNOUNCED:
+        return parsed
+    # They come replacements first: what is cut off is new.
+    more = _groups(source, document.url)
+    words = f"{host_of(document.url)} gives at most {_MOST_ANNOUNCED} entries"
+    warning = (
+        f"{words}; the announcement is read in groups of categories" if more
+        else f"{words}, and new papers may be cut off; name categories that are further down"
+    )  # fmt: skip
+    return replace(parsed, warnings=(*parsed.warnings, warning), more=more)
+
+
+def _groups(source: SourceSettings, url: str) -> tuple[str, ...]:
+    """Return the addresses of both halves of what a full document was asked for.
+
+    Of one archive the halves are its categories; of one category there are none.
+    """
+    named = unquote(urlsplit(url).path).rpartition("/")[2].split("+")
+    asked = source.categories if set(named) - set(_everything(source)) else tuple(named)
+    whole = tuple(dict.fromkeys(arxiv_taxonomy.parts(asked[0]) if len(asked) == 1 else asked))
+    middle = len(whole) // 2
+    halves = (whole[:middle], whole[middle:]) if middle else ()
+    return tuple(address(source.model_copy(update={"categories": half})) for half in halves)
+
+
+def _everything(source: SourceSettings) -> Iterator[str]:
+    """Yield every category and archive that a document of this source can have been asked for."""
+    for category in source.categories:
+        yield category
+        yield from arxiv_taxonomy.parts(category)
 
 
 def read_document(document: Document) -> Feed:
@@ -91,12 +125,6 @@ def parsed_feed(feed: Feed, url: str, now: datetime) -> Parsed:
         warnings.append(
             f"{host_of(url)} sent {len(feed.entries) - len(sightings)} entries without an "
             "arXiv id; they were skipped"
-        )
-    if len(feed.entries) == _MOST_ANNOUNCED:
-        # They come replacements first: what is cut off is new.
-        warnings.append(
-            f"{host_of(url)} gives at most {_MOST_ANNOUNCED} entries, and new papers may be cut "
-            "off; name fewer categories, and the others in a source of their own"
         )
     quiet = "" if feed.entries else arxiv_calendar.why_quiet(built or now)
     return Parsed(tuple(sightings), built, quiet, tuple(warnings), feed.whole)

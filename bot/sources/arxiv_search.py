@@ -16,6 +16,7 @@ from bot.models import Document, Parsed, SourceState
 from bot.sources import arxiv, arxiv_calendar, spans
 from bot.sources.bounds import Entry
 from bot.sources.entries import Feed, host_of, moment, parts, said
+from bot.sources.kinds import Calendar, Kind, Pages
 from bot.sources.spans import Page, Span
 
 BASE = "https://export.arxiv.org"
@@ -112,17 +113,23 @@ def after(span: Span, page: Page, host: str) -> Span | None:
     An empty page is asked for again three times, where the API counts more than it gave. Raises
     ParseError where it stays empty: what is missing is still owed then.
     """
-    if not page.returned:
-        if span.start >= (page.total or 0):
-            return None
-        if span.tries < _TRIES:
-            return replace(span, tries=span.tries + 1)
-        raise ParseError(
-            f"{host} counts {page.total} papers, and sent an empty page after {span.start}"
-        )
-    start = span.start + page.returned
-    if start >= _SLICE and page.latest and page.latest >= span.since + _MINUTE:
-        return Span(page.latest, span.until)  # the next slice begins where this one ends
-    if page.total is not None and start >= page.total:
-        return None
-    return replace(span, start=start, tries=0)
+    if page.latest and page.returned:
+        start = span.start + page.returned
+        if start >= _SLICE and page.latest >= span.since + _MINUTE:
+            return Span(page.latest, span.until)  # the next slice begins where this one ends
+    return spans.counted_on(span, page, _TRIES, host)
+
+
+def _window(_source: SourceSettings, state: SourceState, now: datetime) -> Span | None:
+    return spans.owed(state, now)
+
+
+# The kind arXiv: its daily announcement, and its search for what was missed of it.
+KIND = Kind(
+    arxiv.parse,
+    arxiv.address,
+    pages=Pages(_window, address, read, after, OVERLAP, can_ask),
+    owed=owed,
+    calendar=Calendar(arxiv_calendar.announced_between, arxiv_calendar.why_quiet),
+    announces=True,
+)

@@ -43,6 +43,7 @@ from bot.sources.entries import (
     stamp_day,
     web_address,
 )
+from bot.sources.kinds import Kind
 from bot.sources.margins import Margin, read_margins
 
 AUTHORITY = 20
@@ -266,3 +267,6 @@ def _links(reading: _Reading) -> frozenset[Link]:
         Link(Rel.PDF, pdf) for pdf in map(web_address, filter(None, offered[:_MOST_PDFS])) if pdf
     }
     return frozenset(links)
+
+
+KIND = Kind(parse, address, keeps_guids=True)

@@ -24,10 +24,13 @@ from bot.sources import (
     announces,
     arxiv_calendar,
     can_make_up,
+    due_between,
     fingerprint,
+    missing,
     only_pages,
     owed,
     spans,
+    why_quiet,
 )
 from bot.sources.freshness import fresh_for, not_skipped, time_to_live
 from bot.sources.spans import Span
@@ -96,6 +99,24 @@ def after_document(
         next_poll=_after_document_at(source, document, now, jitter),
     )
     return spans.owing(read, owed(source, state, parsed, now), state.owed_error)
+
+
+def cut_off(state: SourceState) -> SourceState:
+    """Return the state while the documents that a first one goes on in are still to be read.
+
+    Without validators: whoever is interrupted here reads the first again, and so the others.
+    """
+    return replace(state, etag="", last_modified="", body_sha="")
+
+
+def with_part_missing(
+    source: SourceSettings, state: SourceState, problem: str, now: datetime
+) -> SourceState:
+    """Return the state where one of several documents could not be had: its papers are owed."""
+    gap = missing(source, now)
+    if gap is None:
+        return state
+    return spans.owing(state, spans.extended(spans.owed(state, now), gap), problem)
 
 
 def after_same_body(
@@ -326,8 +347,8 @@ def weather(
     if state.last_ok and _nothing_new(state, since):
         if state.quiet:
             return SourceNote(source.name, Weather.HOLIDAY, state.quiet, state.last_ok)
-        if source.kind == "arxiv" and since and not arxiv_calendar.announced_between(since, now):
-            reason = arxiv_calendar.why_quiet(now) or "arXiv announced nothing since"
+        if since and not due_between(source.kind, since, now):
+            reason = why_quiet(source.kind, now) or "nothing was announced since"
             return SourceNote(source.name, Weather.HOLIDAY, reason, state.last_ok)
         return SourceNote(source.name, Weather.QUIET, "nothing new", state.last_ok)
     return SourceNote(source.name, Weather.FINE, "", state.last_ok)
@@ -359,7 +380,7 @@ def newly_alarming(source: SourceSettings, state: SourceState, now: datetime) ->
         return True
     if now - state.failing_since < max(ALARM_AFTER, source.every):
         return False
-    return source.kind != "arxiv" or arxiv_calendar.announced_between(state.failing_since, now)
+    return due_between(source.kind, state.failing_since, now)
 
 
 def _failed_through(
@@ -369,7 +390,7 @@ def _failed_through(
         return True
     if since is None or state.last_ok > since:
         return False
-    return source.kind != "arxiv" or arxiv_calendar.announced_between(state.last_ok, now)
+    return due_between(source.kind, state.last_ok, now)
 
 
 def _incomplete(

@@ -112,6 +112,15 @@ class AbsorbLedger(PaperLedger):
             relinked=moved,
         )
 
+    def put_group(self, group: Group, now: datetime) -> None:
+        """Write what a record changed in papers that we have, inside the current transaction."""
+        paper = self._update(group, now)
+        if group.changed:
+            names = [(name_of(name), paper) for name in group.paper.identifiers]
+            self.db.write_many(_PUT_IDENTIFIER, names)
+            touched = [(paper,), *((each.id,) for each in group.known[1:])]
+            self.db.write_many(_TO_INDEX, touched)
+
     def _guids(self, source: str, told: Iterable[_Record]) -> dict[str, int]:
         return guids_of(self.db, source, {record.sighting.guid for record in told})
 
@@ -215,6 +224,10 @@ class AbsorbLedger(PaperLedger):
         self.db.write("UPDATE guid SET paper = :winner WHERE paper = :loser", values)
         self.db.write("UPDATE OR IGNORE sighting SET paper = :winner WHERE paper = :loser", values)
         self.db.write("DELETE FROM sighting WHERE paper = :loser", values)
+        self.db.write(
+            "UPDATE OR IGNORE enrichment SET paper = :winner WHERE paper = :loser", values
+        )
+        self.db.write("DELETE FROM enrichment WHERE paper = :loser", values)
         # A paper that was new to its readers must not be hidden by the old one it joins.
         self.db.write(
             "UPDATE paper SET backfilled = min(backfilled, (SELECT backfilled FROM paper "
@@ -357,7 +370,7 @@ class _Lists:
             (_PUT_IDENTIFIER, self.identifiers),
             (_PUT_SIGHTING, self.sightings),
             (_PUT_GUID, self.new_guids),
-            ("INSERT OR IGNORE INTO unindexed (paper) VALUES (?)", [(n,) for n in self.to_index]),
+            (_TO_INDEX, [(n,) for n in self.to_index]),
         ):
             if rows:
                 self.db.write_many(sql, rows)
@@ -377,6 +390,7 @@ _UPDATE_PAPER = (
     f"UPDATE paper SET {', '.join(f'{name} = ?' for name in PAPER_COLUMNS)}, "  # noqa: S608 - our own columns
     "updated_at = coalesce(?, updated_at) WHERE id = ?"
 )
+_TO_INDEX = "INSERT OR IGNORE INTO unindexed (paper) VALUES (?)"
 _PUT_IDENTIFIER = """
 INSERT INTO identifier (name, paper) VALUES (?, ?)
 ON CONFLICT (name) DO UPDATE SET paper = excluded.paper WHERE paper <> excluded.paper

@@ -131,4 +131,11 @@ class PaperLedger:
             "SELECT * FROM paper WHERE id IN (SELECT value FROM json_each(:ids)) ORDER BY id",
             wanted,
         )
-        return [paper_of(row, names.get(row["id"], ())) for row in rows]
+        told = {row["paper"]: row for row in self.db.rows(_TOLD, wanted)}
+        return [paper_of(row, names.get(row["id"], ()), told.get(row["id"])) for row in rows]
+
+
+_TOLD = """
+SELECT paper, max(citations) AS citations, max(tldr) AS tldr FROM enrichment
+WHERE paper IN (SELECT value FROM json_each(:ids)) AND known = 1 GROUP BY paper
+"""

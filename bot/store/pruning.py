@@ -84,6 +84,7 @@ class Pruner:
         self._db.write(_NO_TEXTS, among)
         self._db.write_many(_TITLES, [dict(row) for row in rows])
         self._db.write(_NO_ABSTRACT, among)
+        self._db.write(_NO_TLDR, among)
         self._db.write(_SIGHTINGS, among)
         self._db.write(_SHOW_AGAIN, among)
 
@@ -156,6 +157,7 @@ INSERT INTO paper_text (paper, title, authors, abstract, categories)
 VALUES (:paper, :title, :authors, '', :categories)
 """
 _NO_ABSTRACT = "UPDATE paper SET abstract = '' WHERE id IN (SELECT value FROM json_each(:ids))"
+_NO_TLDR = f"UPDATE enrichment SET tldr = '' WHERE {_AMONG}"  # noqa: S608 - our own constant
 # Of a paper that has no page, and so no history to show: when each source first showed it stays,
 # because that decides what is new to a profile with sources of its own.
 _SIGHTINGS = f"""

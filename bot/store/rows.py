@@ -98,8 +98,11 @@ def _unpacked_stamps(packed: str) -> tuple[tuple[str, Stamp], ...]:
     return tuple((name, stamps[name]) for name in order if name in stamps)
 
 
-def paper_of(row: sqlite3.Row, names: Iterable[str]) -> Paper:
-    """Return a stored paper; `names` are its identifiers as the store spells them."""
+def paper_of(row: sqlite3.Row, names: Iterable[str], told: sqlite3.Row | None = None) -> Paper:
+    """Return a stored paper; `names` are its identifiers as the store spells them.
+
+    `told` is what services said of it, None where they were not asked or knew nothing.
+    """
     return Paper(
         title=row["title"],
         identifiers=frozenset(identifier_of(name) for name in names),
@@ -113,6 +116,8 @@ def paper_of(row: sqlite3.Row, names: Iterable[str]) -> Paper:
         stamps=_unpacked_stamps(row["stamps"]),
         votes=row["votes"],
         comments=row["comments"],
+        citations=told["citations"] if told else None,
+        tldr=told["tldr"] if told else "",
         id=row["id"],
         key=identifier_of(row["key"]),
         first_seen=moment(row["first_seen"]),

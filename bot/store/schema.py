@@ -27,6 +27,7 @@ def m002_second(db: Database) -> None:
     """Add what version 0.1 learnt between its first landing and its second."""
     _inbound(db)
     _absorbed(db)
+    _enrichment(db)
 
 
 def _inbound(db: Database) -> None:
@@ -56,6 +57,16 @@ def _absorbed(db: Database) -> None:
     # 0 stands for a record that is to be looked at again whenever it is shown.
     db.execute("ALTER TABLE sighting ADD COLUMN digest INTEGER NOT NULL DEFAULT 0")
     db.execute("CREATE TABLE unindexed (paper INTEGER PRIMARY KEY REFERENCES paper(id)) STRICT")
+
+
+def _enrichment(db: Database) -> None:
+    """Add what services said of papers, also that they knew nothing, and when to ask again."""
+    db.execute("""
+CREATE TABLE enrichment (
+    paper INTEGER NOT NULL REFERENCES paper(id), service TEXT NOT NULL, asked_at INTEGER NOT NULL,
+    again_at INTEGER NOT NULL, known INTEGER NOT NULL, citations INTEGER, tldr TEXT NOT NULL,
+    PRIMARY KEY (paper, service)
+) STRICT, WITHOUT ROWID""")
 
 
 _FIRST = """

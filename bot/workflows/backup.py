@@ -219,6 +219,8 @@ def _references(config: Config) -> Iterator[tuple[str, str]]:
         ("[mail] password", mail.password),
         ("[mail.dkim] key", mail.dkim.key if mail.dkim.domain else ""),
         ("[inbound] password", config.inbound.password),
+        ("[enrich] crossref_token", config.enrich.crossref_token),
+        ("[enrich] semantic_scholar_token", config.enrich.semantic_scholar_token),
         *((f"[[sources]] {source.name} token", source.token) for source in config.sources),
     ]
     return ((where, reference) for where, reference in told if reference)

@@ -1,8 +1,9 @@
 """collect: sources that are due → documents → papers and sightings, whole documents a transaction.
 
 One failing source never stops the others: it is named in the report, its state and its papers are
-kept, and it is asked again later. A source that is read page by page, wholly or for the days that
-were missed, is read up to a number of pages a round; each page is committed with what is left.
+kept, and it is asked again later. Some have more documents to read beside the first (other days, or
+groups of categories where it was cut off). A source that is read page by page, wholly or for the days
+that were missed, is read up to a number of pages a round; each page is committed with what is left.
 """
 
 from __future__ import annotations
@@ -42,6 +43,8 @@ T = TypeVar("T")
 MOST_AT_ONCE = 64  # sources: some 20 MB at most of usual documents, and of what was read in them
 MOST_TOGETHER = 2_000  # sightings in one transaction, of however many sources
 MOST_REQUESTS = 20  # of one source in one round; the rest of its pages wait for the next
+# HTTP, 0 for no answer: what else is asked of it now is in vain.
+_NOT_NOW = frozenset({0, 429, 503})
 
 
 class Outcome(StrEnum):
@@ -68,7 +71,7 @@ class Collected:
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """What a round of polls needs. `jitter` draws a number from 0 up to 1."""
+    """What a round of polls needs. `jitter` draws a number from 0 up to 1; `contact` is the owner's."""
 
     store: CollectStore
     fetcher: Fetcher
@@ -76,6 +79,7 @@ class Round:
     now: datetime
     jitter: Callable[[], float] = lambda: 0.0
     token: Callable[[SourceSettings], str] = lambda _: ""
+    contact: str = ""
 
 
 async def collect(
@@ -193,9 +197,11 @@ class _Poll:
         self.source, self.state, self.around, self.writer = source, state, around, writer
         self.move = moves.get(source.name)
         self.first = state.last_ok is None
+        self.seen_before: datetime | None = None  # of a first round: what its documents show is old
         self.jitter = around.jitter()
         self.asked = 0
         self.not_introducing: list[Sighting] = []
+        self.shown: set[str] = set()  # guids: what several documents show is one entry
 
     async def report(self) -> Collected:
         """Ask for the document and for what is owed besides; return what they brought."""
@@ -216,17 +222,21 @@ class _Poll:
 
     async def _document(self) -> Collected:
         source, state, now = self.source, self.state, self.around.now
+        beside = sources.beside(source, state, now)
         at = moving.asked_at(sources.address(source), self.move)
-        answer = await self._answer(lambda token: sources.request(source, state, now, token, at))
+        contact = self.around.contact
+        answer = await self._answer(
+            lambda token: sources.request(source, state, now, token=token, contact=contact, at=at)
+        )
         if isinstance(answer, Failure):
             failed = polling.after_failure(source, state, answer, now, self.jitter)
             return await self._failed(await self._not_at(at, failed))
         if isinstance(answer, NotModified):
             same = polling.after_not_modified(source, state, answer, now, self.jitter)
-            return await self._unchanged(same, answer)
+            return await self._unchanged(same, answer, beside)
         if polling.same_body(source, state, answer):
             same = polling.after_same_body(source, state, answer, now, self.jitter)
-            return await self._unchanged(same, answer)
+            return await self._unchanged(same, answer, beside)
         try:
             parsed, after = await self._understood(
                 answer, partial(_read, source, state, answer, now, self.jitter)
@@ -236,13 +246,65 @@ class _Poll:
             failed = polling.after_unreadable(source, state, failure, now, self.jitter)
             await self._moving(None)
             return await self._failed(failed)
-        absorbed = await self._absorb(parsed, after)
+        absorbed = await self._absorb(parsed, polling.cut_off(after) if parsed.more else after)
         words = [*([parsed.quiet] if parsed.quiet else []), *parsed.warnings, *_relinked(absorbed)]
-        words += await self._moved(answer)
-        return Collected(
-            source.name, Outcome.READ, len(parsed.sightings), absorbed.new, absorbed.updated,
-            "; ".join(words),
+        moved = await self._moved(answer)
+        if moved:
+            after = _without_validators(after)
+        found = Collected(
+            source.name, Outcome.READ, self._entries(parsed), absorbed.new, absorbed.updated,
+            "; ".join([*words, *moved]),
         )  # fmt: skip
+        return await self._more(found, (*parsed.more, *beside), after)
+
+    async def _more(
+        self, found: Collected, addresses: Sequence[str], after: SourceState
+    ) -> Collected:
+        """Read the documents that go with the first, on top of `found`; `after` holds once all are.
+
+        Where one cannot be had, what it had to say is owed, if it can be asked for in another way.
+        """
+        waiting, asked = deque(addresses), set[str]()
+        problem = ""
+        while waiting:
+            if self.asked == MOST_REQUESTS:
+                problem = problem or f"it goes on over more than {MOST_REQUESTS} documents"
+                break
+            url = waiting.popleft()
+            if url in asked:
+                continue
+            asked.add(url)
+            parsed = await self._part(url)
+            if isinstance(parsed, Failure):
+                problem = problem or parsed.problem
+                if parsed.status in _NOT_NOW:
+                    break
+                continue
+            absorbed = await self._absorb(parsed, self.state)
+            if absorbed.new:
+                after = polling.after_new_papers(after, self.around.now)
+            found = self._with_page(found, parsed, absorbed)
+            waiting.extend(parsed.more)
+        if problem:
+            after = polling.with_part_missing(self.source, after, problem, self.around.now)
+            found = _with_words(found, f"may be incomplete: {problem}")
+        if self.state != after:
+            await self._save(after)
+        return found
+
+    async def _part(self, url: str) -> Parsed | Failure:
+        source, now = self.source, self.around.now
+        answer = await self._answer(
+            lambda token: sources.more_request(source, url, token, self.around.contact)
+        )
+        if isinstance(answer, Failure):
+            return answer
+        if isinstance(answer, NotModified):
+            return _unasked(answer)
+        try:
+            return await self._understood(answer, partial(sources.parse, source, answer, now))
+        except ParseError as error:
+            return Failure(answer.url, str(error))
 
     async def _answer(self, asking: Callable[[str], Request]) -> Document | NotModified | Failure:
         try:
@@ -250,7 +312,8 @@ class _Poll:
         except ConfigError as error:
             return Failure(self.source.url, f"was not asked, its token is missing: {error}")
         self.asked += 1
-        return await self.around.fetcher.fetch(asking(token))
+        answer = await self.around.fetcher.fetch(asking(token))
+        return sources.explained(self.source, answer) if isinstance(answer, Failure) else answer
 
     async def _understood(self, answer: Document, read: Callable[[], T]) -> T:
         """Read in the CPU's thread, or apart where it may never end. Raises ParseError."""
@@ -262,10 +325,13 @@ class _Poll:
         except ApartError as error:
             raise ParseError(f"{host_of(answer.url)} sent a document that {error}") from error
 
-    async def _unchanged(self, same: SourceState, answer: Document | NotModified) -> Collected:
+    async def _unchanged(
+        self, same: SourceState, answer: Document | NotModified, beside: Sequence[str]
+    ) -> Collected:
         await self._save(same)
         words = await self._moved(answer)
-        return Collected(self.source.name, Outcome.UNCHANGED, detail="; ".join(words))
+        found = Collected(self.source.name, Outcome.UNCHANGED, detail="; ".join(words))
+        return await self._more(found, beside, _without_validators(same) if words else same)
 
     async def _failed(self, failed: SourceState) -> Collected:
         alarm = polling.newly_alarming(self.source, failed, self.around.now)
@@ -283,7 +349,7 @@ class _Poll:
         now = moving.asked_at(address, self.move)
         if now in (before, address):
             return []
-        await self._save(replace(self.state, etag="", last_modified=""))  # they were the old one's
+        await self._save(_without_validators(self.state))
         return [f"it has moved for good and is asked at {now} from now on: write that into its url"]
 
     async def _not_at(self, at: str, failed: SourceState) -> SourceState:
@@ -316,7 +382,9 @@ class _Poll:
                 )
                 absorbed = await self._absorb(parsed, after)
                 new += absorbed.new
-                found = _more(found, parsed, absorbed)
+                found = self._with_page(found, parsed, absorbed)
+            else:
+                found = _with_words(found, *parsed.warnings)
             span = left
         else:
             if span is not None:
@@ -331,11 +399,13 @@ class _Poll:
 
     async def _page(self, span: Span) -> tuple[Parsed, Span | None] | Failure:
         source, now = self.source, self.around.now
-        answer = await self._answer(lambda token: sources.page_request(source, span, token))
+        answer = await self._answer(
+            lambda token: sources.page_request(source, span, token, self.around.contact)
+        )
         if isinstance(answer, Failure):
             return answer
         if isinstance(answer, NotModified):
-            return Failure(answer.url, "answered that nothing changed since a page never asked for")
+            return _unasked(answer)
         try:
             return await self._understood(
                 answer, partial(sources.read_page, source, span, answer, now)
@@ -372,15 +442,35 @@ class _Poll:
     async def _absorb(self, parsed: Parsed, after: SourceState) -> Absorbed:
         introducing = _introducing(self.source)
         self.not_introducing += [s for s in parsed.sightings if s.event not in introducing]
-        seen_before = _seen_before(self.source, parsed, self.around.now) if self.first else None
+        if self.first and self.seen_before is None:
+            self.seen_before = _seen_before(self.source, parsed, self.around.now)
         absorbed = await self.writer.put(
             Showing(
-                after, parsed.sightings, introducing, seen_before,
+                after, parsed.sightings, introducing, self.seen_before,
                 keep_guids=sources.keeps_guids(self.source.kind),
             )
         )  # fmt: skip
         self.state = after
         return absorbed
+
+    def _entries(self, parsed: Parsed) -> int:
+        """Count the entries that no document of this round has shown before."""
+        guids = {sighting.guid for sighting in parsed.sightings if sighting.guid}
+        unnamed = sum(not sighting.guid for sighting in parsed.sightings)
+        before = len(self.shown)
+        self.shown |= guids
+        return len(self.shown) - before + unnamed
+
+    def _with_page(self, found: Collected, parsed: Parsed, absorbed: Absorbed) -> Collected:
+        """Return what was found together with what one more document or page brought."""
+        more = replace(
+            found,
+            outcome=Outcome.READ,
+            entries=found.entries + self._entries(parsed),
+            new=found.new + absorbed.new,
+            updated=found.updated + absorbed.updated,
+        )
+        return _with_words(more, *parsed.warnings)
 
     async def _save(self, state: SourceState) -> None:
         await self.writer.put(Showing(state))
@@ -410,23 +500,22 @@ def _seen_before(source: SourceSettings, parsed: Parsed, now: datetime) -> datet
     return min(newest, now) - source.backfill
 
 
+def _without_validators(state: SourceState) -> SourceState:
+    """Return a state whose validators are forgotten: they were the old address's."""
+    return replace(state, etag="", last_modified="")
+
+
 def _relinked(absorbed: Absorbed) -> list[str]:
     if not absorbed.relinked:
         return []
     return [f"{absorbed.relinked} known entries came under new guids; nothing here counts as new"]
 
 
-def _more(found: Collected, parsed: Parsed, absorbed: Absorbed) -> Collected:
-    """Return what was found together with what one more page brought."""
-    more = replace(
-        found,
-        outcome=Outcome.READ,
-        entries=found.entries + len(parsed.sightings),
-        new=found.new + absorbed.new,
-        updated=found.updated + absorbed.updated,
-    )
-    return _with_words(more, *parsed.warnings)
+def _unasked(answer: NotModified) -> Failure:
+    return Failure(answer.url, "answered that nothing changed since a page never asked for")
 
 
 def _with_words(found: Collected, *words: str) -> Collected:
-    return replace(found, detail="; ".join(filter(None, (found.detail, *words))))
+    """Return it with these words too, each once: pages may all say the same."""
+    said = dict.fromkeys((found.detail, *(word for word in words if word not in found.detail)))
+    return replace(found, detail="; ".join(filter(None, said)))

@@ -146,6 +146,11 @@ CREATE TABLE optin (token_sha TEXT PRIMARY KEY, subscriber INTEGER NOT NULL REFE
 CREATE INDEX optin_subscriber ON optin(subscriber, at);
 CREATE TABLE consent (subscriber INTEGER NOT NULL REFERENCES subscriber(id), profile TEXT NOT NULL, at INTEGER NOT NULL, door TEXT NOT NULL, wording TEXT NOT NULL, network TEXT NOT NULL, PRIMARY KEY (subscriber, profile, at)) STRICT, WITHOUT ROWID;
 CREATE TABLE unindexed (paper INTEGER PRIMARY KEY REFERENCES paper(id)) STRICT;
+CREATE TABLE enrichment (
+    paper INTEGER NOT NULL REFERENCES paper(id), service TEXT NOT NULL, asked_at INTEGER NOT NULL,
+    again_at INTEGER NOT NULL, known INTEGER NOT NULL, citations INTEGER, tldr TEXT NOT NULL,
+    PRIMARY KEY (paper, service)
+) STRICT, WITHOUT ROWID;
 INSERT INTO _sqlite_migrations VALUES (1, 'paperround', 'm001_first', '2026-11-20 08:00:00+00:00');
 INSERT INTO _sqlite_migrations VALUES (2, 'paperround', 'm002_second', '2026-11-20 08:00:00+00:00');
 INSERT INTO meta VALUES ('authority', 'example.org,2026');
@@ -253,6 +258,8 @@ experts.', '', '', 1, NULL, '[]', '[[1,1,"","title authors abstract"]]');
 INSERT INTO revision VALUES (4, 1795165200, 'Paper “4”', 'Ada Löve
 O''Brien', 'Of
 experts.', '', '', 1, NULL, '[]', '[[1,1,"","title authors abstract"]]');
+INSERT INTO enrichment VALUES (1, 'semantic-scholar', 1795161600, 1795161600, 0, NULL, '');
+INSERT INTO enrichment VALUES (2, 'semantic-scholar', 1795161600, 1795161600, 1, 3, 'Experts route.');
 DELETE FROM sqlite_sequence;
 INSERT INTO sqlite_sequence VALUES ('paper', 6);
 INSERT INTO sqlite_sequence VALUES ('subscriber', 10);
