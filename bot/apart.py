@@ -26,8 +26,8 @@ if TYPE_CHECKING:  # loads with the first process: most runs have none
 P = ParamSpec("P")
 T = TypeVar("T")
 
-DEADLINE = 120.0  # seconds; 5,000 entries that only feedparser can read take ten
-LARGEST = 2**30  # bytes of memory; a document of 15 MiB takes a quarter of that
+DEADLINE = 120.0  # seconds; 5,000 short entries that only feedparser can read took two
+LARGEST = 2**30  # bytes of memory
 _START_SECONDS = 60.0  # on a machine that does much else
 _IDLE_SECONDS = 60.0
 _GOODBYE_SECONDS = 5.0
@@ -122,15 +122,16 @@ class Apart:
 
         # Spawned, not forked: a fork would copy locks that other threads hold at that moment.
         context = multiprocessing.get_context("spawn")
-        self._pipe, theirs = context.Pipe()
-        self._process = context.Process(
+        ours, theirs = context.Pipe()
+        process = context.Process(
             target=_work, args=(theirs, self._deadline), name="apart", daemon=True
         )
-        self._process.start()
+        process.start()
+        self._pipe, self._process = ours, process
         theirs.close()  # the last end of theirs is in the process: when it dies, the pipe says so
-        if not self._pipe.poll(_START_SECONDS):
-            self._process.kill()
-        self._pipe.recv()  # its first word: the deadline counts from here
+        if not ours.poll(_START_SECONDS):
+            process.kill()
+        ours.recv()  # its first word: the deadline counts from here
 
     def _end(self) -> None:
         if self._pipe is not None:
