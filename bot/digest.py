@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from bot import lifecycle
 from bot.config import Profile
 from bot.models import (
     DeliveredPick,
     DigestPlan,
     Edition,
-    Paper,
+    Event,
+    News,
     Pick,
     Ranked,
     Role,
     SourceNote,
     Subscription,
+    Told,
     Weather,
 )
 
@@ -25,28 +28,33 @@ from bot.models import (
 def picks(
     profile: Profile,
     ranked: Sequence[Ranked],
-    replaced: Sequence[Paper],
+    news: Sequence[News],
     probability: Callable[[float], float],
 ) -> tuple[Pick, ...]:
-    """Return an edition's picks: the best first, then what was replaced since it was picked.
+    """Return an edition's picks: the best first, then those it picked before that there is news of.
 
     `ranked` is best first. Papers the profile insists on pass the threshold and stand before the
-    cut; `replaced` papers don't count against the limit.
+    cut; `news` doesn't count against the limit, what was withdrawn before all else. Nothing that is
+    withdrawn is ever new.
     """
+    ranked = [r for r in ranked if not lifecycle.is_withdrawn(r.paper)]
     wanted = [r for r in ranked if r.always or probability(r.score) >= profile.threshold]
     insisted = [r for r in wanted if r.always][: profile.limit]
     others = [r for r in wanted if not r.always][: profile.limit - len(insisted)]
     chosen = {id(r) for r in (*insisted, *others)}
     best = [r for r in ranked if id(r) in chosen]
     new = [
-        Pick(at, r.paper.id, Role.NEW, r.paper.version, r.score, r.reasons)
+        Pick(
+            at, r.paper.id, Role.NEW, r.paper.version, r.score, r.reasons, lifecycle.facts(r.paper)
+        )
         for at, r in enumerate(best, start=1)
     ]
     known = {pick.paper for pick in new}
-    again = [paper for paper in sorted(replaced, key=lambda p: p.id) if paper.id not in known]
+    again = [each for each in news if each.paper.id not in known]
+    again.sort(key=lambda each: (Event.WITHDRAWN not in each.events, each.paper.id))
     updates = [
-        Pick(at, paper.id, Role.UPDATE, paper.version)
-        for at, paper in enumerate(again, start=len(new) + 1)
+        Pick(at, each.paper.id, Role.UPDATE, each.paper.version, told=each.events)
+        for at, each in enumerate(again, start=len(new) + 1)
     ]
     return (*new, *updates)
 
@@ -100,27 +108,34 @@ class Owed:
     before: Edition | None = None
 
 
-def fill(owed: Sequence[Owed], profiles: Mapping[str, Profile], had: Collection[int]) -> DigestPlan:
+def fill(
+    owed: Sequence[Owed],
+    profiles: Mapping[str, Profile],
+    had: Mapping[int, Told],
+    withdrawn: Collection[int] = (),
+) -> DigestPlan:
     """Return one subscriber's digest: a section a profile, best first, nothing they had before.
 
-    `owed` is in the order of the sections and not empty; `had` are the papers already sent. A paper
-    that two profiles picked stands in the first that has room for it. Where there is nothing to say
-    the plan has a `skip`, and moves no cursor: replaced papers wait for the next digest.
+    `owed` is in the order of the sections and not empty; `had` are the papers already sent, and what
+    was said of them; `withdrawn` are those that are no longer offered as new. A paper that two
+    profiles picked stands in the first that has room for it; so does news of one they had. Where
+    there is nothing to say the plan has a `skip`, and moves no cursor: news waits for the next
+    digest. Only that a paper was withdrawn does not wait.
     """
     shown: set[int] = set()
     cut: set[int] = set()
     picked: list[DeliveredPick] = []
     for each in owed:
         limit = each.subscription.limit or profiles[each.subscription.profile].limit
-        new = _new_picks(each.editions, shown | set(had))
+        new = _new_picks(each.editions, shown.union(had, withdrawn))
         picked += new[:limit]
         shown |= {pick.paper for pick in new[:limit]}
         cut |= {pick.paper for pick in new[limit:]}  # another section may still have room for it
     overflow = len(cut - shown)
     for each in owed:
-        updates = _updates(each.editions, had, shown)
-        picked += updates
-        shown |= {pick.paper for pick in updates}
+        news = _news(each.editions, had, shown)
+        picked += news
+        shown |= {pick.paper for pick in news}
     skip = _reason_to_skip(owed, profiles, picked)
     first = owed[0].subscription
     return DigestPlan(
@@ -146,27 +161,51 @@ def _new_picks(editions: Sequence[Edition], known: Collection[int]) -> list[Deli
     ]
     if len(editions) > 1:  # a catch-up: the best of all days first
         rows.sort(key=lambda row: (-row[1].score, row[1].paper))
-    unique = {pick.paper: DeliveredPick(edition.id, pick.paper) for edition, pick in reversed(rows)}
+    # What later editions say of it they see by its card, which is made when the mail is.
+    told: dict[int, set[Event]] = {}
+    for edition in editions:
+        for pick in edition.picks:
+            told.setdefault(pick.paper, set()).update(pick.told)
+    unique = {
+        pick.paper: DeliveredPick(
+            edition.id, pick.paper, Role.NEW, lifecycle.ordered(told[pick.paper] - {Event.REPLACE})
+        )
+        for edition, pick in reversed(rows)
+    }
     return list(reversed(unique.values()))
 
 
-def _updates(
-    editions: Sequence[Edition], had: Collection[int], shown: Collection[int]
+def _news(
+    editions: Sequence[Edition], had: Mapping[int, Told], shown: Collection[int]
 ) -> list[DeliveredPick]:
-    """Return what was replaced since, of the papers this subscriber had: the latest word on each."""
-    latest = {
-        pick.paper: DeliveredPick(edition.id, pick.paper, Role.UPDATE)
-        for edition in editions
-        for pick in edition.picks
-        if pick.role is Role.UPDATE and pick.paper in had and pick.paper not in shown
-    }
-    return list(latest.values())
+    """Return a line for each paper this subscriber had and does not know all of, withdrawn ones first.
+
+    It says all that these editions tell and no digest told them yet, at the place of the last one.
+    """
+    lines: dict[int, DeliveredPick] = {}
+    for edition in editions:
+        for pick in edition.picks:
+            if pick.role is not Role.UPDATE or pick.paper not in had or pick.paper in shown:
+                continue
+            if news := _unknown(pick, had[pick.paper]):
+                before = lines.pop(pick.paper, None)
+                said = lifecycle.ordered({*news, *(before.told if before else ())})
+                lines[pick.paper] = DeliveredPick(edition.id, pick.paper, Role.UPDATE, said)
+    return sorted(lines.values(), key=lambda line: Event.WITHDRAWN not in line.told)
+
+
+def _unknown(update: Pick, told: Told) -> set[Event]:
+    """Return which of an update's events somebody does not know yet; an older version is none."""
+    events = set(update.told or (Event.REPLACE,)) - (told.events - {Event.REPLACE})
+    if told.version and update.version <= told.version:
+        events.discard(Event.REPLACE)
+    return events
 
 
 def _reason_to_skip(
     owed: Sequence[Owed], profiles: Mapping[str, Profile], picked: Sequence[DeliveredPick]
 ) -> str:
-    if any(pick.role is Role.NEW for pick in picked):
+    if any(pick.role is Role.NEW or Event.WITHDRAWN in pick.told for pick in picked):
         return ""
     for each in owed:
         befores = (each.before, *each.editions)

@@ -17,6 +17,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
 
+from bot import lifecycle
 from bot.models import Identifier, Paper, Scheme, Stamp
 
 # ── Reading identifiers ───────────────────────────────────────────────────────────────────────────
@@ -179,11 +180,16 @@ def strongest(identifiers: Iterable[Identifier]) -> Identifier:
 # ── Merging ───────────────────────────────────────────────────────────────────────────────────────
 
 # Fields of which the greatest (stamp, value) wins; an empty value never competes.
-_STAMPED = ("title", "authors", "abstract", "categories", "venue")
+_STAMPED = ("title", "authors", "abstract", "categories", "venue", "notice")
 
 
 def stamped(paper: Paper, stamp: Stamp) -> Paper:
-    """Return a source's record with `stamp` on every field that it fills."""
+    """Return a source's record with `stamp` on every field that it fills.
+
+    Where it says of itself that it is withdrawn, that is its notice.
+    """
+    if not paper.notice and (notice := lifecycle.notice_in(paper.title, paper.abstract)):
+        paper = replace(paper, notice=notice)
     stamps = tuple((name, stamp) for name in _STAMPED if getattr(paper, name))
     return replace(paper, stamps=stamps)
 
@@ -198,12 +204,16 @@ def merge(papers: Sequence[Paper]) -> Paper:
     stamps: list[tuple[str, Stamp]] = []
     for name in _STAMPED:
         best = max(
-            ((_stamp_of(p, name), getattr(p, name)) for p in papers if getattr(p, name)),
+            (
+                (_precedence(name, p), _stamp_of(p, name), getattr(p, name))
+                for p in papers
+                if getattr(p, name)
+            ),
             default=None,
         )
         if best is not None:
-            stamps.append((name, best[0]))
-            fields[name] = best[1]
+            stamps.append((name, best[1]))
+            fields[name] = best[2]
     stored = [paper for paper in papers if paper.id]
     eldest = min(stored, key=lambda paper: paper.id) if stored else papers[0]
     dates = [paper.published for paper in papers if paper.published]
@@ -218,6 +228,11 @@ def merge(papers: Sequence[Paper]) -> Paper:
         votes=max((p.votes for p in papers if p.votes is not None), default=None),
         comments=max((p.comments for p in papers if p.comments is not None), default=None),
     )
+
+
+def _precedence(name: str, paper: Paper) -> bool:
+    """Whether a value goes before others whatever their stamps: a journal before a preprint server."""
+    return name == "venue" and lifecycle.names_journal(paper.venue)
 
 
 def _stamp_of(paper: Paper, name: str) -> Stamp:

@@ -14,6 +14,8 @@ from bot.digest import Owed
 from bot.models import (
     DeliveredPick,
     Edition,
+    Event,
+    News,
     Origin,
     Pick,
     Ranked,
@@ -21,9 +23,12 @@ from bot.models import (
     SourceNote,
     Subscription,
     SubscriptionStatus,
+    Told,
     Weather,
 )
 from support_round import NOW, TODAY, a_paper, a_profile, arxiv, new_pick
+
+REPLACED = (Event.REPLACE,)
 
 # ── Editions ──────────────────────────────────────────────────────────────────────────────────────
 
@@ -42,8 +47,12 @@ def _even(_: float) -> float:
     return 0.5
 
 
-def _picks(ranked, replaced=(), chance=_even, **profile):
-    return digest.picks(a_profile(**profile), ranked, replaced, chance)
+def _replaced(number: int, version: int = 2, *events: Event) -> News:
+    return News(_paper(number, version), events or (Event.REPLACE,))
+
+
+def _picks(ranked, news=(), chance=_even, **profile):
+    return digest.picks(a_profile(**profile), ranked, news, chance)
 
 
 def test_the_best_are_picked_in_their_order_up_to_the_limit():
@@ -63,14 +72,14 @@ def test_what_is_insisted_on_stands_before_the_cut_and_in_its_place_by_score():
 
 
 def test_what_was_replaced_comes_after_and_counts_against_no_limit():
-    picks = _picks(_ranked(1.0), [_paper(9, 2), _paper(8, 3)], limit=1)
+    picks = _picks(_ranked(1.0), [_replaced(9, 2), _replaced(8, 3)], limit=1)
     assert [(p.position, p.paper, p.role, p.version) for p in picks] == [
         (1, 1, Role.NEW, 1), (2, 8, Role.UPDATE, 3), (3, 9, Role.UPDATE, 2),
     ]  # fmt: skip
 
 
 def test_what_is_picked_as_new_is_not_told_as_replaced_too():
-    assert [p.role for p in _picks(_ranked(1.0), [_paper(1, 2)])] == [Role.NEW]
+    assert [p.role for p in _picks(_ranked(1.0), [_replaced(1)])] == [Role.NEW]
 
 
 @given(
@@ -84,7 +93,7 @@ def test_an_edition_keeps_its_laws_whatever_is_ranked(papers, limit, threshold, 
         *(score for score, _ in papers),
         always=tuple(n for n, (_, always) in enumerate(papers, start=1) if always),
     )
-    again = [_paper(number, 2) for number in replaced]
+    again = [_replaced(number) for number in replaced]
     picks = _picks(ranked, again, lambda s: max(0, s) / 20, limit=limit, threshold=threshold)
     new = [p for p in picks if p.role is Role.NEW]
     assert [p.position for p in picks] == list(range(1, len(picks) + 1))
@@ -173,8 +182,12 @@ def _new(*papers: int) -> tuple[Pick, ...]:
     return tuple(new_pick(at, paper, 1 / at) for at, paper in enumerate(papers, start=1))
 
 
-def _update(at: int, paper: int) -> Pick:
-    return Pick(at, paper, Role.UPDATE, 2)
+def _update(at: int, paper: int, *told: Event, version: int = 2) -> Pick:
+    return Pick(at, paper, Role.UPDATE, version, told=told)
+
+
+def _had(*papers: int) -> dict[int, Told]:
+    return dict.fromkeys(papers, Told())
 
 
 def _papers(plan) -> list[int]:
@@ -184,7 +197,7 @@ def _papers(plan) -> list[int]:
 def test_a_digest_holds_the_picks_of_all_editions_since_the_last_best_first():
     monday = _edition(1, new_pick(1, 11, 0.9), new_pick(2, 12, 0.2))
     tuesday = _edition(2, new_pick(1, 13, 0.7), new_pick(2, 14, 0.1))
-    plan = digest.fill([_owed(monday, tuesday)], _profiles(), ())
+    plan = digest.fill([_owed(monday, tuesday)], _profiles(), {})
     assert _papers(plan) == [11, 13, 12, 14]
     assert plan.editions == (1, 2)
     assert plan.cursors == ((1, 2),)
@@ -192,14 +205,17 @@ def test_a_digest_holds_the_picks_of_all_editions_since_the_last_best_first():
 
 
 def test_what_was_had_is_not_shown_again():
-    assert _papers(digest.fill([_owed(_edition(1, *_new(1, 2, 3)))], _profiles(), {2})) == [1, 3]
+    assert _papers(digest.fill([_owed(_edition(1, *_new(1, 2, 3)))], _profiles(), _had(2))) == [
+        1,
+        3,
+    ]
 
 
 def test_a_paper_that_two_profiles_picked_stands_in_the_first():
     plan = digest.fill(
         [_owed(_edition(1, *_new(1, 2))),
          _owed(_edition(1, *_new(2, 3), profile="others"), profile="others")],
-        _profiles(), (),
+        _profiles(), {},
     )  # fmt: skip
     assert [(p.edition, p.paper) for p in plan.picks] == [(1, 1), (1, 2), (1001, 3)]
 
@@ -208,7 +224,7 @@ def test_what_one_section_has_no_room_for_another_may_show():
     plan = digest.fill(
         [_owed(_edition(1, *_new(1, 2, 3)), limit=1),
          _owed(_edition(1, *_new(3), profile="others"), profile="others")],
-        _profiles(), (),
+        _profiles(), {},
     )  # fmt: skip
     assert _papers(plan) == [1, 3]
     assert plan.overflow == 1
@@ -216,26 +232,28 @@ def test_what_one_section_has_no_room_for_another_may_show():
 
 def test_a_subscribers_own_limit_comes_before_the_profiles():
     edition = _edition(1, *_new(1, 2, 3, 4))
-    assert _papers(digest.fill([_owed(edition, limit=3)], _profiles(limit=2), ())) == [1, 2, 3]
-    plan = digest.fill([_owed(edition)], _profiles(limit=2), ())
+    assert _papers(digest.fill([_owed(edition, limit=3)], _profiles(limit=2), {})) == [1, 2, 3]
+    plan = digest.fill([_owed(edition)], _profiles(limit=2), {})
     assert (_papers(plan), plan.overflow) == ([1, 2], 2)
 
 
 def test_a_replacement_is_told_to_those_only_who_had_the_paper():
     edition = _edition(1, *_new(1), _update(2, 7), _update(3, 8))
-    plan = digest.fill([_owed(edition)], _profiles(), {7})
-    assert plan.picks == (DeliveredPick(1, 1), DeliveredPick(1, 7, Role.UPDATE))
+    plan = digest.fill([_owed(edition)], _profiles(), _had(7))
+    assert plan.picks == (DeliveredPick(1, 1), DeliveredPick(1, 7, Role.UPDATE, REPLACED))
 
 
 def test_a_paper_replaced_twice_is_told_once_by_the_latest_word():
     plan = digest.fill(
-        [_owed(_edition(1, *_new(1), _update(2, 7)), _edition(2, _update(1, 7)))], _profiles(), {7}
+        [_owed(_edition(1, *_new(1), _update(2, 7)), _edition(2, _update(1, 7)))],
+        _profiles(),
+        _had(7),
     )
-    assert plan.picks == (DeliveredPick(1, 1), DeliveredPick(2, 7, Role.UPDATE))
+    assert plan.picks == (DeliveredPick(1, 1), DeliveredPick(2, 7, Role.UPDATE, REPLACED))
 
 
 def test_a_quiet_day_is_skipped_and_moves_no_cursor():
-    plan = digest.fill([_owed(_edition(1))], _profiles(), ())
+    plan = digest.fill([_owed(_edition(1))], _profiles(), {})
     assert plan.skip == "nothing new"
     assert (plan.picks, plan.cursors, plan.editions) == ((), (), ())
     assert plan.slots == ((1, "2026-11-20"),)
@@ -243,18 +261,18 @@ def test_a_quiet_day_is_skipped_and_moves_no_cursor():
 
 def test_replaced_papers_alone_wait_for_the_next_digest():
     quiet = _edition(1, _update(1, 7))
-    assert digest.fill([_owed(quiet)], _profiles(), {7}).skip
-    plan = digest.fill([_owed(quiet, _edition(2, *_new(1)))], _profiles(), {7})
+    assert digest.fill([_owed(quiet)], _profiles(), _had(7)).skip
+    plan = digest.fill([_owed(quiet, _edition(2, *_new(1)))], _profiles(), _had(7))
     assert _papers(plan) == [1, 7]
 
 
 def test_a_quiet_day_is_mailed_to_who_wants_a_note():
-    plan = digest.fill([_owed(_edition(1))], _profiles(empty="note"), ())
+    plan = digest.fill([_owed(_edition(1))], _profiles(empty="note"), {})
     assert (plan.skip, plan.picks, plan.cursors) == ("", (), ((1, 1),))
 
 
 def test_a_note_needs_an_edition():
-    assert digest.fill([_owed()], _profiles(empty="note"), ()).skip == "nothing new"
+    assert digest.fill([_owed()], _profiles(empty="note"), {}).skip == "nothing new"
 
 
 def test_a_failed_source_is_mailed_once_and_once_when_it_is_back():
@@ -266,7 +284,7 @@ def test_a_failed_source_is_mailed_once_and_once_when_it_is_back():
     for today in range(1, 6):
         owed = editions[cursor:today]
         plan = digest.fill(
-            [_owed(*owed, before=editions[cursor - 1] if cursor else None)], _profiles(), ()
+            [_owed(*owed, before=editions[cursor - 1] if cursor else None)], _profiles(), {}
         )
         if not plan.skip:
             mailed.append(today)
@@ -302,7 +320,7 @@ def test_a_digest_keeps_its_laws_whatever_is_owed(one, other, had, limit, own):
         _owed(*_made(one, "experts"), limit=own),
         _owed(*_made(other, "others"), profile="others"),
     ]
-    plan = digest.fill(owed, _profiles(limit=limit), had)
+    plan = digest.fill(owed, _profiles(limit=limit), _had(*had))
     assert len(set(_papers(plan))) == len(plan.picks), "never a paper twice"
     new = [p for p in plan.picks if p.role is Role.NEW]
     assert not {p.paper for p in new} & had, "nothing they had"

@@ -207,8 +207,8 @@ async def test_a_replaced_paper_is_an_update_and_never_new_again(bot):
     await bot.round(FIRST)
     bot.tomorrow()
     text = await bot.round(SECOND, ("2611.00001v2", "replace", "Expert routing one, revised"))
-    assert "1 new paper from 1 considered, 1 replaced" in text
-    assert text.index("Replaced since") < text.index("Expert routing one, revised")
+    assert "1 new paper from 1 considered, news of 1 earlier paper" in text
+    assert text.index("NEWS OF PAPERS YOU HAD") < text.index("Expert routing one, revised")
     bot.tomorrow()
     text = await bot.round(THIRD, ("2611.00001v2", "replace", "Expert routing one, revised"))
     assert "Expert routing one" not in text, "the same version is told once"

@@ -68,7 +68,7 @@ def invent(path: Path) -> None:
         _papers(store)
         store.mirror_profiles({"experts": "f", "proteins": "g"})
         an_edition(store, 1, 2, now=NOW - HOUR)
-        update = new_pick(2, 1, role=Role.UPDATE)
+        update = new_pick(2, 1, role=Role.UPDATE, told=(Event.WITHDRAWN,))
         an_edition(store, picks=(new_pick(1, 3), update), period=(NOW + DAY).date(), now=NOW + DAY)
         _deliveries(store)
         store.put_feedback(["experts"], 1, Opinion.LIKE, NOW)
@@ -88,7 +88,8 @@ def _papers(store: Store) -> None:
         for n in range(1, 5)
     ]
     absorb(store, *papers)
-    absorb(store, a_paper(arxiv(1), title="Paper 1, again", version=2), now=NOW + HOUR)
+    again = a_paper(arxiv(1), title="Paper 1, again", version=2, notice="This paper is withdrawn")
+    absorb(store, again, now=NOW + HOUR)
     absorb(
         store, a_paper(doi(5), title="Elsewhere", categories=("cell biology",)), source="journal"
     )
@@ -228,7 +229,8 @@ def test_the_database_of_every_released_version_goes_forward(path, tmp_path, num
         absorb(store, a_paper(arxiv(77)), now=NOW + 2 * DAY)
     after = counts_of(path)
     assert {name: after[name] for name in before} | {
-        name: before[name] for name in ("paper", "paper_text", "identifier", "sighting")
+        name: before[name]
+        for name in ("paper", "paper_text", "identifier", "sighting", "_sqlite_migrations")
     } == before
     assert schema_of(path).keys() >= schema_of(tmp_path / "fresh.db").keys()
 
@@ -257,25 +259,30 @@ def test_a_recorded_database_is_what_its_version_made(path, tmp_path):
     assert counts_of(path) == counts_of(recorded)
 
 
-# ── The machinery, by an invented second schema ───────────────────────────────────────────────────
+# ── The machinery, by an invented next schema ─────────────────────────────────────────────────────
+
+
+NEXT = connection.SCHEMA_VERSION + 1
 
 
 @pytest.fixture
 def second(monkeypatch):
-    """A version with a second schema; its migration does what a test appends to `more`."""
+    """A version with one more schema; its migration does what a test appends to `more`."""
     more = []
     migrations = Migrations("paperround")
-    migrations()(schema.m001_first)
+    for ours in vars(schema).copy().values():
+        if getattr(ours, "__name__", "").startswith("m0"):
+            migrations()(ours)
 
     @migrations()
-    def m002_second(db):
+    def m999_next(db):
         db.execute("ALTER TABLE paper ADD COLUMN colour TEXT NOT NULL DEFAULT ''")
         db.execute("DELETE FROM attempt")
         for each in more:
             each(db)
 
     monkeypatch.setattr(schema, "migrations", migrations)
-    monkeypatch.setattr(connection, "SCHEMA_VERSION", 2)
+    monkeypatch.setattr(connection, "SCHEMA_VERSION", NEXT)
     return more
 
 
@@ -288,18 +295,18 @@ def test_a_copy_is_made_first_and_kept_and_told(old, second, caplog):
     with caplog.at_level(logging.WARNING, "paperround"), Store(old) as store:
         assert store.db.row("SELECT colour FROM paper")["colour"] == ""
         assert store.db.row("SELECT count(*) FROM attempt")[0] == 0
-    kept = old.parent / "backups" / "before-schema-2.db"
+    kept = old.parent / "backups" / f"before-schema-{NEXT}.db"
     assert counts_of(kept)["attempt"] == 4
     assert examine(kept).schema == 1
     assert kept.stat().st_mode & 0o777 == 0o600
-    assert f"from schema 1 to 2; as it was before, it lies at {kept}" in caplog.text
+    assert f"from schema 1 to {NEXT}; as it was before, it lies at {kept}" in caplog.text
     assert [p.name for p in kept.parent.iterdir()] == [kept.name]
 
 
 def test_the_next_start_has_nothing_to_do(old, second, caplog):
     with Store(old):
         pass
-    kept = old.parent / "backups" / "before-schema-2.db"
+    kept = old.parent / "backups" / f"before-schema-{NEXT}.db"
     before = kept.stat().st_mtime_ns
     caplog.clear()
     with Store(old):
@@ -310,7 +317,7 @@ def test_the_next_start_has_nothing_to_do(old, second, caplog):
 
 def test_a_fresh_database_needs_no_copy(path, second):
     with Store(path) as store:
-        assert store.db.row("PRAGMA user_version")[0] == 2
+        assert store.db.row("PRAGMA user_version")[0] == NEXT
     assert not (path.parent / "backups").exists()
 
 
@@ -344,9 +351,9 @@ def test_a_migration_that_fails_leaves_the_database_as_it_was_and_says_so(old, s
     with pytest.raises(StateError) as raised:
         Store(old)
     said = str(raised.value)
-    assert "could not be brought from schema 1 to 2: no such table" in said
+    assert f"could not be brought from schema 1 to {NEXT}: no such table" in said
     assert "It is as it was before" in said
-    assert "before-schema-2.db" in said
+    assert f"before-schema-{NEXT}.db" in said
     assert "Go on with the version you had" in said
     assert (counts_of(old), schema_of(old)) == (before, names)
     assert examine(old).schema == 1
@@ -385,7 +392,7 @@ def test_an_upgrade_waits_for_who_is_writing(old, second):
         threading.Timer(0.3, writer.execute, ["COMMIT"]).start()
         with Store(old) as store:
             assert store.papers([1])[1].votes == 99
-    assert sqlite3_value(old.parent / "backups" / "before-schema-2.db") == 99
+    assert sqlite3_value(old.parent / "backups" / f"before-schema-{NEXT}.db") == 99
 
 
 def sqlite3_value(path: Path) -> int:

@@ -12,7 +12,7 @@ from bot.errors import DiskFullError, SchemaTooNewError, StateError, StateLocked
 
 # The number of migrations in schema.py, kept in user_version too: so a database that is up to date
 # is recognised without importing sqlite-utils (FACTS.md, Packaging). A test holds the two together.
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 _BUSY_SECONDS = 30
 
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 
 from bot.models import (
+    DeliveredPick,
     DeliveryStatus,
     DigestPlan,
+    Event,
     Origin,
     Subscription,
     SubscriptionStatus,
+    Told,
 )
 from bot.schedule import overlapping
 from bot.store.connection import seconds
@@ -20,6 +23,8 @@ from bot.store.rows import packed_picks, subscription_of, unpacked_picks
 
 # What a delivery that failed or was called off held, its subscriber never had.
 _HAD = ("pending", "sending", "sent", "retry", "uncertain", "held")
+# A weekly reader, or one who comes back from a month's leave, has a paper that long after its edition.
+_LONGEST_WAIT = 35 * 24 * 3600  # seconds
 
 
 class MailLedger(EditionLedger):
@@ -150,36 +155,62 @@ class MailLedger(EditionLedger):
         )
         return {(row["subscription"], row["period"]) for row in rows}
 
-    def had(self, papers: Mapping[int, Collection[int]], since: datetime) -> dict[int, set[int]]:
-        """Return which of these papers their subscribers were sent, or are about to be, after `since`.
+    def had(
+        self, papers: Mapping[int, Collection[int]], since: datetime, long_ago: Collection[int] = ()
+    ) -> dict[int, dict[int, Told]]:
+        """Return which of these papers their subscribers were sent, or are about to be: what they know.
 
         Both by subscriber. `since` bounds the search: no paper was sent before it was first seen.
+        Those in `long_ago` are looked for before that too, in the month after they were picked.
         """
         rows = self.db.rows(
-            "SELECT subscriber, picks FROM delivery "
-            "WHERE subscriber IN (SELECT value FROM json_each(:subscribers)) "
-            "AND created_at >= :since AND status IN (SELECT value FROM json_each(:had))",
+            _SENT,
             {
                 "subscribers": json.dumps(sorted(papers)),
                 "since": seconds(since),
                 "had": json.dumps(_HAD),
+                "made": json.dumps(self._picked_at(long_ago)),
+                "wait": _LONGEST_WAIT,
             },
         )
-        sent: dict[int, set[int]] = {}
+        sent: dict[int, list[DeliveredPick]] = {}
         for row in rows:
-            sent.setdefault(row["subscriber"], set()).update(
-                pick.paper for pick in unpacked_picks(row["picks"])
-            )
+            sent.setdefault(row["subscriber"], []).extend(unpacked_picks(row["picks"]))
+        all_papers = {pick.paper for picks in sent.values() for pick in picks}
         joined = self.db.rows(
             "SELECT id, merged_into FROM paper WHERE merged_into IS NOT NULL "
             "AND id IN (SELECT value FROM json_each(:sent))",
-            {"sent": json.dumps(sorted(set().union(*sent.values())))},
+            {"sent": json.dumps(sorted(all_papers))},
         )
         now = {row["id"]: row["merged_into"] for row in joined}
+        wanted = set().union(*papers.values())
+        versions = self._versions({p for p in all_papers if now.get(p, p) in wanted})
         return {
-            subscriber: {now.get(paper, paper) for paper in theirs} & set(papers[subscriber])
-            for subscriber, theirs in sent.items()
+            subscriber: _told(picks, now, versions, set(papers[subscriber]))
+            for subscriber, picks in sent.items()
         }
+
+    def _picked_at(self, papers: Collection[int]) -> list[int]:
+        """Return when editions were made that picked one of these, aliases followed."""
+        if not papers:
+            return []
+        rows = self.db.rows(
+            "SELECT DISTINCT e.made_at FROM paper a JOIN pick k ON k.paper = a.id "
+            "JOIN edition e ON e.id = k.edition "
+            "WHERE a.id IN (SELECT value FROM json_each(:ids)) "
+            "OR a.merged_into IN (SELECT value FROM json_each(:ids))",
+            {"ids": json.dumps(sorted(papers))},
+        )
+        return [row["made_at"] for row in rows]
+
+    def _versions(self, papers: Collection[int]) -> dict[tuple[int, int], int]:
+        """Return which version each (edition, paper) picked."""
+        rows = self.db.rows(
+            "SELECT edition, paper, version FROM pick "
+            "WHERE paper IN (SELECT value FROM json_each(:ids))",
+            {"ids": json.dumps(sorted(papers))},
+        )
+        return {(row["edition"], row["paper"]): row["version"] for row in rows}
 
     def open_delivery(
         self, plan: DigestPlan, message_id: str, due: datetime, stale_at: datetime, now: datetime
@@ -239,6 +270,36 @@ class MailLedger(EditionLedger):
         self.db.write(_GIVE_BACK, {"id": delivery})
 
 
+def _told(
+    picks: Iterable[DeliveredPick],
+    now: Mapping[int, int],
+    versions: Mapping[tuple[int, int], int],
+    wanted: Collection[int],
+) -> dict[int, Told]:
+    """Return what somebody knows of the papers in `wanted` by what they were sent.
+
+    `now` has the papers that others turned out to be, `versions` those of (edition, paper).
+    """
+    found: dict[int, Told] = {}
+    for pick in picks:
+        paper = now.get(pick.paper, pick.paper)
+        if paper not in wanted:
+            continue
+        before = found.get(paper, Told())
+        version = versions.get((pick.edition, pick.paper), 0)
+        events: Iterable[Event] = before.events.union(pick.told) if pick.told else before.events
+        found[paper] = Told(max(before.version, version), frozenset(events))
+    return found
+
+
+_SENT = """
+SELECT subscriber, picks FROM delivery d
+WHERE subscriber IN (SELECT value FROM json_each(:subscribers))
+AND (created_at >= :since OR EXISTS (
+    SELECT 1 FROM json_each(:made) m WHERE d.created_at BETWEEN m.value AND m.value + :wait
+))
+AND status IN (SELECT value FROM json_each(:had))
+"""
 _SUBSCRIPTIONS = """
 SELECT s.*, r.address, r.zone, r.paused_until FROM subscription s
 JOIN subscriber r ON r.id = s.subscriber JOIN profile p ON p.name = s.profile

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 from bot.identity import Group, diff, known_by
+from bot.lifecycle import gained, is_withdrawn
 from bot.models import Event, Identifier, Paper, Sighting, SourceState
 from bot.ports import Absorbed
 from bot.store.connection import Connection, moment, seconds
@@ -77,6 +78,7 @@ class PaperLedger:
                 voted = _with_votes(group, shown, self._house_votes(group, shown))
                 paper = self._put_group(voted, shown, now, seen_before)
                 self._put_sightings(paper, source, shown, now)
+                self._put_events(paper, source, gained(group.known, group.paper), now)
                 index_paper(self.db, paper, group)
                 if keep_guids:
                     put_guids(self.db, paper, source, {sighting.guid for sighting in shown})
@@ -169,7 +171,30 @@ class PaperLedger:
             })  # fmt: skip
         self.db.write_many(_PUT_SIGHTING, rows)
 
+    def _put_events(self, paper: int, source: str, events: Sequence[Event], now: datetime) -> None:
+        """Keep what became of a paper as sightings of the day on which the source showed it so."""
+        self.db.write_many(
+            _PUT_SIGHTING,
+            [
+                {"paper": paper, "source": source, "event": event.value, "now": seconds(now),
+                 "seen_on": now.date().isoformat(), "at": seconds(now),
+                 "votes": None, "comments": None}
+                for event in events
+            ],
+        )  # fmt: skip
+
     # ── Reading ──
+
+    def withdrawn(self, papers: Collection[int]) -> set[int]:
+        """Return which of these are withdrawn; one that was joined counts as what it is now."""
+        rows = self.db.rows(
+            "SELECT p.id, n.id AS now FROM paper p JOIN paper n "
+            "ON n.id = coalesce(p.merged_into, p.id) "
+            "WHERE p.id IN (SELECT value FROM json_each(:ids)) AND n.notice <> ''",
+            {"ids": json.dumps(sorted(papers))},
+        )
+        noticed = {paper.id for paper in self._load(r["now"] for r in rows) if is_withdrawn(paper)}
+        return {row["id"] for row in rows if row["now"] in noticed}
 
     def lookup(self, identifiers: Collection[Identifier]) -> list[Paper]:
         """Return the stored papers that have one of these identifiers."""
@@ -283,7 +308,7 @@ def _with_votes(group: Group, shown: list[Sighting], house: int) -> Group:
 
 
 _COLUMNS = (
-    "title authors abstract categories venue version published links stamps votes comments"
+    "title authors abstract categories venue version published links stamps votes comments notice"
 ).split()
 _INSERT_PAPER = (
     f"INSERT INTO paper (key, backfilled, first_seen, updated_at, {', '.join(_COLUMNS)}) "  # noqa: S608 - our own columns

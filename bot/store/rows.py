@@ -8,13 +8,16 @@ import struct
 from collections.abc import Iterable
 from dataclasses import fields, replace
 from datetime import date, datetime
+from functools import cache
 
+from bot import lifecycle
 from bot.models import (
     Cadence,
     DeliveredPick,
     Delivery,
     DeliveryStatus,
     Edition,
+    Event,
     Identifier,
     InterestKind,
     Link,
@@ -34,9 +37,11 @@ from bot.models import (
 )
 from bot.store.connection import moment, seconds
 
-# (edition, paper, role): a row each would be two million a day at 100,000 subscribers (FACTS.md).
+# (edition, paper, role and events): a row each would be two million a day at 100,000 subscribers
+# (FACTS.md). The lowest bit of the last byte is the role, the others are events: never reorder them.
 _PICK = struct.Struct("<IIB")
 _ROLES = (Role.NEW, Role.UPDATE)
+_EVENT_BITS = {Event.REPLACE: 2, Event.WITHDRAWN: 4, Event.PUBLISHED: 8, Event.CODE: 16}
 
 
 def name_of(identifier: Identifier) -> str:
@@ -64,6 +69,7 @@ def paper_values(paper: Paper) -> dict[str, object]:
         "stamps": _packed_stamps(paper.stamps),
         "votes": paper.votes,
         "comments": paper.comments,
+        "notice": paper.notice,
     }
 
 
@@ -84,7 +90,7 @@ def _unpacked_stamps(packed: str) -> tuple[tuple[str, Stamp], ...]:
         for authority, version, updated, names in json.loads(packed)
         for name in names.split()
     }
-    order = ("title", "authors", "abstract", "categories", "venue")
+    order = ("title", "authors", "abstract", "categories", "venue", "notice")
     return tuple((name, stamps[name]) for name in order if name in stamps)
 
 
@@ -103,6 +109,7 @@ def paper_of(row: sqlite3.Row, names: Iterable[str]) -> Paper:
         stamps=_unpacked_stamps(row["stamps"]),
         votes=row["votes"],
         comments=row["comments"],
+        notice=row["notice"],
         id=row["id"],
         key=identifier_of(row["key"]),
         first_seen=moment(row["first_seen"]),
@@ -122,6 +129,7 @@ def revised(paper: Paper, row: sqlite3.Row) -> Paper:
         published=moment(row["published"]),
         links=frozenset(Link(Rel(rel), href) for rel, href in json.loads(row["links"])),
         stamps=_unpacked_stamps(row["stamps"]),
+        notice=row["notice"],
     )
 
 
@@ -181,7 +189,18 @@ def pick_of(row: sqlite3.Row) -> Pick:
             Reason(InterestKind(kind), text, share)
             for kind, text, share in json.loads(row["reasons"])
         ),
+        told=events_of(row["told"]),
     )
+
+
+def events_text(events: Iterable[Event]) -> str:
+    """Return events as the store keeps them."""
+    return " ".join(event.value for event in events)
+
+
+def events_of(text: str) -> tuple[Event, ...]:
+    """Read events, each once, the weightiest first."""
+    return lifecycle.ordered(map(Event, text.split()))
 
 
 def health_text(health: tuple[SourceNote, ...]) -> str:
@@ -232,15 +251,23 @@ def subscription_of(row: sqlite3.Row) -> Subscription:
 
 def packed_picks(picks: Iterable[DeliveredPick]) -> bytes:
     """Pack a digest's picks, nine bytes each."""
-    return b"".join(_PICK.pack(p.edition, p.paper, _ROLES.index(p.role)) for p in picks)
+    return b"".join(
+        _PICK.pack(p.edition, p.paper, _ROLES.index(p.role) + sum(_EVENT_BITS[e] for e in p.told))
+        for p in picks
+    )
 
 
 def unpacked_picks(packed: bytes) -> tuple[DeliveredPick, ...]:
     """Unpack a digest's picks."""
     return tuple(
-        DeliveredPick(edition, paper, _ROLES[role])
-        for edition, paper, role in _PICK.iter_unpack(packed)
+        DeliveredPick(edition, paper, _ROLES[bits & 1], _events_of_bits(bits))
+        for edition, paper, bits in _PICK.iter_unpack(packed)
     )
+
+
+@cache
+def _events_of_bits(bits: int) -> tuple[Event, ...]:
+    return lifecycle.ordered(event for event, bit in _EVENT_BITS.items() if bits & bit)
 
 
 def delivery_of(row: sqlite3.Row) -> Delivery:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from email.utils import parseaddr
 from functools import partial
 from itertools import groupby
@@ -12,11 +12,14 @@ from itertools import groupby
 from bot import digest, schedule, tokens
 from bot.config import Config
 from bot.digest import Owed
-from bot.models import DigestPlan, Edition
+from bot.models import DigestPlan, Edition, Role, Told
 from bot.ports import DeliverStore, Workers
 from bot.schedule import Slot
 
 _TOGETHER = 100  # subscribers whose deliveries are one transaction
+# News of papers that were first seen longer ago is looked for where they were picked: the whole
+# ledger of so long a time is not read for their sake.
+_LONG_AGO = timedelta(days=90)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,7 @@ async def open_slots(
     by_subscriber = [
         list(group) for _, group in groupby(slots, key=lambda s: s.subscription.subscriber)
     ]
-    shelf = _Shelf(store, workers)
+    shelf = _Shelf(store, workers, now)
     opened = skipped = 0
     for at in range(0, len(by_subscriber), _TOGETHER):
         plans = await _plans(config, shelf, by_subscriber[at : at + _TOGETHER], now)
@@ -130,10 +133,11 @@ async def _waiting_for_edition(
 class _Shelf:
     """What many subscribers are owed alike, read from the store once a run."""
 
-    def __init__(self, store: DeliverStore, workers: Workers) -> None:
-        self._store, self._workers = store, workers
+    def __init__(self, store: DeliverStore, workers: Workers, now: datetime) -> None:
+        self._store, self._workers, self._now = store, workers, now
         self._editions: dict[tuple[str, int], Sequence[Edition]] = {}
         self._first_seen: dict[int, datetime] = {}
+        self._withdrawn: set[int] = set()
 
     async def owed(self, slot: Slot) -> Owed:
         """Return the editions that a slot's subscription is owed."""
@@ -151,7 +155,7 @@ class _Shelf:
             before=before[-1] if before else None,
         )
 
-    async def had(self, owed: Mapping[int, Sequence[Owed]]) -> Mapping[int, set[int]]:
+    async def had(self, owed: Mapping[int, Sequence[Owed]]) -> Mapping[int, Mapping[int, Told]]:
         """Return which papers of what they are owed these subscribers had, by subscriber."""
         papers = {
             subscriber: {p.paper for each in theirs for e in each.editions for p in e.picks}
@@ -161,11 +165,28 @@ class _Shelf:
         unknown = all_papers - self._first_seen.keys()
         if unknown:
             self._first_seen |= await self._workers.store(self._store.first_seen, unknown)
-        seen = [self._first_seen[paper] for paper in all_papers if paper in self._first_seen]
+            self._withdrawn |= await self._workers.store(self._store.withdrawn, unknown)
+        seen = {p: self._first_seen[p] for p in all_papers if p in self._first_seen}
         if not seen:
             return {}
+        old = {p for p in _earlier_picks(owed) if p in seen and seen[p] < self._now - _LONG_AGO}
+        recent = [at for paper, at in seen.items() if paper not in old]
         # No paper was sent before we first saw it: that bounds the search in the ledger.
-        return await self._workers.store(self._store.had, papers, min(seen))
+        return await self._workers.store(
+            self._store.had, papers, min(recent, default=self._now), old
+        )
+
+    @property
+    def withdrawn(self) -> Collection[int]:
+        """Those of the papers asked for so far that are withdrawn."""
+        return self._withdrawn
+
+
+def _earlier_picks(owed: Mapping[int, Sequence[Owed]]) -> set[int]:
+    """Return the papers that these editions tell news of, and none of them offers as new."""
+    picks = [p for theirs in owed.values() for o in theirs for e in o.editions for p in e.picks]
+    new = {pick.paper for pick in picks if pick.role is Role.NEW}
+    return {pick.paper for pick in picks if pick.role is Role.UPDATE} - new
 
 
 async def _plans(
@@ -186,8 +207,9 @@ async def _plans(
         if stale:
             plans.append((stale, _late(stale)))
         if in_time:
-            sent = had.get(subscriber, set())
-            plans.append((in_time, digest.fill(owed[subscriber], config.profiles, sent)))
+            told = had.get(subscriber, {})
+            plan = digest.fill(owed[subscriber], config.profiles, told, shelf.withdrawn)
+            plans.append((in_time, plan))
     return plans
 
 

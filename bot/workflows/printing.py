@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from bot import tokens
 from bot.config import Config, Profile
-from bot.models import Delivery, Edition, Paper, Pick
+from bot.models import DeliveredPick, Delivery, Edition, Event, Paper, Pick, Role
 from bot.outputs.cards import Section
 from bot.outputs.doors import opinion_address, shows_opinion_links
 from bot.outputs.email import DigestMaterial
@@ -29,6 +30,7 @@ class Compositor:
         self._config, self._secret, self._press = config, secret, press
         self._papers: dict[int, Paper] = {}
         self._editions: dict[int, tuple[Edition, dict[int, Pick]]] = {}
+        self._retold: dict[tuple[int, int, Role, tuple[Event, ...]], Pick] = {}
 
     def print(
         self,
@@ -89,8 +91,20 @@ class Compositor:
                 number = next(others, 0)
             if number:
                 told.add(paper.id)
-                shown.append((number, self._editions[number][1][paper.id], paper))
+                shown.append((number, self._told(number, paper, line), paper))
         return shown
+
+    def _told(self, number: int, paper: Paper, line: DeliveredPick) -> Pick:
+        """Return an edition's pick as this reader is told it: what they know already is left out."""
+        pick = self._editions[number][1][paper.id]
+        if pick.role is line.role and (line.role is Role.NEW or pick.told == line.told):
+            return pick
+        key = (number, paper.id, line.role, line.told)
+        if (
+            key not in self._retold
+        ):  # the same pick for all who are told the same: it is printed once
+            self._retold[key] = replace(pick, role=line.role, told=line.told)
+        return self._retold[key]
 
     def _shows(self, number: int, paper: Paper, only: Collection[str]) -> bool:
         edition, picks = self._editions[number]
