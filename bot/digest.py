@@ -45,7 +45,13 @@ def picks(
     best = [r for r in ranked if id(r) in chosen]
     new = [
         Pick(
-            at, r.paper.id, Role.NEW, r.paper.version, r.score, r.reasons, lifecycle.facts(r.paper)
+            at,
+            r.paper.id,
+            Role.NEW,
+            r.paper.version,
+            r.score,
+            r.reasons,
+            lifecycle.told_by(r.paper),
         )
         for at, r in enumerate(best, start=1)
     ]
@@ -118,24 +124,23 @@ def fill(
 
     `owed` is in the order of the sections and not empty; `had` are the papers already sent, and what
     was said of them; `withdrawn` are those that are no longer offered as new. A paper that two
-    profiles picked stands in the first that has room for it; so does news of one they had. Where
-    there is nothing to say the plan has a `skip`, and moves no cursor: news waits for the next
-    digest. Only that a paper was withdrawn does not wait.
+    profiles picked stands in the first that has room for it; news of a paper they had is one line,
+    whichever profiles tell it. Where there is nothing to say the plan has a `skip`, and moves no
+    cursor: news waits for the next digest. Only that a paper was withdrawn does not wait.
     """
+    editions = [edition for each in owed for edition in each.editions]
+    told = _told_by(editions)
     shown: set[int] = set()
     cut: set[int] = set()
     picked: list[DeliveredPick] = []
     for each in owed:
         limit = each.subscription.limit or profiles[each.subscription.profile].limit
-        new = _new_picks(each.editions, shown.union(had, withdrawn))
+        new = _new_picks(each.editions, shown.union(had, withdrawn), told)
         picked += new[:limit]
         shown |= {pick.paper for pick in new[:limit]}
         cut |= {pick.paper for pick in new[limit:]}  # another section may still have room for it
     overflow = len(cut - shown)
-    for each in owed:
-        news = _news(each.editions, had, shown)
-        picked += news
-        shown |= {pick.paper for pick in news}
+    picked += _news(editions, had, shown)
     skip = _reason_to_skip(owed, profiles, picked)
     first = owed[0].subscription
     return DigestPlan(
@@ -152,7 +157,23 @@ def fill(
     )  # fmt: skip
 
 
-def _new_picks(editions: Sequence[Edition], known: Collection[int]) -> list[DeliveredPick]:
+def _told_by(editions: Sequence[Edition]) -> dict[int, tuple[Event, ...]]:
+    """Return the events that these editions know of, by paper.
+
+    Whoever is shown one of them as new sees all of that on its card, which is made when the mail is.
+    """
+    if len(editions) == 1:  # nearly everybody, every day
+        return {pick.paper: pick.told for pick in editions[0].picks}
+    told: dict[int, set[Event]] = {}
+    for edition in editions:
+        for pick in edition.picks:
+            told.setdefault(pick.paper, set()).update(pick.told)
+    return {paper: lifecycle.ordered(said - {Event.REPLACE}) for paper, said in told.items()}
+
+
+def _new_picks(
+    editions: Sequence[Edition], known: Collection[int], told: Mapping[int, tuple[Event, ...]]
+) -> list[DeliveredPick]:
     rows = [
         (edition, pick)
         for edition in editions
@@ -161,15 +182,8 @@ def _new_picks(editions: Sequence[Edition], known: Collection[int]) -> list[Deli
     ]
     if len(editions) > 1:  # a catch-up: the best of all days first
         rows.sort(key=lambda row: (-row[1].score, row[1].paper))
-    # What later editions say of it they see by its card, which is made when the mail is.
-    told: dict[int, set[Event]] = {}
-    for edition in editions:
-        for pick in edition.picks:
-            told.setdefault(pick.paper, set()).update(pick.told)
     unique = {
-        pick.paper: DeliveredPick(
-            edition.id, pick.paper, Role.NEW, lifecycle.ordered(told[pick.paper] - {Event.REPLACE})
-        )
+        pick.paper: DeliveredPick(edition.id, pick.paper, Role.NEW, told[pick.paper])
         for edition, pick in reversed(rows)
     }
     return list(reversed(unique.values()))

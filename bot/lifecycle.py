@@ -1,9 +1,9 @@
 """What becomes of a paper after it came: withdrawn, published in a journal, its code released.
 
-All of it is read off records, so it does not depend on which came first: `facts` of one merged paper,
-and `gained`, what a paper has that those it was before had not. A false "withdrawn" is worse than a
-missed one: only a notice about the paper itself counts, never a word about a drug, a fluid or another
-paper. tests/test_lifecycle.py has the sentences of both sorts.
+All of it is read off one merged paper, so it does not depend on which record came first: `facts` are
+what has become of it, `told_by` what a reader of its card knows, and news is the difference. A false
+"withdrawn" is worse than a missed one: only a notice about the paper itself counts, never a word about
+a drug, a fluid or another paper. tests/test_lifecycle.py has the sentences of both sorts.
 """
 
 from __future__ import annotations
@@ -207,7 +207,7 @@ def code_of(paper: Paper) -> str:
 
 
 def _names_code(paper: Paper) -> bool:
-    """Whether it ever pointed at code, were it a promise: what follows is no news."""
+    """Whether it points at code, were it a promise."""
     return bool(paper.link(Rel.CODE) or _ANY_CODE.search(paper.abstract))
 
 
@@ -215,31 +215,33 @@ def _names_code(paper: Paper) -> bool:
 
 
 def facts(paper: Paper) -> tuple[Event, ...]:
-    """Return what a paper's own record says has happened; who is shown it knows that."""
+    """Return what has become of a paper, by its own record."""
     found = {
         Event.WITHDRAWN: is_withdrawn(paper),
-        Event.PUBLISHED: is_published(paper),
-        Event.CODE: _names_code(paper),
+        Event.PUBLISHED: is_preprint(paper) and is_published(paper),
+        Event.CODE: bool(code_of(paper)),
     }
     return ordered(event for event, holds in found.items() if holds)
 
 
+def told_by(paper: Paper) -> tuple[Event, ...]:
+    """Return what whoever is shown a paper needs not be told later: all its facts, and what is near.
+
+    Who had the article is not told that its preprint was published, and a promise of code is kept.
+    """
+    near = {Event.PUBLISHED: is_published(paper), Event.CODE: _names_code(paper)}
+    return ordered({*facts(paper), *(event for event, holds in near.items() if holds)})
+
+
 def gained(known: Sequence[Paper], now: Paper) -> tuple[Event, ...]:
-    """Return what `now` has, that one of the papers it was before (`known`) had not.
+    """Return the facts of `now` that one of the papers it was before (`known`) had not.
 
     Of a paper that nobody had before, only that it is withdrawn: the rest it was born with.
     """
     if not known:
-        return (Event.WITHDRAWN,) if is_withdrawn(now) else ()
-    found: set[Event] = set()
-    for before in known:
-        if is_withdrawn(now) and not is_withdrawn(before):
-            found.add(Event.WITHDRAWN)
-        if is_published(now) and is_preprint(before) and not is_published(before):
-            found.add(Event.PUBLISHED)
-        if code_of(now) and not _names_code(before):
-            found.add(Event.CODE)
-    return ordered(found)
+        return ordered({Event.WITHDRAWN}.intersection(facts(now)))
+    had = set.intersection(*(set(facts(before)) for before in known))
+    return ordered(set(facts(now)) - had)
 
 
 def standing(news: Iterable[News]) -> list[News]:

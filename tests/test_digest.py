@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -250,6 +251,99 @@ def test_a_paper_replaced_twice_is_told_once_by_the_latest_word():
         _had(7),
     )
     assert plan.picks == (DeliveredPick(1, 1), DeliveredPick(2, 7, Role.UPDATE, REPLACED))
+
+
+def _told(plan) -> dict[int, tuple[Event, ...]]:
+    return {pick.paper: pick.told for pick in plan.picks if pick.role is Role.UPDATE}
+
+
+WITHDRAWN, PUBLISHED, CODE = Event.WITHDRAWN, Event.PUBLISHED, Event.CODE
+
+
+def test_all_that_several_editions_tell_of_a_paper_is_one_line():
+    plan = digest.fill(
+        [_owed(_edition(1, *_new(1), _update(2, 7, PUBLISHED)),
+               _edition(2, _update(1, 7, CODE, Event.REPLACE)))],
+        _profiles(), _had(7),
+    )  # fmt: skip
+    assert plan.picks[1:] == (DeliveredPick(2, 7, Role.UPDATE, (PUBLISHED, CODE, Event.REPLACE)),)
+
+
+def test_what_another_profile_told_this_reader_is_not_told_again():
+    edition = _edition(1, *_new(1), _update(2, 7, PUBLISHED, CODE), _update(3, 8, Event.REPLACE))
+    had = {7: Told(1, frozenset({PUBLISHED})), 8: Told(2)}
+    assert _told(digest.fill([_owed(edition)], _profiles(), had)) == {7: (CODE,)}
+    had = {7: Told(1, frozenset({PUBLISHED, CODE})), 8: Told(1)}
+    assert _told(digest.fill([_owed(edition)], _profiles(), had)) == {8: (Event.REPLACE,)}
+
+
+def test_who_is_shown_a_paper_now_knows_what_later_editions_tell_of_it():
+    plan = digest.fill([_owed(_edition(1, *_new(1)), _edition(2, _update(1, 1, CODE)))],
+                       _profiles(), {})  # fmt: skip
+    assert plan.picks == (DeliveredPick(1, 1, Role.NEW, (CODE,)),)
+
+
+def test_what_was_withdrawn_stands_first_among_the_news():
+    edition = _edition(1, *_new(1), _update(2, 7, CODE), _update(3, 8, WITHDRAWN))
+    plan = digest.fill([_owed(edition)], _profiles(), _had(7, 8))
+    assert list(_told(plan)) == [8, 7]
+    picks = _picks(_ranked(1.0), [_replaced(8, 2, CODE), _replaced(9, 2, WITHDRAWN)])
+    assert [pick.paper for pick in picks] == [1, 9, 8]
+
+
+def test_a_withdrawal_does_not_wait_for_a_day_with_new_papers():
+    plan = digest.fill([_owed(_edition(1, _update(1, 7, WITHDRAWN)))], _profiles(), _had(7))
+    assert (plan.skip, _told(plan)) == ("", {7: (WITHDRAWN,)})
+    assert digest.fill([_owed(_edition(1, _update(1, 7, CODE)))], _profiles(), _had(7)).skip
+
+
+def test_what_was_withdrawn_is_never_offered_as_new():
+    gone = _ranked(1.0, 2.0, always=(2,))
+    gone = [
+        replace(r, paper=replace(r.paper, notice="withdrawn")) for r in gone if r.always
+    ] + gone[1:]
+    assert [pick.paper for pick in _picks(gone)] == [1]
+    plan = digest.fill([_owed(_edition(1, *_new(1, 2, 3)))], _profiles(limit=2), {}, {2})
+    assert (_papers(plan), plan.overflow) == ([1, 3], 0), "nor counted"
+    assert digest.fill([_owed(_edition(1, *_new(2)))], _profiles(), {}, {2}).skip
+
+
+updates = st.lists(
+    st.tuples(
+        st.sampled_from(["experts", "others"]), st.integers(1, 3),
+        st.sets(st.sampled_from([WITHDRAWN, PUBLISHED, CODE, Event.REPLACE]), min_size=1),
+        st.integers(1, 4), st.booleans(),
+    ),
+    max_size=12,
+)  # fmt: skip
+
+
+@given(updates)
+def test_whatever_two_profiles_tell_at_whatever_cadence_a_reader_hears_each_thing_once(told):
+    """Editions come one by one; where the flag is set a digest is due, of all that is owed by then."""
+    had = {paper: Told(1) for paper in (1, 2, 3)}
+    heard: list[tuple[int, Event, int]] = []
+    owed: dict[str, list[Edition]] = {"experts": [], "others": []}
+    versions: dict[int, int] = {}
+    for number, (profile, paper, events, version, due) in enumerate(told, start=1):
+        update = _update(1, paper, *events, version=version)
+        owed[profile].append(_edition(number, update, profile=profile))
+        versions[owed[profile][-1].id] = version
+        if not due and number < len(told):
+            continue
+        sections = [_owed(*editions, profile=name) for name, editions in owed.items()]
+        plan = digest.fill(sections, _profiles(empty="note"), had)
+        assert len({pick.paper for pick in plan.picks}) == len(plan.picks), "a line a paper"
+        for pick in plan.picks:
+            this, known = versions[pick.edition], had[pick.paper]
+            heard += [(pick.paper, event, this if event is Event.REPLACE else 0)
+                      for event in pick.told]  # fmt: skip
+            had[pick.paper] = Told(max(known.version, this), known.events.union(pick.told))
+        owed = {"experts": [], "others": []}
+    assert len(heard) == len(set(heard))
+    assert {(p, e) for p, e, _ in heard if e is not Event.REPLACE} == {
+        (paper, event) for _, paper, events, _, _ in told for event in events - {Event.REPLACE}
+    }
 
 
 def test_a_quiet_day_is_skipped_and_moves_no_cursor():
