@@ -130,7 +130,8 @@ def paper_card(
 def updated_text(paper: Paper, pick: Pick, today: date) -> str:
     """Return what an update tells, in one line: `published in Nature · new version v3, 21 November`."""
     news = news_links(paper, pick, today=today, venue=shorten(legible(paper.venue), 120))
-    return _in_one_line(notice_text(paper, legible), news)
+    notice = notice_text(paper, legible) if Event.WITHDRAWN in pick.told else ""
+    return _in_one_line(notice, news)
 
 
 def _in_one_line(notice: str, news: Iterable[LinkContext]) -> str:

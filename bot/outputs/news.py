@@ -1,4 +1,4 @@
-"""What became of a paper, in words: withdrawn, published, code released, a new version."""
+"""What became of a paper, in words: withdrawn, published, code available, a new version."""
 
 from __future__ import annotations
 
@@ -25,16 +25,15 @@ def news_links(
 ) -> tuple[LinkContext, ...]:
     """Return what an update tells besides a withdrawal, each with the link that proves it, if any.
 
-    `venue` is the paper's, readable. That a withdrawn paper has a new version says nothing more:
-    its withdrawal is that version.
+    `venue` is the paper's, readable. With a withdrawal, a new version says nothing more: it is that.
     """
     told = pick.told or (Event.REPLACE,)  # before events were kept there was no other news
     links = []
     if Event.PUBLISHED in told:
         links.append(_published(paper, venue, link_prefix))
     if Event.CODE in told:
-        links.append(LinkContext("code released", web_address(lifecycle.code_of(paper))))
-    if Event.REPLACE in told and not lifecycle.is_withdrawn(paper):
+        links.append(LinkContext("code available", web_address(lifecycle.code_of(paper))))
+    if Event.REPLACE in told and Event.WITHDRAWN not in told:
         links.append(LinkContext(version_text(paper, pick, today), ""))
     return tuple(links)
 

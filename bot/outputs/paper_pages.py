@@ -62,7 +62,7 @@ _SAID = {
     Event.SUBMIT: "put forward by hand",
     Event.WITHDRAWN: "withdrawn",
     Event.PUBLISHED: "published in a journal",
-    Event.CODE: "code released",
+    Event.CODE: "code available",
 }
 
 
