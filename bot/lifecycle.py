@@ -17,6 +17,7 @@ NEWS = (Event.WITHDRAWN, Event.PUBLISHED, Event.CODE, Event.REPLACE)
 """What is told of a paper that somebody had, the weightiest first."""
 
 LONGEST_NOTICE = 300
+_END = 160  # characters of an abstract, on either side, in which a notice says its word
 
 # ── Withdrawn ─────────────────────────────────────────────────────────────────────────────────────
 
@@ -77,7 +78,10 @@ def notice_in(title: str, abstract: str, comment: str = "") -> str:
 
     Plain text, on any number of lines; the notice is one sentence, at most 300 characters.
     """
-    if not any(map(_hints, (title, abstract, comment))):
+    # Nearly all texts need no more than this look at where a notice would stand.
+    ends = abstract if len(abstract) < 2 * _END else f"{abstract[:_END]}\n{abstract[-_END:]}"
+    said = f"{title}\n{comment}\n{ends}"
+    if not ("ithdraw" in said or "etracted" in said or "WITHDRAW" in said or "RETRACTED" in said):
         return ""
     comment, abstract = " ".join(comment.split()), " ".join(abstract.split())
     found = [
@@ -90,11 +94,6 @@ def notice_in(title: str, abstract: str, comment: str = "") -> str:
     if _TITLE.match(" ".join(title.split())):
         return "Retracted" if "retracted" in title.lower() else "Withdrawn"
     return ""
-
-
-def _hints(text: str) -> bool:
-    """Whether it is worth a look: nearly all texts need no more than this."""
-    return "ithdraw" in text or "etracted" in text or "WITHDRAW" in text or "RETRACTED" in text
 
 
 def _sentence(text: str) -> str:
@@ -182,6 +181,7 @@ _REPOSITORY = re.compile(
     re.IGNORECASE,
 )
 _ANY_CODE = re.compile(r"\b(?:github|gitlab|bitbucket|codeberg)\.(?:com|org)/\w", re.IGNORECASE)
+_HOSTS = ("git", "bitbucket.", "codeberg.")
 _PROMISED = re.compile(
     r"\b(?:will|shall|to) be (?:\w+ ){0,3}(?:released?|available|open|public|shared|published|uploaded)"
     r"|\bwill (?:\w+ ){0,2}(?:release|open|publish|share|make)|\bupon (?:acceptance|publication)|\bsoon\b",
@@ -197,6 +197,8 @@ def code_of(paper: Paper) -> str:
     """
     if linked := paper.link(Rel.CODE):
         return linked
+    if not _names_host(paper.abstract):
+        return ""
     text = paper.abstract.replace("\\_", "_")
     for found in _REPOSITORY.finditer(text):
         before = re.split(r"[.!?]\s", text[max(found.start() - _AROUND, 0) : found.start()])[-1]
@@ -208,7 +210,15 @@ def code_of(paper: Paper) -> str:
 
 def _names_code(paper: Paper) -> bool:
     """Whether it points at code, were it a promise."""
-    return bool(paper.link(Rel.CODE) or _ANY_CODE.search(paper.abstract))
+    return bool(
+        paper.link(Rel.CODE) or (_names_host(paper.abstract) and _ANY_CODE.search(paper.abstract))
+    )
+
+
+def _names_host(text: str) -> bool:
+    """Whether it is worth a search, which costs a hundred times as much."""
+    lowered = text.lower()
+    return any(host in lowered for host in _HOSTS)
 
 
 # ── All of it ─────────────────────────────────────────────────────────────────────────────────────
@@ -239,7 +249,7 @@ def gained(known: Sequence[Paper], now: Paper) -> tuple[Event, ...]:
     Of a paper that nobody had before, only that it is withdrawn: the rest it was born with.
     """
     if not known:
-        return ordered({Event.WITHDRAWN}.intersection(facts(now)))
+        return (Event.WITHDRAWN,) if is_withdrawn(now) else ()
     had = set.intersection(*(set(facts(before)) for before in known))
     return ordered(set(facts(now)) - had)
 

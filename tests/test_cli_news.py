@@ -56,6 +56,14 @@ def test_search_and_explain_say_that_a_paper_is_withdrawn(desk):
     assert published["published"] is True
 
 
+def test_who_puts_a_withdrawn_paper_forward_is_told_that_nobody_will_see_it(desk):
+    desk(*NEXT, "collect")
+    said = desk(*NEXT, "submit", "arXiv:2611.90019", "--profile", "proteins")
+    assert "It is withdrawn, so no edition shows it as new." in said.words
+    found = desk(*NEXT, "preview", "proteins", "--format", "text").out
+    assert "When Two Experts" not in found
+
+
 def test_the_next_edition_as_previewed_tells_the_news(desk):
     desk(*NEXT, "collect")
     said = desk(*NEXT, "preview", "experts", "--format", "text")

@@ -78,7 +78,8 @@ class PaperLedger:
                 voted = _with_votes(group, shown, self._house_votes(group, shown))
                 paper = self._put_group(voted, shown, now, seen_before)
                 self._put_sightings(paper, source, shown, now)
-                self._put_events(paper, source, gained(group.known, group.paper), now)
+                if group.changed:
+                    self._put_events(paper, source, gained(group.known, group.paper), now)
                 index_paper(self.db, paper, group)
                 if keep_guids:
                     put_guids(self.db, paper, source, {sighting.guid for sighting in shown})
@@ -173,6 +174,8 @@ class PaperLedger:
 
     def _put_events(self, paper: int, source: str, events: Sequence[Event], now: datetime) -> None:
         """Keep what became of a paper as sightings of the day on which the source showed it so."""
+        if not events:
+            return
         self.db.write_many(
             _PUT_SIGHTING,
             [
