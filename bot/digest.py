@@ -129,7 +129,7 @@ def fill(
     cursor: news waits for the next digest. Only that a paper was withdrawn does not wait.
     """
     editions = [edition for each in owed for edition in each.editions]
-    told = _told_by(editions)
+    told = _told_by(editions) if len(editions) > 1 else {}  # one edition's picks say it themselves
     shown: set[int] = set()
     cut: set[int] = set()
     picked: list[DeliveredPick] = []
@@ -140,7 +140,8 @@ def fill(
         shown |= {pick.paper for pick in new[:limit]}
         cut |= {pick.paper for pick in new[limit:]}  # another section may still have room for it
     overflow = len(cut - shown)
-    picked += _news(editions, had, shown)
+    if had:
+        picked += _news(editions, had, shown)
     skip = _reason_to_skip(owed, profiles, picked)
     first = owed[0].subscription
     return DigestPlan(
@@ -162,8 +163,6 @@ def _told_by(editions: Sequence[Edition]) -> dict[int, tuple[Event, ...]]:
 
     Whoever is shown one of them as new sees all of that on its card, which is made when the mail is.
     """
-    if len(editions) == 1:  # nearly everybody, every day
-        return {pick.paper: pick.told for pick in editions[0].picks}
     told: dict[int, set[Event]] = {}
     for edition in editions:
         for pick in edition.picks:
@@ -183,7 +182,9 @@ def _new_picks(
     if len(editions) > 1:  # a catch-up: the best of all days first
         rows.sort(key=lambda row: (-row[1].score, row[1].paper))
     unique = {
-        pick.paper: DeliveredPick(edition.id, pick.paper, Role.NEW, told[pick.paper])
+        pick.paper: DeliveredPick(
+            edition.id, pick.paper, Role.NEW, told[pick.paper] if told else pick.told
+        )
         for edition, pick in reversed(rows)
     }
     return list(reversed(unique.values()))

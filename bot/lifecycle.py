@@ -137,8 +137,8 @@ _NO_JOURNAL_DOI = re.compile(
     re.IGNORECASE,
 )
 _SERVER = re.compile(
-    r"\W*(?:arxiv(?:\.org)?|[a-z]{2,9}[ar]xiv|corr|ssrn(?: electronic journal)?|research square|techrxiv"
-    r"|authorea|hal|zenodo|figshare|osf(?: preprints)?|preprints(?:\.org)?)\b"
+    r"\W*(?:arxiv(?:\.org)?|[a-z]{2,9}[ar]xiv|(?:corr|hal)$|ssrn(?: electronic journal)?"
+    r"|research square|techrxiv|authorea|zenodo|figshare|osf(?: preprints)?|preprints(?:\.org)?)\b"
     r"(?!.*\b(?:journal|proceedings|trans))|.*\be?-?preprints?\b",
     re.IGNORECASE,
 )

@@ -8,7 +8,6 @@ import struct
 from collections.abc import Iterable
 from dataclasses import fields, replace
 from datetime import date, datetime
-from functools import cache
 
 from bot import lifecycle
 from bot.models import (
@@ -42,6 +41,10 @@ from bot.store.connection import moment, seconds
 _PICK = struct.Struct("<IIB")
 _ROLES = (Role.NEW, Role.UPDATE)
 _EVENT_BITS = {Event.REPLACE: 2, Event.WITHDRAWN: 4, Event.PUBLISHED: 8, Event.CODE: 16}
+_MEANT = tuple(
+    (_ROLES[byte & 1], lifecycle.ordered(e for e, bit in _EVENT_BITS.items() if byte & bit))
+    for byte in range(32)
+)
 
 
 def name_of(identifier: Identifier) -> str:
@@ -251,23 +254,22 @@ def subscription_of(row: sqlite3.Row) -> Subscription:
 
 def packed_picks(picks: Iterable[DeliveredPick]) -> bytes:
     """Pack a digest's picks, nine bytes each."""
-    return b"".join(
-        _PICK.pack(p.edition, p.paper, _ROLES.index(p.role) + sum(_EVENT_BITS[e] for e in p.told))
-        for p in picks
-    )
+    return b"".join([_PICK.pack(p.edition, p.paper, _bits(p)) for p in picks])
+
+
+def _bits(pick: DeliveredPick) -> int:
+    bits = _ROLES.index(pick.role)
+    for event in pick.told:
+        bits += _EVENT_BITS[event]
+    return bits
 
 
 def unpacked_picks(packed: bytes) -> tuple[DeliveredPick, ...]:
     """Unpack a digest's picks."""
     return tuple(
-        DeliveredPick(edition, paper, _ROLES[bits & 1], _events_of_bits(bits))
+        DeliveredPick(edition, paper, *_MEANT[bits])
         for edition, paper, bits in _PICK.iter_unpack(packed)
     )
-
-
-@cache
-def _events_of_bits(bits: int) -> tuple[Event, ...]:
-    return lifecycle.ordered(event for event, bit in _EVENT_BITS.items() if bits & bit)
 
 
 def delivery_of(row: sqlite3.Row) -> Delivery:
