@@ -24,6 +24,7 @@ from bot.files import workflow_lock
 from bot.models import DeliveredPick, DigestPlan
 from bot.store import Store
 from bot.store.backup import copy_database, examine, hold_copy
+from bot.store.connection import SCHEMA_VERSION
 from support_cli import desk_in, mails
 from support_office import Office
 from support_round import (
@@ -132,7 +133,7 @@ def test_a_backup_holds_database_configuration_includes_templates_and_libraries(
     ]  # fmt: skip
     told = manifest(made)
     assert told["counts"] == {"papers": 3, "editions": 1, "subscribers": 1, "deliveries": 0}
-    assert (told["schema"], told["made_at"]) == (1, "2026-11-20T08:00:00+00:00")
+    assert (told["schema"], told["made_at"]) == (SCHEMA_VERSION, "2026-11-20T08:00:00+00:00")
 
 
 def test_secrets_are_named_and_not_copied(desk, made):

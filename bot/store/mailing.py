@@ -164,7 +164,7 @@ class MailLedger(EditionLedger):
         Those in `long_ago` are looked for before that too, in the month after they were picked.
         """
         rows = self.db.rows(
-            _SENT,
+            _SENT_LONG_AGO if long_ago else _SENT,
             {
                 "subscribers": json.dumps(sorted(papers)),
                 "since": seconds(since),
@@ -293,13 +293,18 @@ def _told(
 
 
 _SENT = """
-SELECT subscriber, picks FROM delivery d
+SELECT subscriber, picks FROM delivery
 WHERE subscriber IN (SELECT value FROM json_each(:subscribers))
-AND (created_at >= :since OR EXISTS (
-    SELECT 1 FROM json_each(:made) m WHERE d.created_at BETWEEN m.value AND m.value + :wait
-))
-AND status IN (SELECT value FROM json_each(:had))
+AND created_at >= :since AND status IN (SELECT value FROM json_each(:had))
 """
+_SENT_LONG_AGO = f"""{_SENT}
+UNION ALL SELECT subscriber, picks FROM delivery d
+WHERE subscriber IN (SELECT value FROM json_each(:subscribers)) AND created_at < :since
+AND EXISTS (
+    SELECT 1 FROM json_each(:made) m WHERE d.created_at BETWEEN m.value AND m.value + :wait
+)
+AND status IN (SELECT value FROM json_each(:had))
+"""  # noqa: S608 - our own constant
 _SUBSCRIPTIONS = """
 SELECT s.*, r.address, r.zone, r.paused_until FROM subscription s
 JOIN subscriber r ON r.id = s.subscriber JOIN profile p ON p.name = s.profile
