@@ -5,19 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from bot import lifecycle
 from bot.config import Profile
 from bot.models import (
     DeliveredPick,
     Delivery,
     DigestPlan,
     Edition,
+    Event,
     Had,
-    Paper,
+    News,
     Pick,
     Ranked,
     Role,
     SourceNote,
     Subscription,
+    Told,
     Weather,
 )
 
@@ -27,28 +30,39 @@ from bot.models import (
 def picks(
     profile: Profile,
     ranked: Sequence[Ranked],
-    replaced: Sequence[Paper],
+    news: Sequence[News],
     probability: Callable[[float], float],
 ) -> tuple[Pick, ...]:
-    """Return an edition's picks: the best first, then what was replaced since it was picked.
+    """Return an edition's picks: the best first, then those it picked before that there is news of.
 
     `ranked` is best first. Papers the profile insists on pass the threshold and stand before the
-    cut; `replaced` papers don't count against the limit.
+    cut; `news` doesn't count against the limit, what was withdrawn before all else. Nothing that is
+    withdrawn is ever new.
     """
+    ranked = [r for r in ranked if not lifecycle.is_withdrawn(r.paper)]
     wanted = [r for r in ranked if r.always or probability(r.score) >= profile.threshold]
     insisted = [r for r in wanted if r.always][: profile.limit]
     others = [r for r in wanted if not r.always][: profile.limit - len(insisted)]
     chosen = {id(r) for r in (*insisted, *others)}
     best = [r for r in ranked if id(r) in chosen]
     new = [
-        Pick(at, r.paper.id, Role.NEW, r.paper.version, r.score, r.reasons)
+        Pick(
+            at,
+            r.paper.id,
+            Role.NEW,
+            r.paper.version,
+            r.score,
+            r.reasons,
+            lifecycle.told_by(r.paper),
+        )
         for at, r in enumerate(best, start=1)
     ]
     known = {pick.paper for pick in new}
-    again = [paper for paper in sorted(replaced, key=lambda p: p.id) if paper.id not in known]
+    again = [each for each in news if each.paper.id not in known]
+    again.sort(key=lambda each: (Event.WITHDRAWN not in each.events, each.paper.id))
     updates = [
-        Pick(at, paper.id, Role.UPDATE, paper.version)
-        for at, paper in enumerate(again, start=len(new) + 1)
+        Pick(at, each.paper.id, Role.UPDATE, each.paper.version, told=each.events)
+        for at, each in enumerate(again, start=len(new) + 1)
     ]
     return (*new, *updates)
 
@@ -102,27 +116,34 @@ class Owed:
     before: Edition | None = None
 
 
-def fill(owed: Sequence[Owed], profiles: Mapping[str, Profile], had: Had) -> DigestPlan:
+def fill(
+    owed: Sequence[Owed],
+    profiles: Mapping[str, Profile],
+    had: Had,
+    withdrawn: Collection[int] = (),
+) -> DigestPlan:
     """Return one subscriber's digest: a section a profile, best first, nothing they had before.
 
-    `owed` is in the order of the sections and not empty. A paper that two profiles picked stands in
-    the first that has room for it. Where there is nothing to say
-    the plan has a `skip`, and moves no cursor: replaced papers wait for the next digest.
+    `owed` is in the order of the sections and not empty; `withdrawn` are the papers that are no longer
+    offered as new. A paper that two profiles picked stands in the first that has room for it; news of
+    a paper they had is one line, whichever profiles tell it. Where there is nothing to say the plan
+    has a `skip`, and moves no cursor: news waits for the next digest. Only that a paper was withdrawn
+    does not wait.
     """
+    editions = [edition for each in owed for edition in each.editions]
+    told = _told_by(editions) if len(editions) > 1 else {}  # one edition's picks say it themselves
     shown: set[int] = set()
     cut: set[int] = set()
     picked: list[DeliveredPick] = []
     for each in owed:
         limit = each.subscription.limit or profiles[each.subscription.profile].limit
-        new = _new_picks(each.editions, shown | had.papers)
+        new = _new_picks(each.editions, shown.union(had.papers, withdrawn), told)
         picked += new[:limit]
         shown |= {pick.paper for pick in new[:limit]}
         cut |= {pick.paper for pick in new[limit:]}  # another section may still have room for it
     overflow = len(cut - shown)
-    for each in owed:
-        updates = _updates(each.editions, had, shown)
-        picked += updates
-        shown |= {pick.paper for pick in updates}
+    if had.papers:
+        picked += _news(editions, had, shown)
     skip = _reason_to_skip(owed, profiles, picked, had)
     first = owed[0].subscription
     return DigestPlan(
@@ -156,7 +177,7 @@ def narrowed(
     lines: list[DeliveredPick] = []
     for line in delivery.picks:
         paper = papers[line.paper]
-        homes = [number for number in kept if roles[number].get(paper) is line.role]
+        homes = [number for number in kept if _has_room(line, roles[number].get(paper))]
         if line.edition in kept:
             lines.append(line)
         elif homes:
@@ -164,7 +185,26 @@ def narrowed(
     return tuple(lines), kept
 
 
-def _new_picks(editions: Sequence[Edition], known: Collection[int]) -> list[DeliveredPick]:
+def _has_room(line: DeliveredPick, role: Role | None) -> bool:
+    """Tell whether an edition that has a line's paper in this role can show the line: news always."""
+    return role is not None and line.role in (role, Role.UPDATE)
+
+
+def _told_by(editions: Sequence[Edition]) -> dict[int, tuple[Event, ...]]:
+    """Return the events that these editions know of, by paper.
+
+    Whoever is shown one of them as new sees all of that on its card, which is made when the mail is.
+    """
+    told: dict[int, set[Event]] = {}
+    for edition in editions:
+        for pick in edition.picks:
+            told.setdefault(pick.paper, set()).update(pick.told)
+    return {paper: lifecycle.ordered(said - {Event.REPLACE}) for paper, said in told.items()}
+
+
+def _new_picks(
+    editions: Sequence[Edition], known: Collection[int], told: Mapping[int, tuple[Event, ...]]
+) -> list[DeliveredPick]:
     rows = [
         (edition, pick)
         for edition in editions
@@ -173,22 +213,40 @@ def _new_picks(editions: Sequence[Edition], known: Collection[int]) -> list[Deli
     ]
     if len(editions) > 1:  # a catch-up: the best of all days first
         rows.sort(key=lambda row: (-row[1].score, row[1].paper))
-    unique = {pick.paper: DeliveredPick(edition.id, pick.paper) for edition, pick in reversed(rows)}
+    unique = {
+        pick.paper: DeliveredPick(
+            edition.id, pick.paper, Role.NEW, told[pick.paper] if told else pick.told
+        )
+        for edition, pick in reversed(rows)
+    }
     return list(reversed(unique.values()))
 
 
-def _updates(editions: Sequence[Edition], had: Had, shown: Collection[int]) -> list[DeliveredPick]:
-    """Return what was replaced since, of the papers this subscriber had: the latest word on each."""
-    latest = {
-        pick.paper: DeliveredPick(edition.id, pick.paper, Role.UPDATE)
-        for edition in editions
-        for pick in edition.picks
-        if pick.role is Role.UPDATE
-        and pick.paper in had.papers
-        and pick.paper not in shown
-        and (edition.id, pick.paper) not in had.updates
-    }
-    return list(latest.values())
+def _news(editions: Sequence[Edition], had: Had, shown: Collection[int]) -> list[DeliveredPick]:
+    """Return a line for each paper this subscriber had and does not know all of, withdrawn ones first.
+
+    It says all that these editions tell and no digest told them yet, at the place of the last one.
+    """
+    lines: dict[int, DeliveredPick] = {}
+    for edition in editions:
+        for pick in edition.picks:
+            if pick.role is not Role.UPDATE or pick.paper not in had.papers or pick.paper in shown:
+                continue
+            if (edition.id, pick.paper) in had.updates:
+                continue
+            if news := _unknown(pick, had.papers[pick.paper]):
+                before = lines.pop(pick.paper, None)
+                said = lifecycle.ordered({*news, *(before.told if before else ())})
+                lines[pick.paper] = DeliveredPick(edition.id, pick.paper, Role.UPDATE, said)
+    return sorted(lines.values(), key=lambda line: Event.WITHDRAWN not in line.told)
+
+
+def _unknown(update: Pick, told: Told) -> set[Event]:
+    """Return which of an update's events somebody does not know yet; an older version is none."""
+    events = set(update.told or (Event.REPLACE,)) - (told.events - {Event.REPLACE})
+    if told.version and update.version <= told.version:
+        events.discard(Event.REPLACE)
+    return events
 
 
 def _reason_to_skip(
@@ -198,7 +256,7 @@ def _reason_to_skip(
     had: Had,
 ) -> str:
     # An edition may be owed again for a single paper: what else it had to say was said.
-    if any(pick.role is Role.NEW for pick in picked):
+    if any(pick.role is Role.NEW or Event.WITHDRAWN in pick.told for pick in picked):
         return ""
     for each in owed:
         befores = (each.before, *each.editions)

@@ -17,6 +17,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
 
+from bot import lifecycle
 from bot.models import Identifier, Paper, Scheme, Stamp
 
 # ── Reading identifiers ───────────────────────────────────────────────────────────────────────────
@@ -207,11 +208,16 @@ _KNOWN_BY = {scheme: place for place, scheme in enumerate(Scheme)} | {Scheme.ARX
 # ── Merging ───────────────────────────────────────────────────────────────────────────────────────
 
 # Fields of which the greatest (stamp, value) wins; an empty value never competes.
-_STAMPED = ("title", "authors", "abstract", "categories", "venue")
+_STAMPED = ("title", "authors", "abstract", "categories", "venue", "notice")
 
 
 def stamped(paper: Paper, stamp: Stamp) -> Paper:
-    """Return a source's record with `stamp` on every field that it fills."""
+    """Return a source's record with `stamp` on every field that it fills.
+
+    Where it says of itself that it is withdrawn, that is its notice.
+    """
+    if not paper.notice and (notice := lifecycle.notice_in(paper.title, paper.abstract)):
+        paper = replace(paper, notice=notice)
     stamps = tuple([(name, stamp) for name in _STAMPED if getattr(paper, name)])
     return replace(paper, stamps=stamps)
 
@@ -226,12 +232,16 @@ def merge(papers: Sequence[Paper]) -> Paper:
     stamps: list[tuple[str, Stamp]] = []
     for name in _STAMPED:
         best = max(
-            ((_stamp_of(p, name), getattr(p, name)) for p in papers if getattr(p, name)),
+            (
+                (_precedence(name, p), _stamp_of(p, name), getattr(p, name))
+                for p in papers
+                if getattr(p, name)
+            ),
             default=None,
         )
         if best is not None:
-            stamps.append((name, best[0]))
-            fields[name] = best[1]
+            stamps.append((name, best[1]))
+            fields[name] = best[2]
     stored = [paper for paper in papers if paper.id]
     eldest = min(stored, key=lambda paper: paper.id) if stored else papers[0]
     dates = [paper.published for paper in papers if paper.published]
@@ -252,6 +262,11 @@ def alone(record: Paper) -> Paper:
     """Return the paper that one record makes by itself: `merge([record])`."""
     filled = [name for name in _STAMPED if getattr(record, name)]
     return record if filled == [name for name, _ in record.stamps] else merge([record])
+
+
+def _precedence(name: str, paper: Paper) -> bool:
+    """Whether a value goes before others whatever their stamps: a journal before a preprint server."""
+    return name == "venue" and lifecycle.names_journal(paper.venue)
 
 
 def _stamp_of(paper: Paper, name: str) -> Stamp:

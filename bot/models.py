@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
@@ -32,7 +33,7 @@ class Identifier:
 
 
 class Event(StrEnum):
-    """What a source said about a paper when it showed it (arXiv's announce types, and `seen`)."""
+    """What a source said about a paper when it showed it: an announce type, `seen`, or its news."""
 
     NEW = "new"
     CROSS = "cross"
@@ -40,6 +41,10 @@ class Event(StrEnum):
     REPLACE_CROSS = "replace-cross"
     SEEN = "seen"
     SUBMIT = "submit"  # a curator put it forward by hand
+    # What became of it afterwards (`lifecycle`): from the day that a source first showed it so.
+    WITHDRAWN = "withdrawn"
+    PUBLISHED = "published"
+    CODE = "code"
 
 
 class Rel(StrEnum):
@@ -79,7 +84,8 @@ class Paper:
     """The normalised work.
 
     Title, authors and abstract are in the source's own form (TeX and all), cleaned of HTML;
-    `text.readable` makes them pleasant. `stamps` has, for each merged field that has a value, the
+    `text.readable` makes them pleasant. `notice` is the sentence by which a record says that it is
+    withdrawn or retracted, "" for none. `stamps` has, for each merged field that has a value, the
     stamp of the record it came from. `votes` and `comments` are the latest a source reported, None
     where none ever did. `citations` and `tldr`, one sentence that says it all, are what services told
     (`enrich`). `id`, `key` and `first_seen` are the store's: 0, None and None before.
@@ -99,6 +105,7 @@ class Paper:
     comments: int | None = None
     citations: int | None = None
     tldr: str = ""
+    notice: str = ""
     id: int = 0
     key: Identifier | None = None
     first_seen: datetime | None = None
@@ -324,12 +331,16 @@ class Role(StrEnum):
     """Why a paper is in an edition."""
 
     NEW = "new"
-    UPDATE = "update"  # picked before, replaced since
+    UPDATE = "update"  # picked before, and there is news of it
 
 
 @dataclass(frozen=True, slots=True)
 class Pick:
-    """A paper's place and reasons in an edition. `version` is the paper's when it was picked."""
+    """A paper's place and reasons in an edition. `version` is the paper's when it was picked.
+
+    `told` are the events that whoever is shown this pick knows of: those that a new paper came with,
+    or the news of an earlier one. Empty in updates of before events were kept: those were replaced.
+    """
 
     position: int
     paper: int
@@ -337,6 +348,23 @@ class Pick:
     version: int = 0
     score: float = 0.0
     reasons: tuple[Reason, ...] = ()
+    told: tuple[Event, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What has become of a paper that a profile picked before, and that no edition of it told yet."""
+
+    paper: Paper
+    events: tuple[Event, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a subscriber knows of a paper they had: its version (0: none was named), and its events."""
+
+    version: int = 0
+    events: frozenset[Event] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -450,25 +478,33 @@ class DeliveryStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DeliveredPick:
-    """One line of a digest: which edition's pick of which paper, in what role."""
+    """One line of a digest: which edition's pick of which paper, in what role.
+
+    `told` are the events that this reader knows of by it; an update tells those, of one edition or
+    of several.
+    """
 
     edition: int
     paper: int
     role: Role = Role.NEW
+    told: tuple[Event, ...] = ()
 
-    def __reduce__(self) -> tuple[type[DeliveredPick], tuple[int, int, Role]]:
+    def __reduce__(
+        self,
+    ) -> tuple[type[DeliveredPick], tuple[int, int, Role, tuple[Event, ...]]]:
         # Orders have twenty of them and go to another process: a dataclass's own way is slow.
-        return DeliveredPick, (self.edition, self.paper, self.role)
+        return DeliveredPick, (self.edition, self.paper, self.role, self.told)
 
 
 @dataclass(frozen=True, slots=True)
 class Had:
     """What a subscriber was sent, or is about to be.
 
-    Papers as new, (edition, paper) as replaced, and the editions that a mail told of.
+    Of the papers that they were offered as new, all that they were told since; the news itself, as
+    (edition, paper); and the editions that a mail told of.
     """
 
-    papers: frozenset[int] = frozenset()
+    papers: Mapping[int, Told] = field(default_factory=dict)
     updates: frozenset[tuple[int, int]] = frozenset()
     editions: frozenset[int] = frozenset()
 

@@ -28,6 +28,7 @@ from bot.models import (
     Had,
     Identifier,
     Move,
+    News,
     NotModified,
     Paper,
     Request,
@@ -239,8 +240,11 @@ class RankingStore(Protocol):
         """
         ...
 
-    def replaced(self, profile: str, since: datetime) -> list[Paper]:
-        """Return papers this profile picked after `since` that have a newer version than then."""
+    def news(self, profile: str, since: datetime, replaced: datetime) -> list[News]:
+        """Return what became of the papers this profile picked after `since`, and has not told.
+
+        A newer version is news only of what was picked after `replaced`.
+        """
         ...
 
     def lookup(self, identifiers: Collection[Identifier]) -> list[Paper]:
@@ -369,11 +373,21 @@ class DeliverStore(Protocol):
         """Return when papers were first seen, by id, aliases followed."""
         ...
 
-    def had(self, papers: Mapping[int, Collection[int]], since: datetime) -> Mapping[int, Had]:
-        """Return which of these papers their subscribers were sent, or are about to be.
+    def had(
+        self,
+        papers: Mapping[int, Collection[int]],
+        since: datetime,
+        but: int = 0,
+        long_ago: Collection[int] = (),
+    ) -> Mapping[int, Had]:
+        """Return which of these papers their subscribers were sent, or are about to be: what they know.
 
-        By subscriber, there and here; `since` bounds the search.
+        By subscriber, there and here; `since` bounds the search, but for what is in `long_ago`.
         """
+        ...
+
+    def withdrawn(self, papers: Collection[int]) -> set[int]:
+        """Return which of these are withdrawn, aliases followed."""
         ...
 
     def together(self, writes: Sequence[Callable[[], object]]) -> list[object]:

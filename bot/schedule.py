@@ -121,8 +121,9 @@ def slot(
         end = instant(last + _DAY, "any", zone)
         stale_at = end if hour == "any" else instant(last, hour, zone) + grace
         confirmed = subscription.confirmed_at
-        if confirmed is not None and stale_at < confirmed <= now:
-            stale_at = confirmed + grace  # who says yes late in the day has a first digest at once
+        # Who says yes late in the day has a first digest at once.
+        if confirmed and stale_at < confirmed <= now and local_date(confirmed, zone) <= last:
+            stale_at = confirmed + grace
         if due <= now and (last >= today or now <= stale_at):
             return Slot(subscription, period, due, stale_at)
     return None

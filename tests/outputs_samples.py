@@ -207,11 +207,61 @@ OTHER = Edition(
     )),),
 )  # fmt: skip
 
+# What became of papers that the reader had.
+MIRAGE = arxiv_paper(
+    70021,
+    "A Mirage in the Router: Experts That Were Never Called",
+    authors=("Benedikta Sorensen", "Okoro Whitlock"),
+    abstract="We report that a third of all experts are never called, whatever the token.",
+    notice="This paper has been withdrawn by the authors due to an error in the counting script that "
+    "makes Table 2 wrong",
+    version=2,
+    stamps=(("title", Stamp(40, 2, "2026-11-19")), ("notice", Stamp(40, 2, "2026-11-19"))),
+)
+HARVEST = arxiv_paper(
+    60015,
+    "The Second Harvest: Growing $2^k$ Experts from One",
+    authors=("Ludo Marchetti", "Ines Abrahamsen", "Kofi Lindholm"),
+    venue="Journal of Invented Results 12, 345 (2026)",
+    identifiers=frozenset({
+        Identifier(Scheme.ARXIV, "2611.60015"), Identifier(Scheme.DOI, "10.99999/inv-026-00345-7"),
+    }),
+    links=frozenset({
+        Link(Rel.ABSTRACT, "https://arxiv.org/abs/2611.60015"),
+        Link(Rel.CODE, "https://github.com/example/second-harvest"),
+    }),
+    version=4,
+    stamps=(("title", Stamp(40, 4, "2026-11-18")),),
+)  # fmt: skip
+RECALLED = Paper(
+    title="RETRACTED: Perfect Recall in Associative Memories",
+    identifiers=frozenset({Identifier(Scheme.DOI, "10.99999/inv-025-00777-1")}),
+    authors=("Cornelius Vane",),
+    notice="Retracted",
+    venue="Journal of Invented Results",
+    links=frozenset({Link(Rel.ABSTRACT, "https://journal.example.com/articles/inv-025-00777-1")}),
+    id=8,
+    key=Identifier(Scheme.DOI, "10.99999/inv-025-00777-1"),
+)
+PAPERS_WITH_NEWS = {p.id: p for p in (MIRAGE, HARVEST, RECALLED, REPLACED)}
+NEWS = Edition(
+    profile="experts", number=8, period=TODAY, through=100, made_at=NOON, considered=298, id=72,
+    picks=(
+        Pick(1, ROUTER.id, score=0.91, reasons=PICKS[0].reasons),
+        Pick(2, RECALLED.id, role=Role.UPDATE, told=(Event.WITHDRAWN,)),
+        Pick(3, MIRAGE.id, role=Role.UPDATE, version=2, told=(Event.WITHDRAWN, Event.REPLACE)),
+        Pick(4, HARVEST.id, role=Role.UPDATE, version=4,
+             told=(Event.PUBLISHED, Event.CODE, Event.REPLACE)),
+        Pick(5, REPLACED.id, role=Role.UPDATE, version=3, told=(Event.REPLACE,)),
+    ),
+)  # fmt: skip
+
 
 def section(profile: Profile, *editions: Edition) -> Section:
+    known = PAPERS | PAPERS_WITH_NEWS
     return Section(
         profile=profile,
-        picks=tuple((pick, PAPERS[pick.paper]) for edition in editions for pick in edition.picks),
+        picks=tuple((pick, known[pick.paper]) for edition in editions for pick in edition.picks),
         editions=editions,
     )
 

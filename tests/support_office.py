@@ -71,16 +71,16 @@ class Office:
             return nullcontext([_PlainPrinter()])
         return printing(due, self.config, SECRET, WORKERS.cpu, self.warnings.append)
 
-    def edition(self, day: int, *papers: int, profile: str = "experts"):
+    def edition(self, day: int, *papers: int, profile: str = "experts", **fields: object):
         period, now = TODAY + timedelta(days=day), NOW + day * DAY - HOUR / 2
-        return an_edition(self.store, *papers, profile=profile, period=period, now=now)
+        return an_edition(self.store, *papers, profile=profile, period=period, now=now, **fields)
 
     def status(self, delivery: int = 1) -> str:
         return next(d.status.value for d in self.store.deliveries(100) if d.id == delivery)
 
     def papers(self, index: int = -1) -> list[int]:
         """The papers that a mail shows."""
-        text = _text(self.mailer.sent[index].content)
+        text = text_of_mail(self.mailer.sent[index].content)
         return sorted(n for n in range(1, 8) if f"Paper {n}." in text)
 
 
@@ -89,7 +89,8 @@ class _PlainPrinter:
         return [b"Subject: %d\r\n\r\n" % order.delivery.id for order in orders]
 
 
-def _text(content: bytes) -> str:
+def text_of_mail(content: bytes) -> str:
+    """Return what a mail says to who reads it as text."""
     body = message_from_bytes(content, policy=default).get_body(("plain",))
     assert body is not None
     return body.get_content()

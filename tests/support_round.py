@@ -79,9 +79,15 @@ def stored(store: Store, identifier: Identifier) -> Paper:
     return paper
 
 
-def new_pick(place: int, paper: int, score: float = 1.0, role: Role = Role.NEW) -> Pick:
+def new_pick(
+    place: int,
+    paper: int,
+    score: float = 1.0,
+    role: Role = Role.NEW,
+    told: tuple[Event, ...] = (),
+) -> Pick:
     reasons = (Reason(InterestKind.KEYWORD, "experts", score),) if role is Role.NEW else ()
-    return Pick(place, paper, role, version=1, score=score, reasons=reasons)
+    return Pick(place, paper, role, version=1, score=score, reasons=reasons, told=told)
 
 
 def an_edition(

@@ -144,9 +144,9 @@ def test_titles_and_versions_are_those_that_held(store):
         "First", "Second", "Third",
     ]  # fmt: skip
     assert [store.as_of(NOW + n * DAY).papers([1])[1].version for n in range(3)] == [1, 2, 3]
-    assert store.as_of(NOW + DAY - HOUR).replaced("experts", NOW - DAY) == []
-    (replaced,) = store.as_of(NOW + DAY).replaced("experts", NOW - DAY)
-    assert (replaced.title, replaced.version) == ("Second", 2)
+    assert store.as_of(NOW + DAY - HOUR).news("experts", NOW - DAY, NOW - DAY) == []
+    (news,) = store.as_of(NOW + DAY).news("experts", NOW - DAY, NOW - DAY)
+    assert (news.paper.title, news.paper.version) == ("Second", 2)
 
 
 def test_votes_are_those_that_had_been_counted(store):
@@ -194,7 +194,10 @@ def test_any_past_moment_reads_as_the_present_did_then(tmp_path_factory, changes
         seen = []
         for n, (number, version, votes) in enumerate(changes):
             now = NOW + n * DAY
-            paper = a_paper(arxiv(number), title=f"{number} v{version}", version=version)
+            notice = "This paper has been withdrawn" if version == 3 else ""
+            paper = a_paper(
+                arxiv(number), title=f"{number} v{version}", version=version, notice=notice
+            )
             absorb(store, shown(paper, Event.SEEN, votes=votes), source="hf", now=now)
             if n % 3 == 2:
                 picked = stored(store, arxiv(number)).id
@@ -203,13 +206,13 @@ def test_any_past_moment_reads_as_the_present_did_then(tmp_path_factory, changes
             last = store.last_edition("experts")
             seen.append((
                 now, store.recent(10), store.candidates("experts", last, None, ()),
-                store.replaced("experts", NOW), last,
+                store.news("experts", NOW, NOW), last,
             ))  # fmt: skip
-        for now, recent, candidates, replaced, last in seen:
+        for now, recent, candidates, news, last in seen:
             then = store.as_of(now)
             assert then.recent(10) == recent
             assert then.candidates("experts", last, None, ()) == candidates
-            assert then.replaced("experts", NOW) == replaced
+            assert then.news("experts", NOW, NOW) == news
             assert then.last_edition("experts") == last
 
 

@@ -257,9 +257,9 @@ async def test_looking_at_the_next_edition_changes_nothing(desk):
     desk.came(1, 2)
     profile = desk.profiles["experts"]
     for _ in range(2):
-        ranked, replaced = await ranked_now(profile, desk.store, WORKERS, NOW, None)
+        ranked, news = await ranked_now(profile, desk.store, WORKERS, NOW, None)
         assert {each.paper.id for each in ranked} == {1, 2}
-        assert replaced == []
+        assert news == []
     (made,) = await desk.make()
     assert [pick.paper for pick in made.edition.picks] == [each.paper.id for each in ranked]
 

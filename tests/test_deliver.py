@@ -9,9 +9,22 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bot.models import Attempt, Phase, Role, SourceNote, Verdict, Weather
-from support_office import Office
-from support_round import DAY, HOUR, NOW, TODAY, a_profile, an_edition, subscribed
+from bot.models import Attempt, Event, Link, Origin, Phase, Rel, Role, SourceNote, Verdict, Weather
+from support_office import Office, text_of_mail
+from support_round import (
+    DAY,
+    HOUR,
+    NOW,
+    TODAY,
+    a_paper,
+    a_profile,
+    absorb,
+    an_edition,
+    arxiv,
+    doi,
+    new_pick,
+    subscribed,
+)
 
 MINUTE = timedelta(minutes=1)
 SEVEN = NOW - HOUR  # the profiles' hour
@@ -138,6 +151,73 @@ async def test_a_missed_week_is_one_digest_of_the_best_and_the_rest_is_counted(t
     assert {pick.paper for pick in delivery.picks} == {1, 4, 5, 6}, "the best of each day"
     assert len(delivery.editions) == 5
     made.store.close()
+
+
+# ── News of papers they had ───────────────────────────────────────────────────────────────────────
+
+WITHDRAWN, PUBLISHED, CODE = Event.WITHDRAWN, Event.PUBLISHED, Event.CODE
+
+
+def _news(office, index: int = -1) -> str:
+    text = text_of_mail(office.mailer.sent[index].content)
+    return text.partition("NEWS OF PAPERS YOU HAD")[2].partition("\n-- \n")[0]
+
+
+async def test_what_is_withdrawn_between_its_edition_and_its_hour_is_left_out(office):
+    gone = a_paper(arxiv(2), title="Paper 2.", version=2, notice="This paper has been withdrawn")
+    absorb(office.store, gone, now=NOW - HOUR)
+    await office.run()
+    assert office.papers() == [1, 3]
+    office.edition(1, picks=(new_pick(1, 2, role=Role.UPDATE, told=(WITHDRAWN,)),))
+    assert (await office.run(NOW + DAY)).sent == 0, "who never had it is not told either"
+
+
+async def test_news_finds_who_had_the_paper_a_year_ago(office):
+    await office.run()
+    absorb(
+        office.store,
+        a_paper(arxiv(1), doi(5), title="Paper 1.", venue="Nature"),
+        now=NOW + 400 * DAY,
+    )
+    update = new_pick(2, 1, role=Role.UPDATE, told=(PUBLISHED,))
+    office.edition(400, picks=(new_pick(1, 4), update))
+    await office.run(NOW + 400 * DAY)
+    assert office.papers() == [1, 4]
+    assert "published in Nature:" in _news(office)
+
+
+async def test_a_reader_of_two_profiles_hears_each_thing_once(office):
+    office.readers("ada", profile="others")
+    await office.run()
+    links = frozenset({Link(Rel.CODE, "https://git.example.org/a/b")})
+    absorb(office.store, a_paper(arxiv(1), doi(5), title="Paper 1.", venue="Nature", links=links))
+    office.edition(1, picks=(new_pick(1, 4), new_pick(2, 1, role=Role.UPDATE, told=(PUBLISHED,))))
+    await office.run(NOW + DAY)
+    assert "published in Nature" in _news(office)
+    assert "code" not in _news(office), "no edition has told that yet"
+    told = new_pick(2, 1, role=Role.UPDATE, told=(PUBLISHED, CODE))
+    office.edition(2, picks=(new_pick(1, 5), told), profile="others")
+    await office.run(NOW + 2 * DAY)
+    assert "code available" in _news(office)
+    assert "published" not in _news(office)
+
+
+async def test_news_of_a_profile_that_its_reader_left_is_never_shown_as_new(office):
+    """The other profile's edition in that digest has the paper as new: the line stays what it is."""
+    office.readers("ada", profile="others")
+    await office.run()
+    gone = a_paper(arxiv(1), title="Paper 1.", version=2, notice="This paper has been withdrawn")
+    absorb(office.store, gone, now=NOW + HOUR)
+    office.edition(1, picks=(new_pick(1, 1, role=Role.UPDATE, told=(WITHDRAWN,)),))
+    office.edition(1, 1, 4, profile="others")
+    office.says(Attempt(Verdict.RETRY, Phase.MAIL, 451, "later"))
+    await office.run(NOW + DAY)
+    office.store.unsubscribe("ada@example.org", "experts", Origin.OWNER)
+    await office.run(NOW + DAY + HOUR)
+    assert office.papers() == [1, 4]
+    text = text_of_mail(office.mailer.sent[-1].content)
+    assert text.count("Paper 1.") == _news(office).count("Paper 1.") == 1
+    assert "! Withdrawn" in _news(office)
 
 
 async def test_an_edition_by_force_waits_for_the_next_slot(office):

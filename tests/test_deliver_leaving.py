@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bot.mail import CapturingMailer
-from bot.models import Attempt, DeliveryStatus, Envelope, Origin, Phase, Role, Verdict
+from bot.models import Attempt, DeliveryStatus, Envelope, Event, Origin, Phase, Role, Verdict
 from support_office import SENT, Office
 from support_round import (
     DAY,
@@ -125,7 +125,7 @@ async def test_a_replaced_paper_is_told_once_though_its_edition_is_owed_again(of
     await office.run(NOW + 2 * HOUR)
     assert office.papers() == [1, 2, 3, 4]
     office.edition(1, 5)
-    told = (new_pick(1, 5), new_pick(2, 6), new_pick(3, 4, role=Role.UPDATE))
+    told = (new_pick(1, 5), new_pick(2, 6), new_pick(3, 4, role=Role.UPDATE, told=(Event.CODE,)))
     an_edition(office.store, profile="others", period=TODAY + DAY, now=NOW + DAY - HOUR, picks=told)
     office.says(LATER)
     await office.run(NOW + DAY)

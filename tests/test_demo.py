@@ -101,7 +101,7 @@ def test_day_two_says_what_was_replaced_and_nothing_else_of_day_one(made, store)
         for paper in store.papers(updates).values():
             (number,) = (i.value for i in paper.identifiers if i.scheme.value == "arxiv")
             assert text.count(f"abs/{number}") == 1
-            assert text.index("Replaced since") < text.index(f"abs/{number}")
+            assert text.index("NEWS OF PAPERS YOU HAD") < text.index(f"abs/{number}")
 
 
 def test_the_broken_source_is_named_in_mail_and_report(made, store):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -14,7 +15,9 @@ from bot.digest import Owed
 from bot.models import (
     DeliveredPick,
     Edition,
+    Event,
     Had,
+    News,
     Origin,
     Pick,
     Ranked,
@@ -22,9 +25,12 @@ from bot.models import (
     SourceNote,
     Subscription,
     SubscriptionStatus,
+    Told,
     Weather,
 )
 from support_round import NOW, TODAY, a_paper, a_profile, arxiv, new_pick
+
+REPLACED = (Event.REPLACE,)
 
 # ── Editions ──────────────────────────────────────────────────────────────────────────────────────
 
@@ -43,8 +49,12 @@ def _even(_: float) -> float:
     return 0.5
 
 
-def _picks(ranked, replaced=(), chance=_even, **profile):
-    return digest.picks(a_profile(**profile), ranked, replaced, chance)
+def _replaced(number: int, version: int = 2, *events: Event) -> News:
+    return News(_paper(number, version), events or (Event.REPLACE,))
+
+
+def _picks(ranked, news=(), chance=_even, **profile):
+    return digest.picks(a_profile(**profile), ranked, news, chance)
 
 
 def test_the_best_are_picked_in_their_order_up_to_the_limit():
@@ -64,14 +74,14 @@ def test_what_is_insisted_on_stands_before_the_cut_and_in_its_place_by_score():
 
 
 def test_what_was_replaced_comes_after_and_counts_against_no_limit():
-    picks = _picks(_ranked(1.0), [_paper(9, 2), _paper(8, 3)], limit=1)
+    picks = _picks(_ranked(1.0), [_replaced(9, 2), _replaced(8, 3)], limit=1)
     assert [(p.position, p.paper, p.role, p.version) for p in picks] == [
         (1, 1, Role.NEW, 1), (2, 8, Role.UPDATE, 3), (3, 9, Role.UPDATE, 2),
     ]  # fmt: skip
 
 
 def test_what_is_picked_as_new_is_not_told_as_replaced_too():
-    assert [p.role for p in _picks(_ranked(1.0), [_paper(1, 2)])] == [Role.NEW]
+    assert [p.role for p in _picks(_ranked(1.0), [_replaced(1)])] == [Role.NEW]
 
 
 @given(
@@ -85,7 +95,7 @@ def test_an_edition_keeps_its_laws_whatever_is_ranked(papers, limit, threshold, 
         *(score for score, _ in papers),
         always=tuple(n for n, (_, always) in enumerate(papers, start=1) if always),
     )
-    again = [_paper(number, 2) for number in replaced]
+    again = [_replaced(number) for number in replaced]
     picks = _picks(ranked, again, lambda s: max(0, s) / 20, limit=limit, threshold=threshold)
     new = [p for p in picks if p.role is Role.NEW]
     assert [p.position for p in picks] == list(range(1, len(picks) + 1))
@@ -174,8 +184,12 @@ def _new(*papers: int) -> tuple[Pick, ...]:
     return tuple(new_pick(at, paper, 1 / at) for at, paper in enumerate(papers, start=1))
 
 
-def _update(at: int, paper: int) -> Pick:
-    return Pick(at, paper, Role.UPDATE, 2)
+def _update(at: int, paper: int, *told: Event, version: int = 2) -> Pick:
+    return Pick(at, paper, Role.UPDATE, version, told=told)
+
+
+def _had(*papers: int) -> Had:
+    return Had(dict.fromkeys(papers, Told()))
 
 
 def _papers(plan) -> list[int]:
@@ -193,9 +207,10 @@ def test_a_digest_holds_the_picks_of_all_editions_since_the_last_best_first():
 
 
 def test_what_was_had_is_not_shown_again():
-    assert _papers(
-        digest.fill([_owed(_edition(1, *_new(1, 2, 3)))], _profiles(), Had(frozenset({2})))
-    ) == [1, 3]
+    assert _papers(digest.fill([_owed(_edition(1, *_new(1, 2, 3)))], _profiles(), _had(2))) == [
+        1,
+        3,
+    ]
 
 
 def test_a_paper_that_two_profiles_picked_stands_in_the_first():
@@ -226,22 +241,115 @@ def test_a_subscribers_own_limit_comes_before_the_profiles():
 
 def test_a_replacement_is_told_to_those_only_who_had_the_paper():
     edition = _edition(1, *_new(1), _update(2, 7), _update(3, 8))
-    plan = digest.fill([_owed(edition)], _profiles(), Had(frozenset({7})))
-    assert plan.picks == (DeliveredPick(1, 1), DeliveredPick(1, 7, Role.UPDATE))
+    plan = digest.fill([_owed(edition)], _profiles(), _had(7))
+    assert plan.picks == (DeliveredPick(1, 1), DeliveredPick(1, 7, Role.UPDATE, REPLACED))
 
 
 def test_a_paper_replaced_twice_is_told_once_by_the_latest_word():
     plan = digest.fill(
         [_owed(_edition(1, *_new(1), _update(2, 7)), _edition(2, _update(1, 7)))],
         _profiles(),
-        Had(frozenset({7})),
+        _had(7),
     )
-    assert plan.picks == (DeliveredPick(1, 1), DeliveredPick(2, 7, Role.UPDATE))
+    assert plan.picks == (DeliveredPick(1, 1), DeliveredPick(2, 7, Role.UPDATE, REPLACED))
+
+
+def _told(plan) -> dict[int, tuple[Event, ...]]:
+    return {pick.paper: pick.told for pick in plan.picks if pick.role is Role.UPDATE}
+
+
+WITHDRAWN, PUBLISHED, CODE = Event.WITHDRAWN, Event.PUBLISHED, Event.CODE
+
+
+def test_all_that_several_editions_tell_of_a_paper_is_one_line():
+    plan = digest.fill(
+        [_owed(_edition(1, *_new(1), _update(2, 7, PUBLISHED)),
+               _edition(2, _update(1, 7, CODE, Event.REPLACE)))],
+        _profiles(), _had(7),
+    )  # fmt: skip
+    assert plan.picks[1:] == (DeliveredPick(2, 7, Role.UPDATE, (PUBLISHED, CODE, Event.REPLACE)),)
+
+
+def test_what_another_profile_told_this_reader_is_not_told_again():
+    edition = _edition(1, *_new(1), _update(2, 7, PUBLISHED, CODE), _update(3, 8, Event.REPLACE))
+    had = Had({7: Told(1, frozenset({PUBLISHED})), 8: Told(2)})
+    assert _told(digest.fill([_owed(edition)], _profiles(), had)) == {7: (CODE,)}
+    had = Had({7: Told(1, frozenset({PUBLISHED, CODE})), 8: Told(1)})
+    assert _told(digest.fill([_owed(edition)], _profiles(), had)) == {8: (Event.REPLACE,)}
+
+
+def test_who_is_shown_a_paper_now_knows_what_later_editions_tell_of_it():
+    plan = digest.fill([_owed(_edition(1, *_new(1)), _edition(2, _update(1, 1, CODE)))],
+                       _profiles(), Had())  # fmt: skip
+    assert plan.picks == (DeliveredPick(1, 1, Role.NEW, (CODE,)),)
+
+
+def test_what_was_withdrawn_stands_first_among_the_news():
+    edition = _edition(1, *_new(1), _update(2, 7, CODE), _update(3, 8, WITHDRAWN))
+    plan = digest.fill([_owed(edition)], _profiles(), _had(7, 8))
+    assert list(_told(plan)) == [8, 7]
+    picks = _picks(_ranked(1.0), [_replaced(8, 2, CODE), _replaced(9, 2, WITHDRAWN)])
+    assert [pick.paper for pick in picks] == [1, 9, 8]
+
+
+def test_a_withdrawal_does_not_wait_for_a_day_with_new_papers():
+    plan = digest.fill([_owed(_edition(1, _update(1, 7, WITHDRAWN)))], _profiles(), _had(7))
+    assert (plan.skip, _told(plan)) == ("", {7: (WITHDRAWN,)})
+    assert digest.fill([_owed(_edition(1, _update(1, 7, CODE)))], _profiles(), _had(7)).skip
+
+
+def test_what_was_withdrawn_is_never_offered_as_new():
+    gone = _ranked(1.0, 2.0, always=(2,))
+    gone = [
+        replace(r, paper=replace(r.paper, notice="withdrawn")) for r in gone if r.always
+    ] + gone[1:]
+    assert [pick.paper for pick in _picks(gone)] == [1]
+    plan = digest.fill([_owed(_edition(1, *_new(1, 2, 3)))], _profiles(limit=2), Had(), {2})
+    assert (_papers(plan), plan.overflow) == ([1, 3], 0), "nor counted"
+    assert digest.fill([_owed(_edition(1, *_new(2)))], _profiles(), Had(), {2}).skip
+
+
+updates = st.lists(
+    st.tuples(
+        st.sampled_from(["experts", "others"]), st.integers(1, 3),
+        st.sets(st.sampled_from([WITHDRAWN, PUBLISHED, CODE, Event.REPLACE]), min_size=1),
+        st.integers(1, 4), st.booleans(),
+    ),
+    max_size=12,
+)  # fmt: skip
+
+
+@given(updates)
+def test_whatever_two_profiles_tell_at_whatever_cadence_a_reader_hears_each_thing_once(told):
+    """Editions come one by one; where the flag is set a digest is due, of all that is owed by then."""
+    had = {paper: Told(1) for paper in (1, 2, 3)}
+    heard: list[tuple[int, Event, int]] = []
+    owed: dict[str, list[Edition]] = {"experts": [], "others": []}
+    versions: dict[int, int] = {}
+    for number, (profile, paper, events, version, due) in enumerate(told, start=1):
+        update = _update(1, paper, *events, version=version)
+        owed[profile].append(_edition(number, update, profile=profile))
+        versions[owed[profile][-1].id] = version
+        if not due and number < len(told):
+            continue
+        sections = [_owed(*editions, profile=name) for name, editions in owed.items()]
+        plan = digest.fill(sections, _profiles(empty="note"), Had(had))
+        assert len({pick.paper for pick in plan.picks}) == len(plan.picks), "a line a paper"
+        for pick in plan.picks:
+            this, known = versions[pick.edition], had[pick.paper]
+            heard += [(pick.paper, event, this if event is Event.REPLACE else 0)
+                      for event in pick.told]  # fmt: skip
+            had[pick.paper] = Told(max(known.version, this), known.events.union(pick.told))
+        owed = {"experts": [], "others": []}
+    assert len(heard) == len(set(heard))
+    assert {(p, e) for p, e, _ in heard if e is not Event.REPLACE} == {
+        (paper, event) for _, paper, events, _, _ in told for event in events - {Event.REPLACE}
+    }
 
 
 def test_what_was_told_of_a_replaced_paper_is_not_told_again():
     editions = _edition(1, *_new(1), _update(2, 7)), _edition(2, _update(1, 8))
-    had = Had(frozenset({7, 8}), frozenset({(1, 7)}))
+    had = Had(dict.fromkeys((7, 8), Told()), frozenset({(1, 7)}))
     assert _papers(digest.fill([_owed(*editions)], _profiles(), had)) == [1, 8]
 
 
@@ -254,8 +362,8 @@ def test_a_quiet_day_is_skipped_and_moves_no_cursor():
 
 def test_replaced_papers_alone_wait_for_the_next_digest():
     quiet = _edition(1, _update(1, 7))
-    assert digest.fill([_owed(quiet)], _profiles(), Had(frozenset({7}))).skip
-    plan = digest.fill([_owed(quiet, _edition(2, *_new(1)))], _profiles(), Had(frozenset({7})))
+    assert digest.fill([_owed(quiet)], _profiles(), _had(7)).skip
+    plan = digest.fill([_owed(quiet, _edition(2, *_new(1)))], _profiles(), _had(7))
     assert _papers(plan) == [1, 7]
 
 
@@ -321,7 +429,7 @@ def test_a_digest_keeps_its_laws_whatever_is_owed(one, other, had, limit, own):
         _owed(*_made(one, "experts"), limit=own),
         _owed(*_made(other, "others"), profile="others"),
     ]
-    plan = digest.fill(owed, _profiles(limit=limit), Had(frozenset(had)))
+    plan = digest.fill(owed, _profiles(limit=limit), _had(*had))
     assert len(set(_papers(plan))) == len(plan.picks), "never a paper twice"
     new = [p for p in plan.picks if p.role is Role.NEW]
     assert not {p.paper for p in new} & had, "nothing they had"

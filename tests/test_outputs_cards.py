@@ -76,7 +76,9 @@ def test_counts_and_lists_read_as_people_write_them():
         "a and b",
         "a, b and c",
     ]
-    assert count_text(7, 2, 312) == "7 new papers from 312 considered, 2 replaced"
+    assert count_text(7, 312, 2) == "7 new papers from 312 considered, news of 2 earlier papers"
+    assert count_text(0, 0, 1, 1) == "0 new papers, news of 1 earlier paper, withdrawn"
+    assert count_text(1, 0, 3, 1) == "1 new paper, news of 3 earlier papers, 1 of them withdrawn"
 
 
 # ── A paper ───────────────────────────────────────────────────────────────────────────────────────
@@ -130,8 +132,8 @@ def test_a_lead_is_one_line_within_its_limit(abstract):
 
 def test_a_replaced_paper_says_since_when():
     update = Pick(5, REPLACED.id, role=Role.UPDATE, version=3)
-    assert card(REPLACED, update).updated == "v3 since 19 November"
-    assert card(replace(REPLACED, stamps=()), update).updated == "v3"
+    assert card(REPLACED, update).updated == "new version v3, 19 November"
+    assert card(replace(REPLACED, stamps=()), update).updated == "new version v3"
     undated = replace(REPLACED, version=0, stamps=(("title", Stamp(2, 0, "soon")),))
     assert card(undated, replace(update, version=0)).updated == "replaced"
     assert card(REPLACED, replace(update, role=Role.NEW)).updated == ""
@@ -295,14 +297,14 @@ def test_a_papers_key_is_the_stores_or_else_its_strongest_identifier():
 # ── A section ─────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_section_has_what_is_new_and_what_was_replaced():
+def test_a_section_has_what_is_new_and_news_of_earlier_papers():
     made = section_cards(
         section(EXPERTS, replace(OCTOBER, picks=PICKS)), today=TODAY, href="https://x.example/"
     )
     assert [paper.title for paper in made.papers][:1] == [ROUTER.title]
     assert len(made.papers) == 4
     assert [paper.title for paper in made.updates] == [REPLACED.title]
-    assert made.count == "4 new from 301 considered, 1 replaced"
+    assert made.count == "4 new from 301 considered, news of 1"
     assert made.quiet == ""
 
 

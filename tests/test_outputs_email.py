@@ -219,7 +219,10 @@ def test_several_profiles_share_the_bots_title():
     [
         (material(section(EXPERTS, OCTOBER)), "a quiet day"),
         (material(section(EXPERTS, replace(OCTOBER, health=HEALTH))), "nothing new, and a source"),
-        (material(Section(EXPERTS, ((Pick(1, 1, Role.UPDATE), REPLACED),))), "1 paper replaced"),
+        (
+            material(Section(EXPERTS, ((Pick(1, 1, Role.UPDATE), REPLACED),))),
+            "news of 1 earlier paper",
+        ),
         (picked(ROUTER), "1 new paper —"),
     ],
 )
@@ -464,11 +467,11 @@ def test_both_parts_say_all_that_matters():
         )
         text = text.replace("*", "").replace("&#39;", "'")
         for words in (
-            "4 new papers from 312 considered, 1 replaced",
+            "4 new papers from 312 considered, news of 1 earlier paper",
             "An O(√n) Lower Bound for Top-k Gating with k",
             "because: expert routing, Imara Thistlewood, like your “Whispering Gates”, 45 votes",
-            "Replaced since your last digest",
-            "v3 since 19 November",
+            "NEWS OF PAPERS YOU HAD" if kind == "plain" else "News of papers you had",
+            "new version v3, 19 November",
             "invented-letters has not answered since 18 November (HTTP 503).",
             "2 of 3 sources answered; nothing new from huggingface.",
             "You are subscribed to “Mixture of experts” of Morning papers.",

@@ -109,7 +109,7 @@ def test_a_replaced_paper_moves_up_and_keeps_its_guid_its_date_and_its_reasons()
     assert parsedate_to_datetime(item.find("pubDate").text) == EARLIER.made_at
     assert item.find(f"{ATOM}updated").text == "2026-11-20T06:29:56+00:00"
     assert "because: sparse activation" in item.find("description").text
-    assert "v3 since 19 November" in item.find("description").text
+    assert "new version v3, 19 November" in item.find("description").text
 
 
 def test_the_same_store_makes_the_same_bytes_whatever_the_order_it_is_read_in():

@@ -5,23 +5,30 @@ from __future__ import annotations
 import email
 import email.policy
 import os
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from bot.models import Event
 from bot.outputs.email import Press
 from bot.outputs.feeds import feeds_opml, profile_feed
+from bot.outputs.site import Archive, Record
 from bot.outputs.syndication import FORMS
+from bot.ports import PaperHistory, Seen
 from bot.render import TemplateRenderer
 from outputs_samples import (
     BOT,
     EARLIER,
     EDITION,
     EXPERTS,
+    NEWS,
     OTHER,
     PAPERS,
+    PAPERS_WITH_NEWS,
     PROTEINS,
     SENDER,
+    TODAY,
     pages,
     personal,
     section,
@@ -62,6 +69,46 @@ def test_the_text_of_a_digest(digest):
 
 def test_the_html_of_a_digest(digest):
     hold_against("digest.html", body(digest, "html"))
+
+
+def test_a_digest_with_news_of_earlier_papers():
+    given = personal(section(EXPERTS, NEWS), section(PROTEINS, OTHER))
+    text, html = Press(bot=BOT, sender=SENDER, render=RENDER).parts(given)
+    hold_against("news.txt", text.replace("\r\n", "\n"))
+    hold_against("news.html", html.replace("\r\n", "\n"))
+
+
+def test_a_feed_with_news_of_earlier_papers():
+    feed = profile_feed(
+        bot=BOT,
+        profile=EXPERTS,
+        editions=(NEWS,),
+        papers=PAPERS | PAPERS_WITH_NEWS,
+        authority="example.org",
+    )
+    hold_against("news.atom", FORMS["atom"].written(feed).decode())
+
+
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [
+        ("news-edition.html", "p/experts/2026-11-20/index.html"),
+        ("withdrawn.html", "papers/arxiv/2611.70021/index.html"),
+    ],
+)
+def test_a_page_with_news(name, path):
+    days = (
+        Seen("arxiv-ml", Event.NEW, TODAY - timedelta(days=9)),
+        Seen("arxiv-ml", Event.REPLACE, TODAY),
+        Seen("arxiv-ml", Event.WITHDRAWN, TODAY),
+    )
+    known = PAPERS | PAPERS_WITH_NEWS
+    given = site(
+        archives=(Archive(EXPERTS, (NEWS,)),),
+        papers=known,
+        records={id_: Record(paper, PaperHistory(seen=days)) for id_, paper in known.items()},
+    )
+    hold_against(name, pages(given, RENDER)[path].decode())
 
 
 @pytest.mark.parametrize("form", FORMS)

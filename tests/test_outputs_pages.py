@@ -184,7 +184,7 @@ def test_a_quiet_edition_says_so():
 def test_the_archive_goes_back_by_months():
     text = page("p/experts/index.html")
     assert text.index("November 2026") < text.index("Fri 20 Nov") < text.index("October 2026")
-    assert "4 new papers, 1 replaced · Quiet Routers" in text
+    assert "4 new papers, news of 1 earlier paper · Quiet Routers" in text
 
 
 def test_an_edition_forced_by_hand_shares_the_page_of_its_day():

@@ -207,11 +207,56 @@ async def test_a_replaced_paper_is_an_update_and_never_new_again(bot):
     await bot.round(FIRST)
     bot.tomorrow()
     text = await bot.round(SECOND, ("2611.00001v2", "replace", "Expert routing one, revised"))
-    assert "1 new paper from 1 considered, 1 replaced" in text
-    assert text.index("Replaced since") < text.index("Expert routing one, revised")
+    assert "1 new paper from 1 considered, news of 1 earlier paper" in text
+    assert text.index("NEWS OF PAPERS YOU HAD") < text.index("Expert routing one, revised")
     bot.tomorrow()
     text = await bot.round(THIRD, ("2611.00001v2", "replace", "Expert routing one, revised"))
     assert "Expert routing one" not in text, "the same version is told once"
+
+
+async def test_a_withdrawal_is_told_at_once_and_first_and_only_once(bot):
+    await bot.round(FIRST)
+    bot.tomorrow()
+    gone = ("2611.00001v2", "replace", "WITHDRAWN: Expert routing one")
+    text = await bot.round(gone)
+    assert "0 new papers, news of 1 earlier paper, withdrawn" in text, "a quiet day otherwise"
+    assert (
+        text.index("NEWS OF PAPERS") < text.index("WITHDRAWN: Expert") < text.index("! Withdrawn")
+    )
+    (page,) = (c for p, c in bot.files.items() if p.match("papers/arxiv/2611.00001/index.html"))
+    assert b'<p class="withdrawn">Withdrawn</p>' in page
+    bot.tomorrow()
+    assert "WITHDRAWN" not in await bot.round(SECOND, gone)
+
+
+async def test_what_comes_withdrawn_is_stored_and_never_offered(bot):
+    text = await bot.round(FIRST, ("2611.00009v2", "new", "RETRACTED: Expert routing nine"))
+    assert "Expert routing one" in text
+    assert "nine" not in text
+    assert bot.store.count_papers() == 3, "with the journal's"
+    assert "nine" not in "".join(
+        content.decode() for path, content in bot.files.items() if path.suffix == ".rss"
+    )
+
+
+async def test_published_and_replaced_at_once_is_one_line_that_says_both(bot):
+    await bot.round(FIRST)
+    bot.tomorrow()
+    raw = announcement(
+        bot.now, SECOND, ("2611.00001v2", "replace", "Expert routing one, revised")
+    ).replace(
+        b"<arxiv:announce_type>replace<",
+        b"<arxiv:DOI>10.1038/s41586-026-00001-1</arxiv:DOI><arxiv:journal_reference>Nature 655, 1 (2026)"
+        b"</arxiv:journal_reference><arxiv:announce_type>replace<",
+    )
+    text = await bot.round(raw=raw)
+    news = text.partition("NEWS OF PAPERS YOU HAD")[2]
+    assert news.count("Expert routing one") == 1
+    said = "published in Nature 655, 1 (2026): https://doi.org/10.1038/s41586-026-00001-1 new version v2"
+    assert said in news
+    feed = next(c for p, c in bot.files.items() if p.match("feeds/routing.atom")).decode()
+    assert feed.count("Expert routing one") == 1, "its entry moves, and stays one"
+    assert "published in Nature 655, 1 (2026)</a>" in feed.replace("&lt;", "<").replace("&gt;", ">")
 
 
 async def test_a_replacement_of_what_we_never_had_is_no_paper(bot):

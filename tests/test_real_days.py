@@ -17,7 +17,7 @@ import pytest
 
 from bot.app import open_app
 from bot.config import load_config
-from bot.models import Role, Weather
+from bot.models import Event, Role, Weather
 from support_cli import html_of, mails, papers, picked, text_of
 from support_replay import LARGE, RECONSTRUCTED, SHARED, SMALL, captured, captured_day, replaying
 
@@ -205,16 +205,22 @@ def check_mails(made, days):
 
 
 def check_editions(made):
-    """An edition's new papers were never in one before, and no replacement resurfaces as new."""
+    """An edition's new papers were never in one before, and no news of a paper makes it new."""
     with made.store() as app:
         for profile in made.config.profiles:
             new: list[int] = []
+            told: set[tuple[int, Event]] = set()
             for edition in reversed(app.store.editions(profile)):
                 fresh = [pick.paper for pick in edition.picks if pick.role is Role.NEW]
                 assert not set(fresh) & set(new)
                 new += fresh
                 updates = [pick for pick in edition.picks if pick.role is Role.UPDATE]
-                assert all(pick.paper in new and pick.version > 1 for pick in updates)
+                assert all(pick.paper in new and pick.told for pick in updates)
+                assert all(p.version > 1 for p in updates if Event.REPLACE in p.told)
+                events = {(p.paper, e) for p in updates for e in p.told if e is not Event.REPLACE}
+                assert not events & told, "each thing is told once"
+                assert Event.WITHDRAWN not in {event for _, event in events}, "none was, in these"
+                told |= events
 
 
 async def test_two_days_in_a_row(tmp_path):

@@ -62,8 +62,8 @@ def test_two_mornings_with_invented_papers(tmp_path):
     assert set(picked(today, Role.UPDATE)) <= set(picked(yesterday, Role.NEW))
     for mail, delivery in ((one, yesterday), (two, today)):
         _is_a_digest_of(mail, delivery, tmp_path / "state")
-    assert "Replaced since" in text_of(two)
-    assert "Replaced since" not in text_of(one)
+    assert "NEWS OF PAPERS YOU HAD" in text_of(two)
+    assert "NEWS OF PAPERS YOU HAD" not in text_of(one)
 
 
 def _is_a_digest_of(mail, delivery, state):

@@ -237,7 +237,7 @@ def test_each_piece_of_a_mail_can_be_a_users_own(own):
     text, html = printed_with(own)
     assert f" 1. MY CARD {ROUTER.title} <{feedback(ROUTER.id)}>\n" in text
     assert f'style="color: #123456;"> 1. {ROUTER.title}</p>' in html
-    assert "Replaced since your last digest" in html
+    assert "News of papers you had" in html
 
 
 def test_a_piece_that_breaks_is_ours_and_the_others_stay_the_users(own):

@@ -74,7 +74,7 @@ def invent(path: Path) -> None:
         store.index_all()
         store.mirror_profiles({"experts": "f", "proteins": "g"})
         an_edition(store, 1, 2, now=NOW - HOUR)
-        update = new_pick(2, 1, role=Role.UPDATE)
+        update = new_pick(2, 1, role=Role.UPDATE, told=(Event.WITHDRAWN,))
         an_edition(store, picks=(new_pick(1, 3), update), period=(NOW + DAY).date(), now=NOW + DAY)
         _deliveries(store)
         store.put_feedback(["experts"], 1, Opinion.LIKE, NOW)
@@ -94,7 +94,8 @@ def _papers(store: Store) -> None:
         for n in range(1, 5)
     ]
     absorb(store, *papers)
-    absorb(store, a_paper(arxiv(1), title="Paper 1, again", version=2), now=NOW + HOUR)
+    again = a_paper(arxiv(1), title="Paper 1, again", version=2, notice="This paper is withdrawn")
+    absorb(store, again, now=NOW + HOUR)
     absorb(
         store, a_paper(doi(5), title="Elsewhere", categories=("cell biology",)), source="journal"
     )

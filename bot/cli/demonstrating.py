@@ -55,11 +55,11 @@ def _show_morning(number: int, morning: Morning) -> None:
     ]  # fmt: skip
     table(title, ("source", "entries", "new papers", "updated", ""), rows, numbers=(1, 2, 3))
     editions = [
-        (c.profile, f"edition {c.edition.number}", c.new, len(c.edition.picks) - c.new or "",
+        (c.profile, f"edition {c.edition.number}", c.new, c.news or "",
          c.edition.considered)
         for c in morning.composed
     ]  # fmt: skip
-    columns = ("profile", "", "new picks", "replaced", "considered")
+    columns = ("profile", "", "new picks", "news", "considered")
     table("", columns, editions, numbers=(2, 3, 4))
     say(
         f"  {morning.delivered.sent} digests sent, "
@@ -83,7 +83,7 @@ def _document(made: Demonstration) -> dict[str, object]:
                 ],
                 "profiles": [
                     {"profile": c.profile, "edition": c.edition.number, "picks": c.new,
-                     "replaced": len(c.edition.picks) - c.new, "considered": c.edition.considered}
+                     "news": c.news, "considered": c.edition.considered}
                     for c in morning.composed
                 ],
                 "deliveries": morning.delivered.ended,

@@ -6,7 +6,7 @@ import argparse
 import asyncio
 from datetime import date
 
-from bot import identity
+from bot import identity, lifecycle
 from bot.app import App
 from bot.cli.opening import opened
 from bot.cli.terminal import as_json, say, table
@@ -43,7 +43,7 @@ def search(args: argparse.Namespace) -> int:
         else:
             rows = [
                 (f"{score:.2f}" if score else "", _day(paper) or "", paper.votes or "",
-                 title_of(paper), authors_line(paper.authors), str(paper.key))
+                 _marked(paper), authors_line(paper.authors), str(paper.key))
                 for paper, score in _readable_scores(found)
             ]  # fmt: skip
             columns = ("score", "date", "votes", "title", "authors", "paper")
@@ -116,4 +116,13 @@ def _told(paper: Paper) -> dict[str, object]:
         "id": str(paper.key or identity.strongest(paper.identifiers)), "title": paper.title,
         "authors": list(paper.authors), "date": _day(paper), "votes": paper.votes,
         "citations": paper.citations, "categories": list(paper.categories),
+        "withdrawn": lifecycle.withdrawal(paper) or None,
+        "published": lifecycle.is_published(paper), "code": lifecycle.code_of(paper) or None,
     }  # fmt: skip
+
+
+def _marked(paper: Paper) -> str:
+    """Return the title, and before it what nobody should overlook."""
+    title = title_of(paper)
+    gone = lifecycle.is_withdrawn(paper) and not title.lower().startswith(("withdr", "retract"))
+    return f"(withdrawn) {title}" if gone else title

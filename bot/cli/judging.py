@@ -10,6 +10,7 @@ from bot.cli.opening import opened, profile_named
 from bot.cli.terminal import as_json, say
 from bot.errors import UsageError
 from bot.identity import parse_identifier
+from bot.lifecycle import is_withdrawn
 from bot.models import Opinion, Paper
 from bot.outputs.cards import title_of
 
@@ -64,6 +65,8 @@ def submit(args: argparse.Namespace) -> int:
         say(f"“{title_of(paper)}” has a vote of the house.")
         if args.profile and args.profile in app.store.picked_by(paper.id):
             say(f"{args.profile} has picked it before, and does not show it again.")
+        elif args.profile and is_withdrawn(paper):
+            say("It is withdrawn, so no edition shows it as new.")
         elif args.profile:
             say(f"It comes with the next edition of {args.profile}, unless `exclude` keeps it out.")
     return 0

@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parseaddr
 from pathlib import Path
 
-from bot import digest, identity, ranking
+from bot import digest, identity, lifecycle, ranking
 from bot.app import App, open_app
 from bot.cli.opening import clock, configuration, opened, profile_named, tell_warnings
 from bot.cli.terminal import as_json, bar, say, say_block, table
@@ -22,9 +22,17 @@ from bot.config import Config, Profile, normal_address
 from bot.errors import UsageError
 from bot.identity import parse_identifier
 from bot.models import Edition, Envelope, Identifier, Paper, Ranked, Verdict
-from bot.outputs.cards import Section, authors_line, reason_text, reasons_in_words, title_of
+from bot.outputs.cards import (
+    Section,
+    authors_line,
+    legible,
+    reason_text,
+    reasons_in_words,
+    title_of,
+)
 from bot.outputs.email import DigestMaterial, Press
 from bot.outputs.feeds import profile_rss
+from bot.outputs.news import notice_text
 from bot.schedule import local_date
 from bot.workflows.collect import Outcome
 from bot.workflows.compose import ranked_now, ranked_papers, source_notes
@@ -85,12 +93,12 @@ async def _next_section(
     now, workers = app.clock(), app.workers
     store = app.store.as_of(now)  # --now may name any past day: what came later is not seen
     since = now - timedelta(days=days) if days else None
-    ranked, replaced = await ranked_now(profile, store, workers, now, since)
+    ranked, news = await ranked_now(profile, store, workers, now, since)
     last = await workers.store(store.last_edition, profile.name)
     states = await workers.store(store.source_states)
     later = (await workers.store(app.store.source_states)).keys() - states.keys()
     sources = [source for source in app.config.sources if source.name not in later]
-    picks = digest.picks(profile, ranked, [] if days else replaced, ranking.probability)
+    picks = digest.picks(profile, ranked, [] if days else news, ranking.probability)
     edition = Edition(
         profile=profile.name,
         number=last.number + 1 if last else 1,
@@ -189,7 +197,7 @@ def _told(ranked: Ranked) -> dict[str, object]:
     return {
         "id": str(paper.key or identity.strongest(paper.identifiers)), "title": paper.title,
         "score": ranked.score, "probability": ranking.probability(ranked.score),
-        "always": ranked.always,
+        "always": ranked.always, "withdrawn": lifecycle.withdrawal(paper) or None,
         "reasons": [
             {"kind": r.kind.value, "text": r.text, "share": r.share} for r in ranked.reasons
         ],
@@ -290,6 +298,8 @@ def explain(args: argparse.Namespace) -> int:
 def _show_explained(paper: Paper, ranked: list[Ranked]) -> None:
     say(title_of(paper))
     say(f"{authors_line(paper.authors)} · {paper.key}")
+    if notice := notice_text(paper, legible):
+        say(f"{notice}. It is never offered as new.")
     say()
     if not ranked:
         say("The profile excludes this paper, or nothing in it speaks for it.")

@@ -12,6 +12,8 @@ from bot.app import App
 from bot.cli.opening import opened, profile_named
 from bot.cli.terminal import as_json, progress, say, table
 from bot.errors import ConfigError, MailError, StateError, StateLockedError, TemplateError
+from bot.models import Event
+from bot.outputs.news import news_count
 from bot.workflows.collect import Collected, Outcome
 from bot.workflows.compose import Composed
 from bot.workflows.desk import DeliverReport
@@ -205,11 +207,10 @@ def show_composed(composed: Sequence[Composed]) -> None:
     if not composed:
         say("compose  no edition is due")
     for each in composed:
-        updates = len(each.edition.picks) - each.new
-        replaced = f", {updates} replaced" if updates else ""
+        news = news_count(each.news, each.told(Event.WITHDRAWN), "earlier paper")
         say(
             f"compose  {each.profile}: edition {each.edition.number} of {each.edition.period}, "
-            f"{each.new} of {each.edition.considered} papers{replaced}"
+            f"{each.new} of {each.edition.considered} papers{', ' if news else ''}{news}"
         )
         for missing in each.missing:
             say(f"         {missing} is not stored yet, so it cannot serve as an example")
@@ -242,7 +243,9 @@ def document(run: Run) -> dict[str, object]:
     if run.composed is not None:
         told["composed"] = [
             {"profile": c.profile, "edition": c.edition.number, "period": c.edition.period,
-             "picks": c.new, "replaced": len(c.edition.picks) - c.new,
+             "picks": c.new, "news": c.news, "replaced": c.told(Event.REPLACE),
+             "withdrawn": c.told(Event.WITHDRAWN), "published": c.told(Event.PUBLISHED),
+             "code": c.told(Event.CODE),
              "considered": c.edition.considered, "missing": list(c.missing)}
             for c in run.composed
         ]  # fmt: skip

@@ -13,8 +13,8 @@ from datetime import UTC, date
 from functools import lru_cache
 
 from bot.config import BotSettings, Profile
-from bot.models import Edition, InterestKind, Paper, Pick, Reason, Rel, Role
-from bot.outputs.contexts import PaperContext, ReasonContext, SectionContext
+from bot.models import Edition, Event, InterestKind, Paper, Pick, Reason, Rel, Role
+from bot.outputs.contexts import LinkContext, PaperContext, ReasonContext, SectionContext
 from bot.outputs.links import (
     identifier_text,
     paper_links,
@@ -22,6 +22,7 @@ from bot.outputs.links import (
     title_href,
     web_address,
 )
+from bot.outputs.news import news_count, news_links, notice_text
 from bot.outputs.wording import counted, day_near
 from bot.ranking.words import words
 from bot.text import one_line, readable, shorten
@@ -69,6 +70,11 @@ class Section:
         """Return how many picks are in it for that."""
         return [pick.role for pick, _ in self.picks].count(role)
 
+    @property
+    def withdrawn(self) -> int:
+        """How many papers it tells the withdrawal of."""
+        return sum(Event.WITHDRAWN in p.told for p, _ in self.picks if p.role is Role.UPDATE)
+
     def with_role(self, role: Role) -> tuple[tuple[Pick, Paper], ...]:
         """Return the picks that are in it for that."""
         return tuple((pick, paper) for pick, paper in self.picks if pick.role is role)
@@ -89,6 +95,12 @@ def paper_card(
 
     `today` decides whether a date needs its year; `page` is our own page about it, if any.
     """
+    update = pick if pick and pick.role is Role.UPDATE else None
+    venue = shorten(legible(paper.venue), 120)
+    notice = notice_text(paper, legible)
+    news: tuple[LinkContext, ...] = ()
+    if update:
+        news = news_links(paper, update, today=today, venue=venue, link_prefix=link_prefix)
     because = telling_reasons(pick.reasons if pick else ())
     shows_votes = any(reason.kind is InterestKind.TRENDING for reason in because)
     discussion = web_address(paper.link(Rel.DISCUSSION))
@@ -98,7 +110,7 @@ def paper_card(
         page=page,
         publisher=publisher_link(paper, link_prefix),
         authors=authors_line(paper.authors),
-        venue=shorten(legible(paper.venue), 120),
+        venue=venue,
         date=day_near(_utc_day(paper), today) if paper.published else "",
         categories=tuple(
             shorten(legible(category), 60) for category in paper.categories[:_CATEGORIES_SHOWN]
@@ -109,8 +121,21 @@ def paper_card(
         votes=counted(paper.votes, "vote") if paper.votes and not shows_votes else "",
         comments=counted(paper.comments, "comment") if paper.comments and not discussion else "",
         links=paper_links(paper, discussion, link_prefix),
-        updated=updated_text(paper, pick, today) if pick and pick.role is Role.UPDATE else "",
+        notice=notice,
+        news=news,
+        updated=_in_one_line(notice, news) if update else "",
     )
+
+
+def updated_text(paper: Paper, pick: Pick, today: date) -> str:
+    """Return what an update tells, in one line: `published in Nature · new version v3, 21 November`."""
+    news = news_links(paper, pick, today=today, venue=shorten(legible(paper.venue), 120))
+    notice = notice_text(paper, legible) if Event.WITHDRAWN in pick.told else ""
+    return _in_one_line(notice, news)
+
+
+def _in_one_line(notice: str, news: Iterable[LinkContext]) -> str:
+    return " · ".join(filter(None, (notice, *(link.text for link in news))))
 
 
 def legible(value: str) -> str:
@@ -185,17 +210,6 @@ def _utc_day(paper: Paper) -> date:
     """Return the day a source dated it: many send a bare date, which no zone may shift."""
     assert paper.published is not None  # noqa: S101 - both callers asked before
     return paper.published.astimezone(UTC).date()
-
-
-def updated_text(paper: Paper, pick: Pick, today: date) -> str:
-    """Return what is said of a replaced paper: `v3 since 21 November`."""
-    version = pick.version or paper.version
-    name = f"v{version}" if version else "replaced"
-    days = [stamp.updated[:10] for _, stamp in paper.stamps if stamp.version == version]
-    try:
-        return f"{name} since {day_near(date.fromisoformat(max(days)), today)}"
-    except ValueError:  # no source dated that version
-        return name
 
 
 # ── Reasons ───────────────────────────────────────────────────────────────────────────────────────
@@ -297,12 +311,12 @@ def section_cards(
     title: str | None = None,
     page_of: Callable[[Paper], str] = lambda _: "",
 ) -> SectionContext:
-    """Return a section with a card for every new paper and a line for every replaced one.
+    """Return a section with a card for every new paper and a line for news of an earlier one.
 
     `page_of` tells where our own page about a paper is, "" for none.
     """
     fresh = section.with_role(Role.NEW)
-    replaced = section.with_role(Role.UPDATE)
+    earlier = section.with_role(Role.UPDATE)
     return SectionContext(
         title=heading_of(section.profile) if title is None else title,
         count=section_count(section),
@@ -314,7 +328,7 @@ def section_cards(
         briefs=(),
         updates=tuple(
             paper_card(paper, pick, today=today, link_prefix=link_prefix, page=page_of(paper))
-            for pick, paper in replaced
+            for pick, paper in earlier
         ),
         quiet=section_quiet(section),
     )
@@ -333,24 +347,24 @@ def section_quiet(section: Section) -> str:
 
 
 def section_count(section: Section) -> str:
-    """Return `7 new from 312 considered, 2 replaced, in 3 editions`."""
-    fresh, replaced = section.count(Role.NEW), section.count(Role.UPDATE)
-    parts = [f"{fresh:,} new"] if fresh or not replaced else []
+    """Return `7 new from 312 considered, news of 2, in 3 editions`."""
+    fresh, news = section.count(Role.NEW), section.count(Role.UPDATE)
+    parts = [f"{fresh:,} new"] if fresh or not news else []
     if parts and section.considered:
         parts[0] += f" from {section.considered:,} considered"
-    if replaced:
-        parts.append(f"{replaced:,} replaced")
+    if news:
+        parts.append(news_count(news, section.withdrawn))
     if len(section.editions) > 1:
         parts.append(f"in {len(section.editions)} editions")
     return ", ".join(parts)
 
 
-def count_text(fresh: int, replaced: int, considered: int) -> str:
-    """Return `7 new papers from 312 considered, 2 replaced`."""
+def count_text(fresh: int, considered: int, news: int = 0, withdrawn: int = 0) -> str:
+    """Return `7 new papers from 312 considered, news of 2 earlier papers`."""
     said = counted(fresh, "new paper")
     if considered:
         said += f" from {considered:,} considered"
-    return f"{said}, {replaced:,} replaced" if replaced else said
+    return ", ".join(filter(None, (said, news_count(news, withdrawn, "earlier paper"))))
 
 
 def quiet_text(considered: int) -> str:

@@ -40,8 +40,10 @@ class PaperContext:
     `href` leads to the publisher's page ("" where no address is known), `publisher` is the same
     under its host's name, `page` is our own page about it ("" for none), `lead` is the first
     sentences of the abstract, or what a service says in one where there is none, `votes` and
-    `comments` are in words ("45 votes"), `updated` is said of a replaced paper ("v3 since 21
-    November").
+    `comments` are in words ("45 votes"). `notice` says that it is withdrawn ("Withdrawn by its
+    authors, due to an error in Lemma 1"). `news` is what became of a paper that was picked before,
+    each with its link if it has one ("published in Nature", "new version v3, 21 November"); `updated`
+    is all of that in one line of words, the notice too.
     """
 
     title: str
@@ -58,14 +60,16 @@ class PaperContext:
     votes: str
     comments: str
     links: tuple[LinkContext, ...]
+    notice: str
+    news: tuple[LinkContext, ...]
     updated: str
 
 
 @dataclass(frozen=True, slots=True)
 class SectionContext:
-    """A profile's section: cards, titles only for what would make the mail too long, replacements.
+    """A profile's section: cards, titles only for what would be too long, news of earlier papers.
 
-    `count` is in words ("7 new, 2 replaced"); `href` is the profile's archive; `quiet` is what to
+    `count` is in words ("7 new, news of 2"); `href` is the profile's archive; `quiet` is what to
     say where there is no paper at all.
     """
 
@@ -132,10 +136,10 @@ class DigestContext:
 class MailSectionContext:
     """`email/section.html` and `.txt`: a profile's section, around its papers.
 
-    `title` is "" where it is the mail's own, `label` never. `count` is in words ("7 new, 2
-    replaced"); `href` is the profile's archive; `quiet` is what to say where there is no paper at
-    all. `cards`, `titles` (of what would make the mail too long) and `updates` (what was replaced)
-    are rendered papers, "" where there are none. A template can only place them and `count`.
+    `title` is "" where it is the mail's own, `label` never. `count` is in words ("7 new from 312
+    considered"); `href` is the profile's archive; `quiet` is what to say where there is no paper at
+    all. `cards` and `titles` (of what would make the mail too long) are rendered papers, "" where
+    there are none. A template can only place them and `count`.
     """
 
     title: str
@@ -145,7 +149,16 @@ class MailSectionContext:
     quiet: str
     cards: str
     titles: str
-    updates: str
+
+
+@dataclass(frozen=True, slots=True)
+class MailNewsContext:
+    """`email/news.html` and `.txt`: what became of papers that the reader had, after all sections.
+
+    `lines` are rendered papers, withdrawn ones first. A template can only place them.
+    """
+
+    lines: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +176,7 @@ class MailCardContext:
 
 @dataclass(frozen=True, slots=True)
 class MailLineContext:
-    """`email/line.html` and `.txt`: a paper by its title, or one that was replaced."""
+    """`email/line.html` and `.txt`: a paper by its title, or one of which there is news."""
 
     paper: PaperContext
 
@@ -313,7 +326,7 @@ class TrendingPage:
 
 @dataclass(frozen=True, slots=True)
 class PickedContext:
-    """An edition that picked a paper: which, and why."""
+    """An edition that picked a paper: which, and why, or (`updated`) what it told of it."""
 
     profile: str
     edition: LinkContext
@@ -344,11 +357,13 @@ class VotesContext:
 class PaperPage:
     """`web/record.html`: all that is known of one paper.
 
-    `authors` are the first of them, `others` the rest and `others_count` those in words; `abstract`
-    is its paragraphs, `facts` what names and dates it; a link without an href is plain words.
+    `notice` says that it is withdrawn, "" where it is not; `authors` are the first of them, `others`
+    the rest and `others_count` those in words; `abstract` is its paragraphs, `facts` what names and
+    dates it; a link without an href is plain words.
     """
 
     frame: FrameContext
+    notice: str
     authors: str
     others: str
     others_count: str
@@ -530,6 +545,8 @@ TEMPLATES: Mapping[str, type] = MappingProxyType(
         "email/digest.txt": DigestContext,
         "email/section.html": MailSectionContext,
         "email/section.txt": MailSectionContext,
+        "email/news.html": MailNewsContext,
+        "email/news.txt": MailNewsContext,
         "email/card.html": MailCardContext,
         "email/card.txt": MailCardContext,
         "email/line.html": MailLineContext,

@@ -10,12 +10,13 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from bot.config import BotSettings
-from bot.models import Paper, Pick, Reason, Role
+from bot.models import Event, Paper, Pick, Reason, Role
 from bot.outputs.cards import Section, heading_of, paper_card, section_count, section_quiet
 from bot.outputs.contexts import (
     DigestContext,
     MailCardContext,
     MailLineContext,
+    MailNewsContext,
     MailSectionContext,
     PaperContext,
 )
@@ -55,7 +56,7 @@ HTML_LIMIT = 95_000
 _PAPERS_KEPT = 4096  # some 6 KB each
 _NUMBERED_KEPT = 6000  # cards at their places in a section, some 4 KB each
 _FRAMES_KEPT = 512  # of sections and whole mails, some 10 KB each
-_NO_PAPERS = {"cards": NOTHING, "titles": NOTHING, "updates": NOTHING}
+_NO_PAPERS = {"cards": NOTHING, "titles": NOTHING}
 
 Sign = Callable[[Sequence[bytes], bytes], bytes]
 """(header lines, each whole, folded, with CRLF; the body as relaxed canonicalisation leaves it) →
@@ -70,6 +71,7 @@ class _Entry(NamedTuple):
     version: int
     score: float
     reasons: tuple[Reason, ...]
+    told: tuple[Event, ...]
     today: date
     feedback: bool
 
@@ -80,12 +82,12 @@ class _Entry(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _Column:
-    """A section for one reader: what is new, as entries and as cards, and what was replaced."""
+    """A section for one reader: what is new, as entries and as cards, and news of earlier papers."""
 
     section: Section
     fresh: tuple[_Entry, ...]
     cards: tuple[Print, ...]
-    updates: tuple[Print, ...]
+    news: tuple[_Entry, ...]
 
 
 def _numbered(card: Piece, place: int) -> Print:
@@ -112,7 +114,9 @@ class Press:
         self._sender = sender
         self._contact = bot.contact or parseaddr(sender)[1]
         self._sign = sign
-        self._foundry = Foundry(render, ("number", "feedback", "count", *_NO_PAPERS, *PLACES))
+        self._foundry = Foundry(
+            render, ("number", "feedback", "count", "lines", *_NO_PAPERS, *PLACES)
+        )
         self._picks: dict[tuple[int, int, date, bool], tuple[Pick, _Entry, Piece | None]] = {}
         self._card = lru_cache(_PAPERS_KEPT)(self._make_card)
         self._line = lru_cache(_PAPERS_KEPT)(self._make_line)
@@ -181,24 +185,26 @@ class Press:
         today = local_time(material, self._bot).date()
         columns = [self._column(section, material, today) for section in material.sections]
         around = self._around(material, context, way_out)
-        everything = around(
-            (self._section(c, Share(len(c.cards), 0, len(c.updates)), material) for c in columns), 0
-        )
+        news = self._news_lines(columns)
+        sections = [self._section(c, Share(len(c.cards)), material) for c in columns]
+        everything = around([*sections, self._news(news)], 0)
         if len(everything.html.sent) <= HTML_LIMIT:
             return everything
 
         def mail(shares: Sequence[Share], left_out: int, *, bare: bool) -> Print:
-            sections = (
+            sections = [
                 self._section(column, share, material, bare=bare)
-                for column, share in zip(columns, shares, strict=True)
+                for column, share in zip(columns, shares[:-1], strict=True)
                 if share
-            )
-            return around(sections, left_out)
+            ]
+            return around([*sections, self._news(news[: shares[-1].updates], bare=bare)], left_out)
 
         def frame(shares: Sequence[Share], left_out: int) -> int:
             return len(mail(shares, left_out, bare=True).html.sent)
 
-        shares, left_out = fullest([self._sizes(c) for c in columns], frame, HTML_LIMIT)
+        sizes = [self._sizes(column) for column in columns]
+        sizes.append(Sizes((), (), tuple(len(line.html.sent) for line in news)))
+        shares, left_out = fullest(sizes, frame, HTML_LIMIT)
         return mail(shares, left_out, bare=False)
 
     def _around(
@@ -230,21 +236,21 @@ class Press:
         return around
 
     def _column(self, section: Section, material: DigestMaterial, today: date) -> _Column:
-        fresh, cards, updates = [], [], []
+        fresh, cards, news = [], [], []
         feedback = material.feedback
         for pick, paper in section.picks:
             new = pick.role is Role.NEW
             address = feedback(paper.id) if new and feedback else ""
             entry, card = self._known(pick, paper, today, feedback=bool(address))
             if card is None:
-                updates.append(self._line(entry))
+                news.append(entry)
                 continue
             fresh.append(entry)
             place = len(fresh)
             cards.append(
                 _own_card(card, place, address) if address else self._numbered(card, place)
             )
-        return _Column(section, tuple(fresh), tuple(cards), tuple(updates))
+        return _Column(section, tuple(fresh), tuple(cards), tuple(news))
 
     def _known(
         self, pick: Pick, paper: Paper, today: date, *, feedback: bool
@@ -257,7 +263,7 @@ class Press:
         found = self._picks.get(key)
         if found is None:
             entry = _Entry(
-                paper, pick.role, pick.version, pick.score, pick.reasons, today, feedback
+                paper, pick.role, pick.version, pick.score, pick.reasons, pick.told, today, feedback
             )
             card = self._card(entry) if pick.role is Role.NEW else None
             if len(self._picks) >= _PAPERS_KEPT:
@@ -270,28 +276,41 @@ class Press:
         return Sizes(
             tuple(len(card.html.sent) for card in column.cards),
             tuple(len(self._line(entry).html.sent) for entry in column.fresh),
-            tuple(len(update.html.sent) for update in column.updates),
+            (),
         )
+
+    def _news_lines(self, columns: Sequence[_Column]) -> list[Print]:
+        """Return what became of papers that the reader had, of all sections: withdrawn ones first."""
+        entries = [entry for column in columns for entry in column.news]
+        entries.sort(key=lambda entry: Event.WITHDRAWN not in entry.told)
+        return [self._line(entry) for entry in entries]
+
+    def _news(self, lines: Sequence[Print], *, bare: bool = False) -> Print:
+        """Return the section after all others, nothing where there is no news."""
+        if not lines:
+            return NOTHING
+        frame = self._frame("email/news", MailNewsContext(self._foundry.mark("lines")))
+        return frame.filled({"lines": NOTHING if bare else joined(lines)})
 
     def _section(
         self, column: _Column, share: Share, material: DigestMaterial, *, bare: bool = False
     ) -> Print:
         """Return a section with so much of it; `bare` without the papers, to be measured."""
-        title = heading_of(column.section.profile)
+        section = replace(column.section, picks=column.section.with_role(Role.NEW))
+        title = heading_of(section.profile)
         mark = self._foundry.mark
         context = MailSectionContext(
             # A single section's heading is the mail's own.
             title=title if len(material.sections) > 1 else "",
             label=title,
             count=mark("count"),
-            href=profile_address(column.section, self._bot),
-            quiet=section_quiet(column.section),
+            href=profile_address(section, self._bot),
+            quiet=section_quiet(section),
             cards=mark("cards") if share.cards else "",
             titles=mark("titles") if share.titles else "",
-            updates=mark("updates") if share.updates else "",
         )
         frame = self._frame("email/section", context)
-        count = printed_for_many(section_count(column.section))
+        count = printed_for_many(section_count(section))
         if bare:
             return frame.filled({**_NO_PAPERS, "count": count})
         titled = column.fresh[share.cards : share.cards + share.titles]
@@ -300,7 +319,6 @@ class Press:
                 "count": count,
                 "cards": joined(column.cards[: share.cards]),
                 "titles": joined(self._line(entry) for entry in titled),
-                "updates": joined(column.updates[: share.updates]),
             }
         )
 
@@ -317,5 +335,7 @@ class Press:
         return piece.filled({})
 
     def _paper(self, entry: _Entry) -> PaperContext:
-        pick = Pick(0, entry.paper.id, entry.role, entry.version, entry.score, entry.reasons)
+        pick = Pick(
+            0, entry.paper.id, entry.role, entry.version, entry.score, entry.reasons, entry.told
+        )
         return paper_card(entry.paper, pick, today=entry.today, link_prefix=self._bot.link_prefix)

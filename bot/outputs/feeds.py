@@ -1,12 +1,13 @@
 """What a feed says: of a profile its last editions, and what is trending.
 
-Byte-stable: the same papers make the same feed, a guid never changes, and only a new version moves
-the date of an entry.
+Byte-stable: the same papers make the same feed, a guid never changes, and only news (a new version, a
+withdrawal, its article in a journal, its code) moves the date of an entry.
 """
 
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -22,7 +23,7 @@ from bot.outputs.cards import (
     paragraphs,
     reason_text,
 )
-from bot.outputs.contexts import PaperContext
+from bot.outputs.contexts import LinkContext, PaperContext
 from bot.outputs.links import by_trust, key_of, web_address
 from bot.outputs.syndication import Feed, FeedEntry, as_opml, as_rss
 from bot.text import one_line, shorten
@@ -288,7 +289,7 @@ def _entry(
     named = [i for i in by_trust(paper.identifiers) if i.scheme in _NAMED_SCHEMES]
     return FeedEntry(
         id=paper_guid(authority, key_of(paper)),
-        title=card.title,
+        title=_title(card),
         href=card.href,
         authors=author_names(paper.authors, _AUTHORS_NAMED),
         byline=card.authors,
@@ -304,15 +305,32 @@ def _entry(
 
 def _content(paper: Paper, card: PaperContext) -> str:
     """Return the reasons, the abstract and the links as HTML."""
-    facts = " · ".join(
-        fact for fact in (card.updated, card.venue, card.votes, card.identifier) if fact
-    )
+    news = " · ".join(_linked(link) for link in card.news)
+    facts = " · ".join(fact for fact in (card.venue, card.votes, card.identifier) if fact)
     links = "".join(
         f' · <a href="{html.escape(link.href)}">{html.escape(link.text)}</a>' for link in card.links
     )
     told = [
+        f"<strong>{html.escape(card.notice)}.</strong>" if card.notice else "",
         f"<em>because: {html.escape(reason_text(card.reasons))}</em>" if card.reasons else "",
         *map(html.escape, paragraphs(paper.abstract, _ABSTRACT_LIMIT)),
-        f"{html.escape(facts)}{links}",
+        " · ".join(filter(None, (news, f"{html.escape(facts)}{links}"))),
     ]
     return "".join(f"<p>{paragraph}</p>" for paragraph in told if paragraph)
+
+
+def _linked(link: LinkContext) -> str:
+    said = html.escape(link.text)
+    return f'<a href="{html.escape(link.href)}">{said}</a>' if link.href else said
+
+
+def _title(card: PaperContext) -> str:
+    """Return the title; in a list of titles, too, it is plain that a paper is withdrawn."""
+    if not card.notice:
+        return card.title
+    word = re.split(r"[ ,]", card.notice, maxsplit=1)[0]  # Withdrawn, Retracted
+    return (
+        card.title
+        if card.title.lower().lstrip("[( ").startswith(word.lower())
+        else f"{word}: {card.title}"
+    )

@@ -57,9 +57,14 @@ class DigestMaterial:
         return sum(section.count(Role.NEW) for section in self.sections)
 
     @property
-    def replaced(self) -> int:
-        """How many papers were replaced since."""
+    def news(self) -> int:
+        """Of how many papers that its reader had there is news."""
         return sum(section.count(Role.UPDATE) for section in self.sections)
+
+    @property
+    def withdrawn(self) -> int:
+        """How many of those were withdrawn."""
+        return sum(section.withdrawn for section in self.sections)
 
     @property
     def health(self) -> tuple[SourceNote, ...]:
@@ -87,11 +92,13 @@ def list_name(material: DigestMaterial) -> str:
 def subject_line(material: DigestMaterial, bot: BotSettings) -> str:
     """Return `Mixture of experts: 7 new papers — Fri 21 Nov`."""
     day = short_day(local_time(material, bot).date())
-    fresh, replaced = material.fresh, material.replaced
+    fresh, withdrawn = material.fresh, material.withdrawn
     if fresh:
-        news = counted(fresh, "new paper")
-    elif replaced:
-        news = f"{counted(replaced, 'paper')} replaced"
+        news = counted(fresh, "new paper") + (f", {withdrawn:,} withdrawn" if withdrawn else "")
+    elif withdrawn:
+        news = f"{counted(withdrawn, 'paper')} withdrawn"
+    elif material.news:
+        news = f"news of {counted(material.news, 'earlier paper')}"
     elif any(note.weather is Weather.FAILED for note in material.health):
         news = "nothing new, and a source is missing"
     else:
@@ -211,11 +218,11 @@ def _summary(material: DigestMaterial) -> str:
         considered = material.sections[0].considered
         if not material.sections[0].picks:
             return quiet_text(considered)
-        return count_text(material.fresh, material.replaced, considered)
+        return count_text(material.fresh, considered, material.news, material.withdrawn)
     filled = sum(1 for section in material.sections if section.picks)
     if not filled:
         return quiet_text(0)
-    said = count_text(material.fresh, material.replaced, 0)
+    said = count_text(material.fresh, 0, material.news, material.withdrawn)
     return f"{said}, in {counted(filled, 'section')}" if filled > 1 else said
 
 

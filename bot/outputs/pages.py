@@ -248,11 +248,13 @@ def _edition_line(
     site: Site, profile: Profile, day: date, editions: tuple[Edition, ...]
 ) -> EditionLine:
     section = section_of(site, profile, editions)
-    fresh, replaced = section.with_role(Role.NEW), section.with_role(Role.UPDATE)
+    fresh, news = section.with_role(Role.NEW), section.count(Role.UPDATE)
     return EditionLine(
         date=short_day(day),
         href=f"{day.isoformat()}/index.html",
-        count=count_text(len(fresh), len(replaced), 0) if section.picks else "A quiet day",
+        count=count_text(len(fresh), 0, news, section.withdrawn)
+        if section.picks
+        else "A quiet day",
         first=shorten(title_of(fresh[0][1]), 120) if fresh else "",
     )
 
@@ -267,10 +269,10 @@ def _edition(
 ) -> EditionPage:
     whole = section_of(site, profile, editions)
     heading = heading_of(profile)
-    fresh, replaced = whole.with_role(Role.NEW), whole.with_role(Role.UPDATE)
     summary = quiet_text(whole.considered)
     if whole.picks:
-        summary = count_text(len(fresh), len(replaced), whole.considered)
+        news = whole.count(Role.UPDATE)
+        summary = count_text(whole.count(Role.NEW), whole.considered, news, whole.withdrawn)
     numbers = listed([f"{edition.number:,}" for edition in editions])
     return EditionPage(
         frame=frame_of(site, "../../../", heading, summary, when=long_day(day), feeds=[profile]),

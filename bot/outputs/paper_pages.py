@@ -37,6 +37,7 @@ from bot.outputs.links import (
     through,
     web_address,
 )
+from bot.outputs.news import notice_text
 from bot.outputs.site import Record, Sheet, Site, frame_of
 from bot.outputs.wording import counted, full_day, stretch
 from bot.ports import PaperHistory, Renderer, Seen
@@ -59,6 +60,9 @@ _SAID = {
     Event.REPLACE_CROSS: "replaced, cross-listed",
     Event.SEEN: "shown",
     Event.SUBMIT: "put forward by hand",
+    Event.WITHDRAWN: "withdrawn",
+    Event.PUBLISHED: "published in a journal",
+    Event.CODE: "code available",
 }
 
 
@@ -159,6 +163,7 @@ def _page(site: Site, record: Record, root: str, picked: tuple[_Choice, ...]) ->
             feeds=[a.profile for a in site.public if a.profile.name in pickers],
             trending=bool(series),
         ),
+        notice=notice_text(paper, legible),
         authors=", ".join(first),
         others=", ".join(rest),
         others_count=f"and {counted(len(paper.authors) - len(first), 'other')}" if rest else "",

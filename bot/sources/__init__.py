@@ -31,7 +31,7 @@ from bot.sources.spans import Span
 
 # Raise it when the parsers read more than before: validators and digests of bodies that an older
 # parser saw are then dropped, and every source is read anew.
-PARSER = 1
+PARSER = 2
 
 _UNCONDITIONAL_EVERY = 7  # days
 _REFUSED = frozenset({401, 403})  # HTTP: who asks is not known, or must not

@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import datetime
 from urllib.parse import unquote, urlsplit
 
-from bot import identity, text
+from bot import identity, lifecycle, text
 from bot.config import SourceSettings
 from bot.errors import ParseError
 from bot.models import (
@@ -160,6 +160,8 @@ def _sighting(entry: Entry, built: datetime | None, now: datetime) -> Sighting |
         version=version,
         published=clamped(at, now) if _first_appeared(event, version) else None,
         links=_links(identifier),
+        # Only the API tells comments, where arXiv wants a withdrawal to be explained.
+        notice=lifecycle.notice_in("", "", said(entry, "arxiv_comment")),
     )  # fmt: skip
     stamp = Stamp(AUTHORITY, version, stamp_day(at, now))
     return Sighting(identity.stamped(paper, stamp), event, clamped(at, now), guid)

@@ -17,6 +17,7 @@ from hashlib import blake2b
 from itertools import chain
 
 from bot.identity import Group, alone, diff, known_by, strongest
+from bot.lifecycle import gained
 from bot.models import Event, Identifier, Sighting, SourceState
 from bot.ports import Absorbed, Showing
 from bot.store.connection import Connection, seconds
@@ -89,7 +90,7 @@ class AbsorbLedger(PaperLedger):
         ids = self._guids(lists.source, told) if lists.keep_guids else {}
         lists.known_guids = ids
         stored = _known_names(self.db, lists.source, told)
-        fresh = [r for r in told if not _is_absorbed(r, stored, ids if lists.keep_guids else None)]
+        fresh = _not_absorbed(told, stored, ids if lists.keep_guids else None)
         moved = 0
         if lists.keep_guids:
             found = self._recognised(lists.source, fresh, len(told), ids)
@@ -112,14 +113,16 @@ class AbsorbLedger(PaperLedger):
             relinked=moved,
         )
 
-    def put_group(self, group: Group, now: datetime) -> None:
-        """Write what a record changed in papers that we have, inside the current transaction."""
+    def put_group(self, group: Group, source: str, now: datetime) -> None:
+        """Write what a record of `source` changed in papers that we have, in this transaction."""
         paper = self._update(group, now)
         if group.changed:
             names = [(name_of(name), paper) for name in group.paper.identifiers]
             self.db.write_many(_PUT_IDENTIFIER, names)
             touched = [(paper,), *((each.id,) for each in group.known[1:])]
             self.db.write_many(_TO_INDEX, touched)
+            events = gained(group.known, group.paper)
+            self.db.write_many(_PUT_SIGHTING, _event_rows(paper, source, events, now))
 
     def _guids(self, source: str, told: Iterable[_Record]) -> dict[str, int]:
         return guids_of(self.db, source, {record.sighting.guid for record in told})
@@ -189,6 +192,8 @@ class AbsorbLedger(PaperLedger):
             lists.to_index += [paper, *(each.id for each in group.known[1:])]
             lists.identifiers += [(name_of(name), paper) for name in group.paper.identifiers]
         lists.add_sightings(paper, members)
+        if group.changed or group.is_new:
+            lists.add_events(paper, gained(group.known, group.paper))
         if lists.keep_guids:
             guids = {s.guid for s in shown if s.guid and lists.known_guids.get(s.guid) != paper}
             lists.add_guids(paper, guids, fresh=group.is_new)
@@ -297,6 +302,21 @@ def _known_names(db: Connection, source: str, told: Sequence[_Record]) -> _Store
     return _Stored(papers, digests)
 
 
+def _not_absorbed(
+    told: Sequence[_Record], stored: _Stored, guids: dict[str, int] | None
+) -> list[_Record]:
+    """Return the records that are looked at; those of one guid together or not at all.
+
+    Which paper a guid of several stands for, each decides in its turn.
+    """
+    fresh = [record for record in told if not _is_absorbed(record, stored, guids)]
+    if guids is None or not 0 < len(fresh) < len(told):
+        return fresh
+    looked_at = {r.sighting.guid for r in fresh if r.sighting.guid}
+    new = set(map(id, fresh))
+    return [r for r in told if id(r) in new or r.sighting.guid in looked_at]
+
+
 def _is_absorbed(record: _Record, stored: _Stored, guids: dict[str, int] | None) -> bool:
     """Tell whether this very record was absorbed before, and still names the paper it named."""
     paper = stored.papers.get(record.names[0])
@@ -357,6 +377,9 @@ class _Lists:
                  sighting.votes, sighting.comments, record.digest)
             )  # fmt: skip
 
+    def add_events(self, paper: int, events: Iterable[Event]) -> None:
+        self.sightings += _event_rows(paper, self.source, events, self.now)
+
     def add_guids(self, paper: int, guids: set[str], *, fresh: bool) -> None:
         if fresh and len(guids) == 1:
             self.new_guids += [(self.source, guid, paper) for guid in guids]
@@ -376,6 +399,14 @@ class _Lists:
                 self.db.write_many(sql, rows)
         for paper, guids in self.guids:
             put_guids(self.db, paper, self.source, guids)
+
+
+def _event_rows(
+    paper: int, source: str, events: Iterable[Event], now: datetime
+) -> list[tuple[object, ...]]:
+    """Return what became of a paper as sightings of the day on which the source showed it so."""
+    at, day = seconds(now), now.date().isoformat()
+    return [(paper, source, event.value, at, day, at, None, None, 0) for event in events]
 
 
 _KNOWN = """

@@ -7,11 +7,20 @@ from collections.abc import Collection
 from dataclasses import replace
 from datetime import date, datetime
 
-from bot.models import Edition, Event, Identifier, Paper, Pick
+from bot.lifecycle import ordered, standing
+from bot.models import Edition, Event, Identifier, News, Paper, Pick
 from bot.ports import PaperHistory, Seen
 from bot.store.connection import moment, seconds
 from bot.store.papers import PaperLedger
-from bot.store.rows import edition_of, health_text, identifier_of, pick_of, reasons_text
+from bot.store.rows import (
+    edition_of,
+    events_of,
+    events_text,
+    health_text,
+    identifier_of,
+    pick_of,
+    reasons_text,
+)
 
 
 class EditionLedger(PaperLedger):
@@ -76,14 +85,32 @@ class EditionLedger(PaperLedger):
         )
         return self._load(row["id"] for row in rows)
 
-    def replaced(self, profile: str, since: datetime, until: datetime | None = None) -> list[Paper]:
-        """Return papers this profile picked after `since` that have a newer version than then.
+    def news(self, profile: str, since: datetime, replaced: datetime) -> list[News]:
+        """Return what became of the papers this profile picked after `since`, and has not told.
 
-        With `until`, the editions and the versions that there were by then.
+        A newer version than at the last pick is news only of what was picked after `replaced`.
         """
-        values = {"profile": profile, "since": seconds(since), "until": seconds(until)}
-        rows = self.db.rows(_REPLACED, values)
-        return self._load(row["id"] for row in rows)
+        return standing(self.news_by(profile, since, replaced))
+
+    def news_by(
+        self, profile: str, since: datetime, replaced: datetime, until: datetime | None = None
+    ) -> list[News]:
+        """Return the same by the editions, events and versions that there were `until` then.
+
+        Of papers as they are now, whether their news still holds or not.
+        """
+        values = {
+            "profile": profile, "since": seconds(since), "replaced": seconds(replaced),
+            "until": seconds(until),
+        }  # fmt: skip
+        found = {}
+        for row in self.db.rows(_NEWS, values):
+            events = set(events_of(row["sighted"] or "")) - set(events_of(row["told"]))
+            if row["newer"]:
+                events.add(Event.REPLACE)
+            if events:
+                found[row["id"]] = events
+        return [News(paper, ordered(found[paper.id])) for paper in self._load(found)]
 
     def save_edition(self, edition: Edition) -> Edition:
         """Commit an edition and its picks in one transaction; return it with its id."""
@@ -181,6 +208,7 @@ def _pick_values(edition: int, pick: Pick) -> dict[str, object]:
     return {
         "edition": edition, "position": pick.position, "paper": pick.paper, "role": pick.role.value,
         "version": pick.version, "score": pick.score, "reasons": reasons_text(pick.reasons),
+        "told": events_text(pick.told),
     }  # fmt: skip
 
 
@@ -206,24 +234,29 @@ JOIN (
 WHERE (s.shown > :made_at OR p.id > :through) AND (:until IS NULL OR s.shown <= :until)
 AND {_FRESH} {_NOT_PICKED}
 """  # noqa: S608 - our own constants
-_REPLACED = """
-SELECT p.id FROM pick k
+_NEWS = """
+SELECT p.id, group_concat(k.told, ' ') AS told,
+    max(CASE WHEN e.made_at >= :replaced THEN k.version ELSE 0 END) BETWEEN 1 AND coalesce((
+        SELECT r.version FROM revision r WHERE r.paper = p.id AND r.until > :until
+        ORDER BY r.until LIMIT 1
+    ), p.version) - 1 AS newer,
+    (SELECT group_concat(s.event, ' ') FROM sighting s WHERE s.paper = p.id
+        AND s.event IN ('withdrawn', 'published', 'code')
+        AND (:until IS NULL OR s.stored_at <= :until)) AS sighted
+FROM pick k
 JOIN edition e ON e.id = k.edition
 JOIN paper a ON a.id = k.paper
 JOIN paper p ON p.id = coalesce(a.merged_into, a.id)
 WHERE e.profile = :profile AND e.made_at >= :since AND (:until IS NULL OR e.made_at <= :until)
-GROUP BY p.id HAVING max(k.version) > 0 AND max(k.version) < coalesce((
-    SELECT r.version FROM revision r WHERE r.paper = p.id AND r.until > :until
-    ORDER BY r.until LIMIT 1
-), p.version)
+GROUP BY p.id HAVING newer OR sighted IS NOT NULL
 """
 _INSERT_EDITION = """
 INSERT INTO edition (profile, period, number, through, fingerprint, considered, forced, health, made_at)
 VALUES (:profile, :period, :number, :through, :fingerprint, :considered, :forced, :health, :made_at)
 """
 _INSERT_PICK = """
-INSERT INTO pick (edition, position, paper, role, version, score, reasons)
-VALUES (:edition, :position, :paper, :role, :version, :score, :reasons)
+INSERT INTO pick (edition, position, paper, role, version, score, reasons, told)
+VALUES (:edition, :position, :paper, :role, :version, :score, :reasons, :told)
 """
 _SEEN = """
 SELECT paper, source, event, seen_on, votes, comments FROM sighting

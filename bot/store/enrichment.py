@@ -57,10 +57,10 @@ class Enricher:
                     "citations": found.citations if found else None,
                     "tldr": found.tldr if found else "",
                 })  # fmt: skip
-                gained += bool(found) and self._fill(paper, found or Enrichment(), now)
+                gained += bool(found) and self._fill(paper, found or Enrichment(), service, now)
         return gained
 
-    def _fill(self, paper: Paper, found: Enrichment, now: datetime) -> bool:
+    def _fill(self, paper: Paper, found: Enrichment, service: str, now: datetime) -> bool:
         if not (found.abstract or found.venue or found.doi):
             return False
         names = paper.identifiers | ({found.doi} if found.doi else frozenset())
@@ -69,7 +69,7 @@ class Enricher:
         )
         (group,) = diff([record], self._store.lookup(names))
         if group.changed:
-            self._store.put_group(group, now)
+            self._store.put_group(group, service, now)
         return group.changed
 
     # ── Services that rest ──

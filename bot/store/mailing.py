@@ -16,6 +16,7 @@ from bot.models import (
     Role,
     Subscription,
     SubscriptionStatus,
+    Told,
 )
 from bot.schedule import overlapping
 from bot.store.connection import seconds
@@ -28,6 +29,8 @@ _HAD = """
 (status IN ('pending', 'sending', 'sent', 'retry', 'uncertain', 'held')
     OR (status = 'skipped' AND resent))
 """
+# A weekly reader, or one who comes back from a month's leave, has a paper that long after its edition.
+_LONGEST_WAIT = 35 * 24 * 3600  # seconds
 
 
 class MailLedger(EditionLedger):
@@ -159,28 +162,40 @@ class MailLedger(EditionLedger):
         return {(row["subscription"], row["period"]) for row in rows}
 
     def had(
-        self, papers: Mapping[int, Collection[int]], since: datetime, but: int = 0
+        self,
+        papers: Mapping[int, Collection[int]],
+        since: datetime,
+        but: int = 0,
+        long_ago: Collection[int] = (),
     ) -> dict[int, Had]:
-        """Return which of these papers their subscribers were sent, or are about to be, after `since`.
+        """Return which of these papers their subscribers were sent, or are about to be: what they know.
 
         Both by subscriber. `since` bounds the search: no paper was sent before it was first seen.
-        Who was told of a replaced paper only had it not, where the mail that had it as new failed.
+        Those in `long_ago` are looked for before that too, in the month after they were picked.
+        Who was told news of a paper only had it not, where the mail that had it as new failed.
         The delivery `but` doesn't count.
         """
         rows = self.db.rows(
-            "SELECT subscriber, picks, editions FROM delivery "  # noqa: S608 - our own constant
-            "WHERE subscriber IN (SELECT value FROM json_each(:subscribers)) "
-            f"AND created_at >= :since AND id <> :but AND {_HAD}",
-            {"subscribers": json.dumps(sorted(papers)), "since": seconds(since), "but": but},
+            _SENT_LONG_AGO if long_ago else _SENT,
+            {
+                "subscribers": json.dumps(sorted(papers)),
+                "since": seconds(since),
+                "but": but,
+                "made": json.dumps(self._picked_at(long_ago)),
+                "wait": _LONGEST_WAIT,
+            },
         )
         sent: dict[int, set[DeliveredPick]] = {}
         told: dict[int, set[int]] = {}
         for row in rows:
             sent.setdefault(row["subscriber"], set()).update(unpacked_picks(row["picks"]))
             told.setdefault(row["subscriber"], set()).update(json.loads(row["editions"]))
-        now = self._joined({line.paper for lines in sent.values() for line in lines})
+        all_papers = {line.paper for lines in sent.values() for line in lines}
+        now = self._joined(all_papers)
+        wanted = set().union(*papers.values())
+        versions = self._versions({p for p in all_papers if now.get(p, p) in wanted})
         return {
-            subscriber: _had_of(lines, now, set(papers[subscriber]), told[subscriber])
+            subscriber: _had_of(lines, now, versions, set(papers[subscriber]), told[subscriber])
             for subscriber, lines in sent.items()
         }
 
@@ -192,6 +207,28 @@ class MailLedger(EditionLedger):
             {"papers": json.dumps(sorted(papers))},
         )
         return {row["id"]: row["merged_into"] for row in rows}
+
+    def _picked_at(self, papers: Collection[int]) -> list[int]:
+        """Return when editions were made that picked one of these, aliases followed."""
+        if not papers:
+            return []
+        rows = self.db.rows(
+            "SELECT DISTINCT e.made_at FROM paper a JOIN pick k ON k.paper = a.id "
+            "JOIN edition e ON e.id = k.edition "
+            "WHERE a.id IN (SELECT value FROM json_each(:ids)) "
+            "OR a.merged_into IN (SELECT value FROM json_each(:ids))",
+            {"ids": json.dumps(sorted(papers))},
+        )
+        return [row["made_at"] for row in rows]
+
+    def _versions(self, papers: Collection[int]) -> dict[tuple[int, int], int]:
+        """Return which version each (edition, paper) picked."""
+        rows = self.db.rows(
+            "SELECT edition, paper, version FROM pick "
+            "WHERE paper IN (SELECT value FROM json_each(:ids))",
+            {"ids": json.dumps(sorted(papers))},
+        )
+        return {(row["edition"], row["paper"]): row["version"] for row in rows}
 
     def open_delivery(
         self, plan: DigestPlan, message_id: str, due: datetime, stale_at: datetime, now: datetime
@@ -291,21 +328,47 @@ class MailLedger(EditionLedger):
 
 
 def _had_of(
-    lines: Collection[DeliveredPick], now: Mapping[int, int], asked: set[int], editions: set[int]
+    lines: Collection[DeliveredPick],
+    now: Mapping[int, int],
+    versions: Mapping[tuple[int, int], int],
+    asked: Collection[int],
+    editions: Collection[int],
 ) -> Had:
-    """Return what these lines say was had of the papers asked for; `now` follows those joined."""
-    told = [(line.role, line.edition, now.get(line.paper, line.paper)) for line in lines]
-    return Had(
-        papers=frozenset({paper for role, _, paper in told if role is Role.NEW} & asked),
-        updates=frozenset(
-            (edition, paper)
-            for role, edition, paper in told
-            if role is Role.UPDATE and paper in asked
-        ),
-        editions=frozenset(editions),
-    )
+    """Return what these lines say was had of the papers asked for.
+
+    `now` has the papers that others turned out to be, `versions` those of (edition, paper).
+    """
+    offered: set[int] = set()
+    updates: set[tuple[int, int]] = set()
+    told: dict[int, Told] = {}
+    for line in lines:
+        paper = now.get(line.paper, line.paper)
+        if paper not in asked:
+            continue
+        if line.role is Role.NEW:
+            offered.add(paper)
+        else:
+            updates.add((line.edition, paper))
+        before = told.get(paper, Told())
+        version = versions.get((line.edition, line.paper), 0)
+        events = before.events.union(line.told) if line.told else before.events
+        told[paper] = Told(max(before.version, version), events)
+    return Had({paper: told[paper] for paper in offered}, frozenset(updates), frozenset(editions))
 
 
+_SENT = f"""
+SELECT subscriber, picks, editions FROM delivery
+WHERE subscriber IN (SELECT value FROM json_each(:subscribers))
+AND created_at >= :since AND id <> :but AND {_HAD}
+"""  # noqa: S608 - our own constant
+_SENT_LONG_AGO = f"""{_SENT}
+UNION ALL SELECT subscriber, picks, editions FROM delivery d
+WHERE subscriber IN (SELECT value FROM json_each(:subscribers)) AND created_at < :since
+AND EXISTS (
+    SELECT 1 FROM json_each(:made) m WHERE d.created_at BETWEEN m.value AND m.value + :wait
+)
+AND id <> :but AND {_HAD}
+"""  # noqa: S608 - our own constant
 _SUBSCRIPTIONS = """
 SELECT s.*, r.address, r.zone, r.paused_until FROM subscription s
 JOIN subscriber r ON r.id = s.subscriber JOIN profile p ON p.name = s.profile

@@ -6,6 +6,7 @@ import json
 from collections.abc import Collection, Iterable, Mapping
 from datetime import date, datetime
 
+from bot.lifecycle import is_withdrawn
 from bot.models import Identifier, Paper, SourceState
 from bot.store.connection import Connection, moment, seconds
 from bot.store.rows import name_of, paper_of, source_of, source_values
@@ -34,6 +35,17 @@ class PaperLedger:
         self.db.write(f"INSERT OR REPLACE INTO source ({names}) VALUES ({marks})", values)  # noqa: S608 - names are SourceState's own
 
     # ── Reading ──
+
+    def withdrawn(self, papers: Collection[int]) -> set[int]:
+        """Return which of these are withdrawn; one that was joined counts as what it is now."""
+        rows = self.db.rows(
+            "SELECT p.id, n.id AS now FROM paper p JOIN paper n "
+            "ON n.id = coalesce(p.merged_into, p.id) "
+            "WHERE p.id IN (SELECT value FROM json_each(:ids)) AND n.notice <> ''",
+            {"ids": json.dumps(sorted(papers))},
+        )
+        noticed = {paper.id for paper in self._load(r["now"] for r in rows) if is_withdrawn(paper)}
+        return {row["id"] for row in rows if row["now"] in noticed}
 
     def lookup(self, identifiers: Collection[Identifier]) -> list[Paper]:
         """Return the stored papers that have one of these identifiers."""

@@ -12,7 +12,8 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import date, datetime
 
-from bot.models import Edition, Feedback, Identifier, Paper, SourceState
+from bot.lifecycle import standing
+from bot.models import Edition, Feedback, Identifier, News, Paper, SourceState
 from bot.store.connection import Connection, moment, seconds
 from bot.store.feedback import FeedbackLedger
 from bot.store.rows import revised
@@ -64,9 +65,11 @@ class Past:
         found = self._present.candidates(profile, last, since, sources, self._until)
         return self._as_they_were(found)
 
-    def replaced(self, profile: str, since: datetime) -> list[Paper]:
-        """Return papers picked after `since` of which a newer version had come."""
-        return self._as_they_were(self._present.replaced(profile, since, self._until))
+    def news(self, profile: str, since: datetime, replaced: datetime) -> list[News]:
+        """Return what had become of papers picked after `since`, and no edition had told."""
+        found = self._present.news_by(profile, since, replaced, self._until)
+        were = {paper.id: paper for paper in self._as_they_were(each.paper for each in found)}
+        return standing(replace(each, paper=were[each.paper.id]) for each in found)
 
     def lookup(self, identifiers: Collection[Identifier]) -> list[Paper]:
         """Return the papers there were that have one of these identifiers."""

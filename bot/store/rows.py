@@ -10,6 +10,7 @@ from dataclasses import fields, replace
 from datetime import date, datetime
 from functools import lru_cache
 
+from bot import lifecycle
 from bot.models import (
     Cadence,
     DeliveredPick,
@@ -17,6 +18,7 @@ from bot.models import (
     DeliveryKind,
     DeliveryStatus,
     Edition,
+    Event,
     Identifier,
     InterestKind,
     Link,
@@ -36,9 +38,15 @@ from bot.models import (
 )
 from bot.store.connection import moment, seconds
 
-# (edition, paper, role): a row each would be two million a day at 100,000 subscribers (FACTS.md).
+# (edition, paper, role and events): a row each would be two million a day at 100,000 subscribers
+# (FACTS.md). The lowest bit of the last byte is the role, the others are events: never reorder them.
 _PICK = struct.Struct("<IIB")
 _ROLES = (Role.NEW, Role.UPDATE)
+_EVENT_BITS = {Event.REPLACE: 2, Event.WITHDRAWN: 4, Event.PUBLISHED: 8, Event.CODE: 16}
+_MEANT = tuple(
+    (_ROLES[byte & 1], lifecycle.ordered(e for e, bit in _EVENT_BITS.items() if byte & bit))
+    for byte in range(32)
+)
 
 
 def name_of(identifier: Identifier) -> str:
@@ -54,7 +62,7 @@ def identifier_of(name: str) -> Identifier:
 
 PAPER_COLUMNS = (
     "title", "authors", "abstract", "categories", "venue", "version", "published", "links", "stamps",
-    "votes", "comments",
+    "votes", "comments", "notice",
 )  # fmt: skip
 
 
@@ -72,6 +80,7 @@ def paper_row(paper: Paper) -> tuple[object, ...]:
         _packed_stamps(paper.stamps),
         paper.votes,
         paper.comments,
+        paper.notice,
     )
 
 
@@ -94,7 +103,7 @@ def _unpacked_stamps(packed: str) -> tuple[tuple[str, Stamp], ...]:
         for authority, version, updated, names in json.loads(packed)
         for name in names.split()
     }
-    order = ("title", "authors", "abstract", "categories", "venue")
+    order = ("title", "authors", "abstract", "categories", "venue", "notice")
     return tuple((name, stamps[name]) for name in order if name in stamps)
 
 
@@ -118,6 +127,7 @@ def paper_of(row: sqlite3.Row, names: Iterable[str], told: sqlite3.Row | None = 
         comments=row["comments"],
         citations=told["citations"] if told else None,
         tldr=told["tldr"] if told else "",
+        notice=row["notice"],
         id=row["id"],
         key=identifier_of(row["key"]),
         first_seen=moment(row["first_seen"]),
@@ -137,6 +147,7 @@ def revised(paper: Paper, row: sqlite3.Row) -> Paper:
         published=moment(row["published"]),
         links=frozenset(Link(Rel(rel), href) for rel, href in json.loads(row["links"])),
         stamps=_unpacked_stamps(row["stamps"]),
+        notice=row["notice"],
     )
 
 
@@ -196,7 +207,18 @@ def pick_of(row: sqlite3.Row) -> Pick:
             Reason(InterestKind(kind), text, share)
             for kind, text, share in json.loads(row["reasons"])
         ),
+        told=events_of(row["told"]),
     )
+
+
+def events_text(events: Iterable[Event]) -> str:
+    """Return events as the store keeps them."""
+    return " ".join(event.value for event in events)
+
+
+def events_of(text: str) -> tuple[Event, ...]:
+    """Read events, each once, the weightiest first."""
+    return lifecycle.ordered(map(Event, text.split()))
 
 
 def health_text(health: tuple[SourceNote, ...]) -> str:
@@ -248,14 +270,21 @@ def subscription_of(row: sqlite3.Row) -> Subscription:
 
 def packed_picks(picks: Iterable[DeliveredPick]) -> bytes:
     """Pack a digest's picks, nine bytes each."""
-    return b"".join(_PICK.pack(p.edition, p.paper, _ROLES.index(p.role)) for p in picks)
+    return b"".join([_PICK.pack(p.edition, p.paper, _bits(p)) for p in picks])
+
+
+def _bits(pick: DeliveredPick) -> int:
+    bits = _ROLES.index(pick.role)
+    for event in pick.told:
+        bits += _EVENT_BITS[event]
+    return bits
 
 
 def unpacked_picks(packed: bytes) -> tuple[DeliveredPick, ...]:
     """Unpack a digest's picks."""
     return tuple(
-        DeliveredPick(edition, paper, _ROLES[role])
-        for edition, paper, role in _PICK.iter_unpack(packed)
+        DeliveredPick(edition, paper, *_MEANT[bits])
+        for edition, paper, bits in _PICK.iter_unpack(packed)
     )
 
 

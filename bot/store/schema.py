@@ -28,6 +28,7 @@ def m002_second(db: Database) -> None:
     _inbound(db)
     _absorbed(db)
     _enrichment(db)
+    _lifecycle(db)
 
 
 def _inbound(db: Database) -> None:
@@ -67,6 +68,12 @@ CREATE TABLE enrichment (
     again_at INTEGER NOT NULL, known INTEGER NOT NULL, citations INTEGER, tldr TEXT NOT NULL,
     PRIMARY KEY (paper, service)
 ) STRICT, WITHOUT ROWID""")
+
+
+def _lifecycle(db: Database) -> None:
+    """Add what becomes of a paper: the notice of its withdrawal, and what each pick has told."""
+    for statement in _LIFECYCLE.strip().split(";\n\n"):
+        db.execute(statement)
 
 
 _FIRST = """
@@ -224,4 +231,24 @@ WHEN (old.title, old.authors, old.abstract, old.categories, old.venue, old.versi
     IS NOT (new.title, new.authors, new.abstract, new.categories, new.venue, new.version, new.published)
 BEGIN INSERT OR IGNORE INTO revision VALUES (old.id, new.updated_at, old.title, old.authors,
     old.abstract, old.categories, old.venue, old.version, old.published, old.links, old.stamps); END;
+"""
+
+# Picks of before have told nothing but versions. Events are kept only from now on, as they happen, so
+# none of them is news of what those papers had all along.
+_LIFECYCLE = """
+ALTER TABLE paper ADD COLUMN notice TEXT NOT NULL DEFAULT '';
+
+ALTER TABLE revision ADD COLUMN notice TEXT NOT NULL DEFAULT '';
+
+ALTER TABLE pick ADD COLUMN told TEXT NOT NULL DEFAULT '';
+
+DROP TRIGGER paper_revised;
+
+CREATE TRIGGER paper_revised BEFORE UPDATE ON paper
+WHEN (old.title, old.authors, old.abstract, old.categories, old.venue, old.version, old.published,
+    old.notice) IS NOT (new.title, new.authors, new.abstract, new.categories, new.venue, new.version,
+    new.published, new.notice)
+BEGIN INSERT OR IGNORE INTO revision VALUES (old.id, new.updated_at, old.title, old.authors,
+    old.abstract, old.categories, old.venue, old.version, old.published, old.links, old.stamps,
+    old.notice); END
 """

@@ -9,13 +9,16 @@ from datetime import date, datetime, timedelta
 
 from bot import digest, ranking, schedule
 from bot.config import Profile, SourceSettings
-from bot.models import Edition, Paper, Ranked, Role, SourceNote, SourceState
+from bot.models import Edition, Event, News, Paper, Ranked, Role, SourceNote, SourceState
 from bot.ports import ComposeStore, RankingStore, Workers
 from bot.ranking import Background
 from bot.sources import polling
 
 FIRST_DAYS = timedelta(days=7)  # a first edition is the best of the last week (DESIGN.md)
 REPLACED_DAYS = timedelta(days=90)
+NEWS_DAYS = timedelta(
+    days=730
+)  # half of all preprints that a journal takes wait half a year for it
 _BACKGROUND_PAPERS = 2000
 
 
@@ -31,6 +34,16 @@ class Composed:
     def new(self) -> int:
         """How many papers are picked as new."""
         return sum(pick.role is Role.NEW for pick in self.edition.picks)
+
+    @property
+    def news(self) -> int:
+        """Of how many papers picked before there is news."""
+        return len(self.edition.picks) - self.new
+
+    def told(self, event: Event) -> int:
+        """Return of how many papers picked before it tells that."""
+        updates = (pick for pick in self.edition.picks if pick.role is Role.UPDATE)
+        return sum(event in pick.told for pick in updates)
 
 
 async def compose(
@@ -91,14 +104,14 @@ async def _edition(
     if last is None and not candidates and not forced and _not_heard_yet(profile, sources, states):
         return None  # day one is not spent on an outage: the first edition waits for a first answer
     ranked = await workers.cpu(ranking.rank, candidates, learnt, background)
-    replaced = await workers.store(store.replaced, profile.name, now - REPLACED_DAYS)
+    news = await _news(profile, store, workers, now)
     edition = Edition(
         profile=profile.name,
         number=last.number + 1 if last else 1,
         period=period,
         through=through,
         made_at=now,
-        picks=digest.picks(profile, ranked, replaced, ranking.probability),
+        picks=digest.picks(profile, ranked, news, ranking.probability),
         health=digest.health(last, source_notes(profile, sources, states, last, now)),
         considered=len(candidates),
         fingerprint=fingerprint(profile),
@@ -110,8 +123,8 @@ async def _edition(
 
 async def ranked_now(
     profile: Profile, store: RankingStore, workers: Workers, now: datetime, since: datetime | None
-) -> tuple[list[Ranked], list[Paper]]:
-    """Return what the next edition would rank and what it would call replaced; nothing is stored.
+) -> tuple[list[Ranked], list[News]]:
+    """Return what the next edition would rank and its news of earlier picks; nothing is stored.
 
     With `since`, the window is all that came after it, picked before or not.
     """
@@ -121,8 +134,13 @@ async def ranked_now(
     else:
         candidates = await workers.store(store.candidates, "", None, since, profile.sources)
     ranked = await ranked_papers(candidates, profile, store, workers, now)
-    replaced = await workers.store(store.replaced, profile.name, now - REPLACED_DAYS)
-    return ranked, replaced
+    return ranked, await _news(profile, store, workers, now)
+
+
+async def _news(
+    profile: Profile, store: RankingStore, workers: Workers, now: datetime
+) -> list[News]:
+    return await workers.store(store.news, profile.name, now - NEWS_DAYS, now - REPLACED_DAYS)
 
 
 async def ranked_papers(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import parseaddr
@@ -12,12 +12,15 @@ from itertools import groupby
 from bot import digest, schedule, tokens
 from bot.config import Config
 from bot.digest import Owed
-from bot.models import DigestPlan, Edition, Had
+from bot.models import DigestPlan, Edition, Had, Role
 from bot.ports import DeliverStore, Workers
 from bot.schedule import Slot
 
 _TOGETHER = 100  # subscribers whose deliveries are one transaction
 _CLOCK_WENT_BACK = timedelta(days=2)  # more than that, and nothing is sent (decision 53)
+# News of papers that were first seen longer ago is looked for where they were picked: the whole
+# ledger of so long a time is not read for their sake.
+_LONG_AGO = timedelta(days=90)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +41,7 @@ async def open_slots(
     by_subscriber = [
         list(group) for _, group in groupby(slots, key=lambda s: s.subscription.subscriber)
     ]
-    shelf = _Shelf(store, workers)
+    shelf = _Shelf(store, workers, now)
     opened = skipped = 0
     for at in range(0, len(by_subscriber), _TOGETHER):
         plans = await _plans(config, shelf, by_subscriber[at : at + _TOGETHER], now)
@@ -131,10 +134,11 @@ async def _waiting_for_edition(
 class _Shelf:
     """What many subscribers are owed alike, read from the store once a run."""
 
-    def __init__(self, store: DeliverStore, workers: Workers) -> None:
-        self._store, self._workers = store, workers
+    def __init__(self, store: DeliverStore, workers: Workers, now: datetime) -> None:
+        self._store, self._workers, self._now = store, workers, now
         self._editions: dict[tuple[str, int], Sequence[Edition]] = {}
         self._first_seen: dict[int, datetime] = {}
+        self._withdrawn: set[int] = set()
 
     async def owed(self, slot: Slot) -> Owed:
         """Return the editions that a slot's subscription is owed."""
@@ -162,11 +166,27 @@ class _Shelf:
         unknown = all_papers - self._first_seen.keys()
         if unknown:
             self._first_seen |= await self._workers.store(self._store.first_seen, unknown)
-        seen = [self._first_seen[paper] for paper in all_papers if paper in self._first_seen]
+            self._withdrawn |= await self._workers.store(self._store.withdrawn, unknown)
+        seen = {p: self._first_seen[p] for p in all_papers if p in self._first_seen}
         if not seen:
             return {}
+        old = {p for p in _earlier_picks(owed) if p in seen and seen[p] < self._now - _LONG_AGO}
+        recent = [at for paper, at in seen.items() if paper not in old]
         # No paper was sent before we first saw it: that bounds the search in the ledger.
-        return await self._workers.store(self._store.had, papers, min(seen) - _CLOCK_WENT_BACK)
+        since = min(recent, default=self._now) - _CLOCK_WENT_BACK
+        return await self._workers.store(self._store.had, papers, since, long_ago=old)
+
+    @property
+    def withdrawn(self) -> Collection[int]:
+        """Those of the papers asked for so far that are withdrawn."""
+        return self._withdrawn
+
+
+def _earlier_picks(owed: Mapping[int, Sequence[Owed]]) -> set[int]:
+    """Return the papers that these editions tell news of, and none of them offers as new."""
+    picks = [p for theirs in owed.values() for o in theirs for e in o.editions for p in e.picks]
+    new = {pick.paper for pick in picks if pick.role is Role.NEW}
+    return {pick.paper for pick in picks if pick.role is Role.UPDATE} - new
 
 
 async def _plans(
@@ -188,7 +208,8 @@ async def _plans(
             plans.append((stale, _late(stale)))
         if in_time:
             sent = had.get(subscriber, Had())
-            plans.append((in_time, digest.fill(owed[subscriber], config.profiles, sent)))
+            plan = digest.fill(owed[subscriber], config.profiles, sent, shelf.withdrawn)
+            plans.append((in_time, plan))
     return plans
 
 

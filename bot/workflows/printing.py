@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from bot import tokens
 from bot.config import Config, Profile
-from bot.models import DeliveredPick, Delivery, Edition, Paper, Pick
+from bot.models import DeliveredPick, Delivery, Edition, Event, Paper, Pick, Role
 from bot.outputs.cards import Section
 from bot.outputs.doors import opinion_address, shows_opinion_links
 from bot.outputs.email import DigestMaterial
@@ -30,6 +31,7 @@ class Compositor:
         self._config, self._secret, self._press = config, secret, press
         self._papers: dict[int, Paper] = {}
         self._editions: dict[int, tuple[Edition, dict[int, Pick]]] = {}
+        self._retold: dict[tuple[int, int, Role, tuple[Event, ...]], Pick] = {}
 
     def print(
         self,
@@ -83,15 +85,26 @@ class Compositor:
             paper = self._papers[line.paper]
             if paper.id not in told:
                 told.add(paper.id)
-                shown.append((line.edition, self._pick(line, paper), paper))
+                shown.append((line.edition, self._told(line, paper), paper))
         return shown
+
+    def _told(self, line: DeliveredPick, paper: Paper) -> Pick:
+        """Return an edition's pick as this reader is told it: what they know already is left out."""
+        pick = self._pick(line, paper)
+        if pick.role is line.role and (line.role is Role.NEW or pick.told == line.told):
+            return pick
+        # The same pick for all who are told the same: it is printed once.
+        key = (line.edition, paper.id, line.role, line.told)
+        if key not in self._retold:
+            self._retold[key] = replace(pick, role=line.role, told=line.told)
+        return self._retold[key]
 
     def _pick(self, line: DeliveredPick, paper: Paper) -> Pick:
         picks = self._editions[line.edition][1]
         found = picks.get(paper.id) or picks.get(line.paper)
         # Two papers can become one between the reading of an edition and of its papers: then what
         # the edition said is not found, and the paper goes without its reasons rather than not.
-        return found or Pick(0, paper.id, line.role, paper.version)
+        return found or Pick(0, paper.id, line.role, paper.version, told=line.told)
 
     def _door(self, path: str, purpose: tokens.Purpose, delivery: Delivery) -> str:
         """Return the address of a door that is the reader's own, "" where there is no web."""

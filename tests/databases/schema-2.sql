@@ -23,7 +23,7 @@ CREATE TABLE paper (
     abstract TEXT NOT NULL, categories TEXT NOT NULL, venue TEXT NOT NULL, version INTEGER NOT NULL,
     published INTEGER, links TEXT NOT NULL, stamps TEXT NOT NULL, votes INTEGER, comments INTEGER,
     first_seen INTEGER NOT NULL, updated_at INTEGER NOT NULL, backfilled INTEGER NOT NULL
-) STRICT;
+, notice TEXT NOT NULL DEFAULT '') STRICT;
 CREATE INDEX paper_merged ON paper(merged_into) WHERE merged_into IS NOT NULL;
 CREATE INDEX paper_seen ON paper(first_seen);
 CREATE TABLE paper_text (
@@ -71,7 +71,7 @@ CREATE UNIQUE INDEX edition_period ON edition(profile, period) WHERE forced = 0;
 CREATE TABLE pick (
     edition INTEGER NOT NULL REFERENCES edition(id), position INTEGER NOT NULL,
     paper INTEGER NOT NULL REFERENCES paper(id), role TEXT NOT NULL, version INTEGER NOT NULL,
-    score REAL NOT NULL, reasons TEXT NOT NULL,
+    score REAL NOT NULL, reasons TEXT NOT NULL, told TEXT NOT NULL DEFAULT '',
     PRIMARY KEY (edition, position), UNIQUE (edition, paper)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX pick_paper ON pick(paper);
@@ -133,14 +133,9 @@ CREATE TABLE inbox (
 CREATE TABLE revision (
     paper INTEGER NOT NULL REFERENCES paper(id), until INTEGER NOT NULL, title TEXT NOT NULL,
     authors TEXT NOT NULL, abstract TEXT NOT NULL, categories TEXT NOT NULL, venue TEXT NOT NULL,
-    version INTEGER NOT NULL, published INTEGER, links TEXT NOT NULL, stamps TEXT NOT NULL,
+    version INTEGER NOT NULL, published INTEGER, links TEXT NOT NULL, stamps TEXT NOT NULL, notice TEXT NOT NULL DEFAULT '',
     PRIMARY KEY (paper, until)
 ) STRICT, WITHOUT ROWID;
-CREATE TRIGGER paper_revised BEFORE UPDATE ON paper
-WHEN (old.title, old.authors, old.abstract, old.categories, old.venue, old.version, old.published)
-    IS NOT (new.title, new.authors, new.abstract, new.categories, new.venue, new.version, new.published)
-BEGIN INSERT OR IGNORE INTO revision VALUES (old.id, new.updated_at, old.title, old.authors,
-    old.abstract, old.categories, old.venue, old.version, old.published, old.links, old.stamps); END;
 CREATE TABLE bounce (delivery INTEGER PRIMARY KEY REFERENCES delivery(id), kind TEXT NOT NULL, status TEXT NOT NULL, said TEXT NOT NULL, at INTEGER NOT NULL) STRICT;
 CREATE TABLE optin (token_sha TEXT PRIMARY KEY, subscriber INTEGER NOT NULL REFERENCES subscriber(id), profiles TEXT NOT NULL, door TEXT NOT NULL, wording TEXT NOT NULL, network TEXT NOT NULL, at INTEGER NOT NULL, expires INTEGER NOT NULL, used_at INTEGER) STRICT, WITHOUT ROWID;
 CREATE INDEX optin_subscriber ON optin(subscriber, at);
@@ -151,6 +146,13 @@ CREATE TABLE enrichment (
     again_at INTEGER NOT NULL, known INTEGER NOT NULL, citations INTEGER, tldr TEXT NOT NULL,
     PRIMARY KEY (paper, service)
 ) STRICT, WITHOUT ROWID;
+CREATE TRIGGER paper_revised BEFORE UPDATE ON paper
+WHEN (old.title, old.authors, old.abstract, old.categories, old.venue, old.version, old.published,
+    old.notice) IS NOT (new.title, new.authors, new.abstract, new.categories, new.venue, new.version,
+    new.published, new.notice)
+BEGIN INSERT OR IGNORE INTO revision VALUES (old.id, new.updated_at, old.title, old.authors,
+    old.abstract, old.categories, old.venue, old.version, old.published, old.links, old.stamps,
+    old.notice); END;
 INSERT INTO _sqlite_migrations VALUES (1, 'paperround', 'm001_first', '2026-11-20 08:00:00+00:00');
 INSERT INTO _sqlite_migrations VALUES (2, 'paperround', 'm002_second', '2026-11-20 08:00:00+00:00');
 INSERT INTO meta VALUES ('authority', 'example.org,2026');
@@ -163,18 +165,18 @@ INSERT INTO source VALUES ('hf', 'f', '', '', '', '', NULL, 0, NULL, NULL, 17951
 INSERT INTO source VALUES ('journal', 'f', '', '', '', '', NULL, 0, NULL, NULL, 1795161600, 1795161600, NULL, 0, '', '', NULL, NULL, NULL, 0, '');
 INSERT INTO paper VALUES (1, 'arxiv:2611.00001', NULL, 'Paper 1, again', 'Ada Löve
 O''Brien', 'Of
-experts.', '', '', 2, NULL, '[]', '[[1,2,"","title"],[1,1,"","authors abstract"]]', NULL, NULL, 1795161600, 1795165200, 0);
+experts.', '', '', 2, NULL, '[]', '[[1,2,"","title notice"],[1,1,"","authors abstract"]]', NULL, NULL, 1795161600, 1795165200, 0, 'This paper is withdrawn');
 INSERT INTO paper VALUES (2, 'arxiv:2611.00002', NULL, 'Paper “2”', 'Ada Löve
 O''Brien', 'Of
-experts.', '', '', 1, NULL, '[]', '[[1,1,"","title authors abstract"]]', 7, 1, 1795161600, 1795161600, 0);
+experts.', '', '', 1, NULL, '[]', '[[1,1,"","title authors abstract"]]', 7, 1, 1795161600, 1795161600, 0, '');
 INSERT INTO paper VALUES (3, 'arxiv:2611.00003', NULL, 'Paper “3”', 'Ada Löve
 O''Brien', 'Of
-experts.', '', '', 1, NULL, '[]', '[[1,1,"","title authors abstract"]]', NULL, NULL, 1795161600, 1795161600, 0);
+experts.', '', '', 1, NULL, '[]', '[[1,1,"","title authors abstract"]]', NULL, NULL, 1795161600, 1795161600, 0, '');
 INSERT INTO paper VALUES (4, 'arxiv:2611.00004', NULL, 'Paper “4”', 'Ada Löve
 O''Brien', 'Of
-experts.', 'cell biology', '', 1, NULL, '[]', '[[1,1,"","title authors abstract categories"]]', 1, NULL, 1795161600, 1795165200, 0);
-INSERT INTO paper VALUES (5, 'doi:10.1234/5', 4, 'Elsewhere', '', '', 'cell biology', '', 1, NULL, '[]', '[[1,1,"","title categories"]]', NULL, NULL, 1795161600, 1795161600, 0);
-INSERT INTO paper VALUES (6, 'url:https://example.org/6', NULL, 'An entry', '', '', '', '', 1, NULL, '[]', '[[1,1,"","title"]]', NULL, NULL, 1795161600, 1795161600, 0);
+experts.', 'cell biology', '', 1, NULL, '[]', '[[1,1,"","title authors abstract categories"]]', 1, NULL, 1795161600, 1795165200, 0, '');
+INSERT INTO paper VALUES (5, 'doi:10.1234/5', 4, 'Elsewhere', '', '', 'cell biology', '', 1, NULL, '[]', '[[1,1,"","title categories"]]', NULL, NULL, 1795161600, 1795161600, 0, '');
+INSERT INTO paper VALUES (6, 'url:https://example.org/6', NULL, 'An entry', '', '', '', '', 1, NULL, '[]', '[[1,1,"","title"]]', NULL, NULL, 1795161600, 1795161600, 0, '');
 INSERT INTO paper_text VALUES (1, 'Paper 1, again', 'Ada Löve    O''Brien', 'Of experts.', '');
 INSERT INTO paper_text VALUES (2, 'Paper “2”', 'Ada Löve    O''Brien', 'Of experts.', '');
 INSERT INTO paper_text VALUES (3, 'Paper “3”', 'Ada Löve    O''Brien', 'Of experts.', '');
@@ -187,14 +189,16 @@ INSERT INTO identifier VALUES ('arxiv:2611.00004', 4);
 INSERT INTO identifier VALUES ('doi:10.1234/5', 4);
 INSERT INTO identifier VALUES ('url:https://example.org/6', 6);
 INSERT INTO guid VALUES ('feed', 'An entry', 6);
-INSERT INTO sighting VALUES (1, 'arxiv', 'new', 1795161600, '2026-11-20', 1795165200, NULL, NULL, 7908215444700964172);
-INSERT INTO sighting VALUES (2, 'arxiv', 'new', 1795161600, '2026-11-20', 1795161600, NULL, NULL, 769443052980135015);
+INSERT INTO sighting VALUES (1, 'arxiv', 'new', 1795161600, '2026-11-20', 1795165200, NULL, NULL, 506214461206504433);
+INSERT INTO sighting VALUES (1, 'arxiv', 'withdrawn', 1795165200, '2026-11-20', 1795165200, NULL, NULL, 0);
+INSERT INTO sighting VALUES (2, 'arxiv', 'new', 1795161600, '2026-11-20', 1795161600, NULL, NULL, 2151137949403555671);
 INSERT INTO sighting VALUES (2, 'hf', 'seen', 1795161600, '2026-11-20', 1795161600, 7, 1, 0);
-INSERT INTO sighting VALUES (3, 'arxiv', 'new', 1795161600, '2026-11-20', 1795161600, NULL, NULL, 6037748205694318082);
-INSERT INTO sighting VALUES (4, 'arxiv', 'new', 1795161600, '2026-11-20', 1795165200, NULL, NULL, 7561381338137992772);
+INSERT INTO sighting VALUES (3, 'arxiv', 'new', 1795161600, '2026-11-20', 1795161600, NULL, NULL, 9055842396513573660);
+INSERT INTO sighting VALUES (4, 'arxiv', 'new', 1795161600, '2026-11-20', 1795165200, NULL, NULL, 861624527649077642);
+INSERT INTO sighting VALUES (4, 'arxiv', 'published', 1795165200, '2026-11-20', 1795165200, NULL, NULL, 0);
 INSERT INTO sighting VALUES (4, 'by hand', 'submit', 1795161600, '2026-11-20', 1795161600, 1, NULL, 0);
-INSERT INTO sighting VALUES (4, 'journal', 'new', 1795161600, '2026-11-20', 1795161600, NULL, NULL, 4621761524542368385);
-INSERT INTO sighting VALUES (6, 'feed', 'seen', 1795161600, '2026-11-20', 1795161600, NULL, NULL, 6176021259998678983);
+INSERT INTO sighting VALUES (4, 'journal', 'new', 1795161600, '2026-11-20', 1795161600, NULL, NULL, 4718602545744442583);
+INSERT INTO sighting VALUES (6, 'feed', 'seen', 1795161600, '2026-11-20', 1795161600, NULL, NULL, 4260253053927608312);
 INSERT INTO profile VALUES ('experts', 'active', 'f', 0);
 INSERT INTO profile VALUES ('gone', 'retired', 'f', 0);
 INSERT INTO profile VALUES ('proteins', 'active', 'g', 0);
@@ -202,10 +206,10 @@ INSERT INTO kept_file VALUES ('profiles/experts.toml', '[profiles.experts]
 ');
 INSERT INTO edition VALUES (1, 'experts', '2026-11-20', 1, 6, '', 0, 0, '[]', 1795158000);
 INSERT INTO edition VALUES (2, 'experts', '2026-11-21', 2, 6, '', 0, 0, '[]', 1795248000);
-INSERT INTO pick VALUES (1, 1, 1, 'new', 1, 1.0, '[["keyword", "experts", 1.0]]');
-INSERT INTO pick VALUES (1, 2, 2, 'new', 1, 0.5, '[["keyword", "experts", 0.5]]');
-INSERT INTO pick VALUES (2, 1, 3, 'new', 1, 1.0, '[["keyword", "experts", 1.0]]');
-INSERT INTO pick VALUES (2, 2, 1, 'update', 1, 1.0, '[]');
+INSERT INTO pick VALUES (1, 1, 1, 'new', 1, 1.0, '[["keyword", "experts", 1.0]]', '');
+INSERT INTO pick VALUES (1, 2, 2, 'new', 1, 0.5, '[["keyword", "experts", 0.5]]', '');
+INSERT INTO pick VALUES (2, 1, 3, 'new', 1, 1.0, '[["keyword", "experts", 1.0]]', '');
+INSERT INTO pick VALUES (2, 2, 1, 'update', 1, 1.0, '[]', 'withdrawn');
 INSERT INTO subscriber VALUES (1, 'pending@example.org', 'pending@example.org', '', '', 0, 1795161600, 0);
 INSERT INTO subscriber VALUES (2, 'sending@example.org', 'sending@example.org', '', '', 0, 1795161600, 0);
 INSERT INTO subscriber VALUES (3, 'sent@example.org', 'sent@example.org', '', '', 0, 1795161600, 0);
@@ -254,10 +258,10 @@ INSERT INTO submission VALUES (4, 'proteins', 1795161600);
 INSERT INTO inbox VALUES ('mail-1', X'5375626A6563743A203F0D0A0D0AFF', 'quarantined', 'It has no sender.', 1795161600, '');
 INSERT INTO revision VALUES (1, 1795165200, 'Paper “1”', 'Ada Löve
 O''Brien', 'Of
-experts.', '', '', 1, NULL, '[]', '[[1,1,"","title authors abstract"]]');
+experts.', '', '', 1, NULL, '[]', '[[1,1,"","title authors abstract"]]', '');
 INSERT INTO revision VALUES (4, 1795165200, 'Paper “4”', 'Ada Löve
 O''Brien', 'Of
-experts.', '', '', 1, NULL, '[]', '[[1,1,"","title authors abstract"]]');
+experts.', '', '', 1, NULL, '[]', '[[1,1,"","title authors abstract"]]', '');
 INSERT INTO enrichment VALUES (1, 'semantic-scholar', 1795161600, 1795161600, 0, NULL, '');
 INSERT INTO enrichment VALUES (2, 'semantic-scholar', 1795161600, 1795161600, 1, 3, 'Experts route.');
 DELETE FROM sqlite_sequence;
