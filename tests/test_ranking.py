@@ -73,7 +73,12 @@ def test_a_phrase_is_found_whatever_its_case_plural_hyphen_or_accent(title):
 
 @pytest.mark.parametrize("title", ["Routing expert", "Expert in routing", "Expertise routing"])
 def test_a_phrase_is_its_words_next_to_each_other(title):
-    assert _score(_paper(title=title), keywords=("expert routing",)) == 0
+    """Its words apart are no match: they count less, and are told as what they are."""
+    (apart,) = rank([_paper(title=title)], _profile(keywords=("expert routing",)))
+    assert {reason.kind for reason in apart.reasons} == {InterestKind.ABOUT}
+    assert "expert routing" not in apart.reasons[0].text
+    together = _score(_paper(title="Expert routing"), keywords=("expert routing",))
+    assert apart.score < together
 
 
 def test_a_phrase_in_a_script_without_spaces_is_found():
@@ -91,7 +96,8 @@ def test_a_weight_multiplies():
 @pytest.mark.parametrize("written", ["C^*-algebra", "x^inf", "x^nan", "x^-1", "x^"])
 def test_what_follows_a_caret_and_is_no_number_belongs_to_the_phrase(written):
     (ranked,) = rank([_paper(title=f"On {written}")], _profile(keywords=(written,)), Background())
-    assert ranked.reasons[0].text == written
+    said = [reason.text for reason in ranked.reasons if reason.kind is InterestKind.KEYWORD]
+    assert said == [written]
     assert math.isfinite(ranked.score)
 
 
