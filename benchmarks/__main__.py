@@ -13,6 +13,7 @@ from benchmarks.measure import machine
 STAGES = {
     "start": "What `paperround --help` costs, beside the smallest argparse program (CPU time).",
     "diff": "Telling new papers from known ones, beside plain `sqlite3` (wall time).",
+    "rank": "A day of candidates for a profile (CPU time of one process).",
     "deliver": "Personalised, signed digests to Postfix's `smtp-sink` (messages a second, wall time).",
 }
 _ROOT = Path(__file__).parents[1]

@@ -25,7 +25,8 @@ from bot.text import one_line, readable, shorten
 # What one full match is worth, in the same coin for all: 1 is a keyword in a title.
 _KEYWORD_IN_TITLE, _KEYWORD_IN_ABSTRACT, _KEYWORD_AGAIN = 1.0, 0.6, 0.1
 _ABOUT, _LIKE, _AUTHOR, _CATEGORY, _TRENDING = 10.0, 1.0, 1.0, 0.2, 2.0
-_KEYWORD_NEAR = 5.0  # a keyword's words and their parts, in whatever order
+# A keyword's words and their parts, in whatever order: never more than the phrase in a title.
+_KEYWORD_NEAR, _KEYWORD_NEAREST = 5.0, 0.2
 _LIKE_UNIT = 0.01  # likeness to all examples together that counts as 1 under the logarithm
 _NAMED_EXAMPLES = 5  # the others' shares are told in one sum
 _FIELDS = frozenset({"title", "author", "abstract", "cat", "category", "paper"})
@@ -100,7 +101,10 @@ class Interests:
         self._restrict = [weighted(c[1:])[0] for c in profile.categories if c.startswith("=")]
         about = profile.about.strip()
         self._about = [Description.of(about, _ABOUT)] if about else []
-        self._about += [Description.of(text, _KEYWORD_NEAR * w) for text, _, w in self._keywords]
+        self._about += [
+            Description.of(text, _KEYWORD_NEAR * w, _KEYWORD_NEAREST)
+            for text, _, w in self._keywords
+        ]
         self._exclude = [clause(written) for written in profile.exclude]
         self._always = [clause(written) for written in profile.always]
         self._trending = profile.trending
@@ -168,7 +172,7 @@ class Interests:
     def _described_reasons(self, towards: Direction, nearness: Reals) -> Iterator[Reason]:
         """Yield what the description, and each keyword's words, have in common with the paper."""
         for wanted, near in zip(self._about, nearness.tolist(), strict=True):
-            if share := wanted.weight * near:
+            if share := wanted.share(near):
                 yield Reason(InterestKind.ABOUT, wanted.common(towards), share)
 
     def _trending_reason(self, paper: Paper, trend: float) -> Iterator[Reason]:

@@ -17,14 +17,19 @@ _SHOWN_TERMS = 3
 class Description:
     """Words that say what is wanted: their direction, and what its terms are called."""
 
-    weight: float
     direction: Direction
     names: Mapping[int, str]
+    weight: float
+    most: float
 
     @classmethod
-    def of(cls, text: str, weight: float = 1.0) -> Description:
-        """Read a text; one without words is near nothing."""
-        return cls(weight, direction("", text), named_terms(text))
+    def of(cls, text: str, weight: float = 1.0, most: float = 1.0) -> Description:
+        """Read a text that counts by its weight; nearness beyond `most` counts no more."""
+        return cls(direction("", text), named_terms(text), weight, most)
+
+    def share(self, nearness: float) -> float:
+        """Return what a paper this near gains."""
+        return self.weight * min(nearness, self.most)
 
     def common(self, other: Direction) -> str:
         """Return the most telling terms that a paper has in common with it, best first."""

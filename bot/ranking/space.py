@@ -83,18 +83,27 @@ class Space:
         return near
 
 
-def _cosines(papers: Sequence[Direction], examples: Sequence[Direction]) -> Reals:
-    if not papers or not examples:
-        return np.zeros((len(papers), len(examples)))
+def _cosines(papers: Sequence[Direction], others: Sequence[Direction]) -> Reals:
+    """Return the scalar products as (papers, others): each term looks up the papers that have it."""
+    found = np.zeros((len(papers), len(others)))
+    if not papers or not others:
+        return found
+    wanted = np.zeros(BUCKETS, np.bool_)
+    for other in others:
+        wanted[other.buckets] = True
     buckets = np.concatenate([paper.buckets for paper in papers])
-    weights = np.concatenate([paper.weights for paper in papers])
-    owners = np.repeat(np.arange(len(papers)), [len(paper.buckets) for paper in papers])
-    found = np.empty((len(papers), len(examples)))
-    dense = np.zeros(BUCKETS)
-    for at, example in enumerate(examples):
-        dense[example.buckets] = example.weights
-        found[:, at] = np.bincount(owners, weights * dense[buckets], len(papers))
-        dense[example.buckets] = 0.0
+    kept = np.flatnonzero(wanted[buckets])
+    kept = kept[np.argsort(buckets[kept], kind="stable")]
+    buckets = buckets[kept]
+    weights = np.concatenate([paper.weights for paper in papers])[kept]
+    owners = np.repeat(np.arange(len(papers)), [len(paper.buckets) for paper in papers])[kept]
+    for at, other in enumerate(others):
+        first = np.searchsorted(buckets, other.buckets, "left")
+        having = np.searchsorted(buckets, other.buckets, "right") - first
+        ends = np.cumsum(having)
+        places = np.arange(having.sum()) + np.repeat(first - ends + having, having)
+        products = weights[places] * np.repeat(other.weights, having)
+        found[:, at] = np.bincount(owners[places], products, len(papers))
     return found
 
 
