@@ -2,8 +2,8 @@
 
 BACKGROUND is JSON lines (gzipped where the name says so) with `title` and `abstract`. The shipped file
 was made from `background.jsonl.gz` of the ranking benchmark: 24,000 unlabelled papers, 20,000 of
-arXiv and 4,000 bags of words from CiteULike. What is written cannot be read as text again: hashed
-terms' rarity, the mean of all papers' directions, and the directions of a sample.
+arXiv and 4,000 bags of words from CiteULike. What is written cannot be read as text again: how rare
+hashed terms are, and the mean of all papers' directions.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from bot.ranking.space import Space
 
 _COMMONEST = 0.3  # of papers: a word or run that more have tells nothing
 _IDF_STEPS = 255
-_SAMPLE = 300
 _LEAST_OF_MEAN = 2e-4
 _LARGEST = 4_000_000  # bytes
 _OUT = Path(__file__).parents[1] / "bot" / "ranking" / "space.npz"
@@ -41,17 +40,12 @@ def main(background: str) -> int:
     for each in directions:
         mean[each.buckets] += each.weights / len(directions)
     told = np.flatnonzero(mean >= _LEAST_OF_MEAN)
-    # Every so many papers, in the order of the file: no dice.
-    sample = directions[:: len(directions) // _SAMPLE][:_SAMPLE]
     np.savez_compressed(
         _OUT,
         idf=steps,
         idf_step=np.float64(step),
         mean_buckets=told.astype(np.uint32),
         mean=mean[told].astype(np.float32),
-        sample_sizes=np.array([len(each.buckets) for each in sample], np.int32),
-        sample_buckets=np.concatenate([each.buckets for each in sample]).astype(np.uint32),
-        sample=np.concatenate([each.weights for each in sample]).astype(np.float16),
     )
     size = _OUT.stat().st_size
     print(f"{len(texts):,} papers → {_OUT.name}: {size:,} bytes, {len(told):,} terms in the mean")

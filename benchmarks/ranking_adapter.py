@@ -14,7 +14,7 @@ from typing import Any
 
 from bot.config import Profile
 from bot.identity import known_by
-from bot.models import Identifier, Paper, Scheme
+from bot.models import Identifier, Paper, Ranked, Scheme
 from bot.ranking import Background
 from bot.ranking import rank as rank_papers
 from bot.ranking.space import shipped
@@ -31,13 +31,18 @@ def prepare(background: Sequence[dict[str, Any]]) -> None:
 
 def rank(profile: dict[str, Any], candidates: Sequence[dict[str, Any]]) -> list[float]:
     """Return a score for each candidate; what the product leaves out comes after all others."""
+    return [each.score if each else -math.inf for each in ranked(profile, candidates)]
+
+
+def ranked(profile: dict[str, Any], candidates: Sequence[dict[str, Any]]) -> list[Ranked | None]:
+    """Return what the product says of each candidate, None of one that it leaves out."""
     papers = [_paper(each) for each in candidates]
     examples = [_paper(each) for each in (*profile["liked"], *profile["disliked"])]
-    ranked = rank_papers(
+    found = rank_papers(
         papers, _profile(profile), Background(examples=known_by(examples), now=_NOW)
     )
-    scores = {each.paper: each.score for each in ranked}
-    return [scores.get(paper, -math.inf) for paper in papers]
+    said = {each.paper: each for each in found}
+    return [said.get(paper) for paper in papers]
 
 
 def _profile(told: dict[str, Any]) -> Profile:

@@ -68,7 +68,7 @@ def test_a_keyword_counts_more_in_the_title_than_in_the_abstract():
     ],
 )
 def test_a_phrase_is_found_whatever_its_case_plural_hyphen_or_accent(title):
-    assert _score(_paper(title=title), keywords=("expert routing",)) >= 1
+    assert _score(_paper(title=title), keywords=("expert routing",)) >= 0.5
 
 
 @pytest.mark.parametrize("title", ["Routing expert", "Expert in routing", "Expertise routing"])
@@ -83,7 +83,7 @@ def test_a_phrase_is_its_words_next_to_each_other(title):
 
 def test_a_phrase_in_a_script_without_spaces_is_found():
     paper = _paper(title="大規模言語モデルの専門家ルーティング")
-    assert _score(paper, keywords=("言語モデル",)) >= 1
+    assert _score(paper, keywords=("言語モデル",)) >= 0.5
 
 
 def test_a_weight_multiplies():
@@ -428,7 +428,7 @@ def test_no_paper_and_no_profile_is_too_odd(papers, about, clauses):
     )  # fmt: skip
     for ranked in rank(made, profile):
         assert math.isfinite(ranked.score)
-        assert 0 <= probability(ranked.score) <= 1
+        assert 0 <= ranked.probability <= 1
 
 
 def test_nothing_is_ranked_as_nothing():
@@ -436,9 +436,17 @@ def test_nothing_is_ranked_as_nothing():
 
 
 def test_a_better_score_never_has_a_smaller_chance():
-    chances = [probability(score / 10) for score in range(-100, 300)]
-    assert chances == sorted(chances)
-    assert probability(1.0) == pytest.approx(0.5)
+    for scale in (1.0, 7.6):
+        chances = [probability(score / 10, scale) for score in range(-100, 300)]
+        assert chances == sorted(chances)
+        assert 0 < chances[0] < 0.001
+        assert chances[-1] > 0.99
+
+
+def test_a_score_says_more_where_little_is_asked_for_and_where_more_papers_are_wanted():
+    assert probability(2.0, 1.0) > probability(2.0, 7.6)
+    assert probability(2.0, share=0.1) > probability(2.0, share=0.02)
+    assert probability(0.0) < 0.02, "what nothing speaks for is wanted less often than the average"
 
 
 # ── Sizes ─────────────────────────────────────────────────────────────────────────────────────────

@@ -13,6 +13,7 @@ from bot.config import Profile
 from bot.identity import known_by, parse_identifier
 from bot.models import Identifier, Paper, Ranked, Reason
 from bot.ranking.background import Background
+from bot.ranking.calibration import probability
 from bot.ranking.interests import Interests, named
 from bot.ranking.learning import learnt
 from bot.ranking.likeness import nearest, telling_words
@@ -35,10 +36,6 @@ __all__ = [
 
 RANKER = "light-2"  # raised whenever scores change: those of two rankers are never compared
 
-# A score of 1 (one keyword in a title) is taken for an even chance of being wanted; one more, for
-# nine in ten. A stated guess: the calibration against readers' choices comes with issue 7.
-_EVEN, _STEEPNESS = 1.0, 2.2
-
 
 def example_identifiers(profile: Profile) -> set[Identifier]:
     """Return the identifiers of the papers that the profile likes and dislikes."""
@@ -52,11 +49,6 @@ def missing_examples(profile: Profile, background: Background) -> list[str]:
     _, missing = named((*profile.like, *profile.shelf, *profile.dislike), background.examples)
     # Of a library, most papers are older than anything stored: that is no news.
     return [each for each in missing if each not in profile.shelf]
-
-
-def probability(score: float) -> float:
-    """Return the chance, from 0 to 1, that a paper with this score is wanted (see _EVEN above)."""
-    return 1 / (1 + math.exp(-_STEEPNESS * (score - _EVEN)))
 
 
 def rank(
@@ -84,7 +76,8 @@ def rank(
         score = math.fsum(reason.share for reason in reasons)
         always = interests.insists(paper)
         if score > 0 or always or interests.empty:
-            ranked.append(Ranked(paper, score, reasons, always))
+            chance = probability(score, interests.scale)
+            ranked.append(Ranked(paper, score, reasons, always, chance))
     ranked.sort(key=_order)
     return ranked
 

@@ -16,17 +16,18 @@ from dataclasses import dataclass
 from bot.config import Profile
 from bot.identity import parse_identifier
 from bot.models import Identifier, InterestKind, Paper, Reason
+from bot.ranking.calibration import scale
 from bot.ranking.hashing import Reals
 from bot.ranking.nearness import Description
 from bot.ranking.space import Direction, Space, direction, shipped
 from bot.ranking.words import count_phrase, same_person, words
 from bot.text import one_line, readable, shorten
 
-# What one full match is worth, in the same coin for all: 1 is a keyword in a title.
-_KEYWORD_IN_TITLE, _KEYWORD_IN_ABSTRACT, _KEYWORD_AGAIN = 1.0, 0.6, 0.1
-_ABOUT, _LIKE, _AUTHOR, _CATEGORY, _TRENDING = 10.0, 1.0, 1.0, 0.2, 2.0
+# What one full match is worth, in the same coin for all; docs/ranking.md says how they were weighed.
+_KEYWORD_IN_TITLE, _KEYWORD_IN_ABSTRACT, _KEYWORD_AGAIN = 0.5, 0.3, 0.05
 # A keyword's words and their parts, in whatever order: never more than the phrase in a title.
-_KEYWORD_NEAR, _KEYWORD_NEAREST = 5.0, 0.2
+_KEYWORD_NEAR, _KEYWORD_NEAREST = 2.5, 0.2
+_ABOUT, _LIKE, _AUTHOR, _CATEGORY, _TRENDING = 20.0, 8.0, 2.0, 0.2, 2.0
 _LIKE_UNIT = 0.01  # likeness to all examples together that counts as 1 under the logarithm
 _NAMED_EXAMPLES = 5  # the others' shares are told in one sum
 _FIELDS = frozenset({"title", "author", "abstract", "cat", "category", "paper"})
@@ -87,8 +88,8 @@ def weighted(written: str) -> tuple[str, float]:
 class Interests:
     """A profile read once, ready to look at many papers.
 
-    `examples` are the stored papers that `like` and `dislike` name; those that are not stored are
-    named in `missing`.
+    `examples` are the stored papers that `like` and `dislike` name; the others harm nothing.
+    `scale` is what its interests usually give together: scores are calibrated by it.
     """
 
     def __init__(
@@ -110,6 +111,9 @@ class Interests:
         self._trending = profile.trending
         self._liked = _Examples(named((*profile.like, *profile.shelf), examples)[0])
         self._disliked = _Examples(named(profile.dislike, examples)[0])
+        self.scale = scale(
+            len(self._liked.titles), keywords=bool(self._keywords), about=bool(about)
+        )
         self.empty = not (
             self._keywords or self._authors or self._categories or self._about or self._always
             or profile.like or profile.shelf

@@ -1,7 +1,7 @@
 """The space that texts are compared in: which terms are telling, and how near two texts are.
 
 What a fresh install knows of other papers is one file of statistics beside this module: how telling
-each bucket of terms is, the mean direction of papers in general, and a sample of such directions.
+each bucket of terms is, and the mean direction of papers in general.
 `benchmarks/make_space.py` made it and names its data; there is no text in it. It never changes
 between two runs, so scores of different days and profiles can be compared.
 """
@@ -38,14 +38,11 @@ class Direction:
 
 
 class Space:
-    """`idf` and `mean` have an entry a bucket; `sample` are directions of unlabelled papers."""
+    """How telling each bucket is (`idf`), and where papers in general point (`mean`)."""
 
-    def __init__(
-        self, idf: Reals, mean: Reals, sample: Sequence[tuple[NDArray[np.int64], Reals]] = ()
-    ) -> None:
+    def __init__(self, idf: Reals, mean: Reals) -> None:
         self.idf, self._mean = idf, mean
         self.spread = float(mean @ mean)  # what two papers in general have in common
-        self.sample = [self._towards(buckets, weights) for buckets, weights in sample]
 
     def direction(self, title: str, abstract: str) -> Direction:
         """Return a text's direction; one of no terms is at a right angle to everything."""
@@ -115,10 +112,7 @@ def shipped() -> Space:
         idf = told["idf"].astype(np.float64) * float(told["idf_step"])
         mean = np.zeros(BUCKETS)
         mean[told["mean_buckets"]] = told["mean"].astype(np.float64)
-        ends = np.cumsum(told["sample_sizes"])
-        buckets = np.split(told["sample_buckets"].astype(np.int64), ends[:-1])
-        weights = np.split(told["sample"].astype(np.float64), ends[:-1])
-    return Space(idf, mean, list(zip(buckets, weights, strict=True)))
+    return Space(idf, mean)
 
 
 @lru_cache(maxsize=_CACHED)

@@ -98,7 +98,7 @@ async def _edition(
         period=period,
         through=through,
         made_at=now,
-        picks=digest.picks(profile, ranked, replaced, ranking.probability),
+        picks=digest.picks(profile, ranked, replaced),
         health=digest.health(last, source_notes(profile, sources, states, last, now)),
         considered=len(candidates),
         fingerprint=fingerprint(profile),
