@@ -30,7 +30,7 @@ _LIKES = (0, 5, 20, 100, 500)
 _PROFILES = 20
 
 
-def run(rounds: int = 5) -> list[dict[str, object]]:
+def run(rounds: int = 3) -> list[dict[str, object]]:
     """Return one row a figure: CPU milliseconds, and the most memory held."""
     shipped()
     papers = _papers(1, _CANDIDATES)

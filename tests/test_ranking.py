@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from bot.models import InterestKind, Paper
 from bot.ranking import (
     Background,
+    asks_for_nothing,
     example_identifiers,
     missing_examples,
     probability,
@@ -287,6 +288,16 @@ def test_a_profile_with_nothing_in_it_shows_all_by_votes_and_newness():
         _paper(3, "loved", published=NOW - 3 * DAY, votes=50),
     ]
     assert _titles(rank(papers, a_profile(keywords=()))) == ["loved", "new", "old"]
+
+
+def test_a_profile_that_only_avoids_asks_for_nothing():
+    assert asks_for_nothing(_profile(exclude=("survey",), dislike=("arXiv:2611.00001",)))
+    for said in (
+        {"keywords": ("experts",)},
+        {"about": "Experts."},
+        {"like": ("arXiv:2611.00001",)},
+    ):
+        assert not asks_for_nothing(_profile(**said))
 
 
 def test_a_profile_that_asks_for_something_shows_nothing_else():

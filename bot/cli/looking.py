@@ -44,6 +44,8 @@ def preview(args: argparse.Namespace) -> int:
     """Show the next edition of a profile; nothing is stored."""
     config = configuration(args)
     profile = profile_named(config, args.profile)
+    if ranking.asks_for_nothing(profile):
+        log.warning("%s asks for nothing yet: its papers stand by votes and newness.", profile.name)
     with _something_to_read(args, config) as app:
         section, papers = asyncio.run(_next_section(app, profile, args.days))
         if args.format == "rss":

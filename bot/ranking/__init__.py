@@ -14,7 +14,7 @@ from bot.identity import known_by, parse_identifier
 from bot.models import Identifier, Paper, Ranked, Reason
 from bot.ranking.background import Background
 from bot.ranking.calibration import probability
-from bot.ranking.interests import Interests, named
+from bot.ranking.interests import Interests, asks_for_nothing, named
 from bot.ranking.learning import learnt
 from bot.ranking.likeness import nearest, telling_words
 from bot.ranking.suggesting import Suggestion, suggested
@@ -23,6 +23,7 @@ from bot.ranking.trending import trend
 __all__ = [
     "Background",
     "Suggestion",
+    "asks_for_nothing",
     "example_identifiers",
     "learnt",
     "missing_examples",

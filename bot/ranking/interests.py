@@ -85,6 +85,14 @@ def weighted(written: str) -> tuple[str, float]:
     return written.strip(), 1.0
 
 
+def asks_for_nothing(profile: Profile) -> bool:
+    """Whether nothing in the profile says what is wanted: then votes and newness decide."""
+    return not (
+        profile.keywords or profile.authors or profile.categories or profile.about.strip()
+        or profile.always or profile.like or profile.shelf
+    )  # fmt: skip
+
+
 class Interests:
     """A profile read once, ready to look at many papers.
 
@@ -114,10 +122,7 @@ class Interests:
         self.scale = scale(
             len(self._liked.titles), keywords=bool(self._keywords), about=bool(about)
         )
-        self.empty = not (
-            self._keywords or self._authors or self._categories or self._about or self._always
-            or profile.like or profile.shelf
-        )  # fmt: skip
+        self.empty = asks_for_nothing(profile)
 
     def admits(self, paper: Paper) -> bool:
         """Whether nothing excludes the paper and it is in one of the categories asked for."""
