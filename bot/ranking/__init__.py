@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 from bot.config import Profile
 from bot.identity import known_by, parse_identifier
 from bot.models import Identifier, Paper, Ranked, Reason
+from bot.ranking.asked import asks_for_nothing, named
 from bot.ranking.background import Background
 from bot.ranking.calibration import probability
-from bot.ranking.interests import Interests, asks_for_nothing, named
 from bot.ranking.learning import learnt
 from bot.ranking.likeness import nearest, telling_words
 from bot.ranking.suggesting import Suggestion, suggested
@@ -64,6 +64,8 @@ def rank(
     scores are ordered by newness, then by identifier: the same input gives the same order.
     `background` may be papers, which `like` and `dislike` may name.
     """
+    from bot.ranking.interests import Interests  # numpy: a run with nothing due does without
+
     papers = list(papers)
     if not isinstance(background, Background):
         background = Background(examples=known_by([*(background or ()), *papers]))

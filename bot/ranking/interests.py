@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from bot.config import Profile
 from bot.identity import parse_identifier
 from bot.models import Identifier, InterestKind, Paper, Reason
+from bot.ranking.asked import asks_for_nothing, named
 from bot.ranking.calibration import scale
 from bot.ranking.hashing import Reals
 from bot.ranking.nearness import Description
@@ -83,14 +84,6 @@ def weighted(written: str) -> tuple[str, float]:
     if caret and _WEIGHT.fullmatch(weight.strip()):
         return phrase.strip(), min(float(weight), _LARGEST_WEIGHT)
     return written.strip(), 1.0
-
-
-def asks_for_nothing(profile: Profile) -> bool:
-    """Whether nothing in the profile says what is wanted: then votes and newness decide."""
-    return not (
-        profile.keywords or profile.authors or profile.categories or profile.about.strip()
-        or profile.always or profile.like or profile.shelf
-    )  # fmt: skip
 
 
 class Interests:
@@ -188,23 +181,6 @@ class Interests:
         share = _TRENDING * trend * self._trending
         if share:
             yield Reason(InterestKind.TRENDING, str(paper.votes or 0), share)
-
-
-def named(
-    written: Sequence[str], examples: Mapping[Identifier, Paper]
-) -> tuple[list[Paper], list[str]]:
-    """Return the examples that are known, in a fixed order and each once, and those that are not."""
-    found: dict[str, Paper] = {}
-    missing = []
-    for each in written:
-        identifier = parse_identifier(each)
-        paper = examples.get(identifier) if identifier else None
-        if paper is None:
-            missing.append(each)
-        else:
-            # By the paper, not by what was written: its DOI and its arXiv id are one example.
-            found[min(map(str, paper.identifiers))] = paper
-    return [found[name] for name in sorted(found)], missing
 
 
 class _Examples:
