@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bot.config import Profile
@@ -28,14 +28,13 @@ def picks(
     profile: Profile,
     ranked: Sequence[Ranked],
     replaced: Sequence[Paper],
-    probability: Callable[[float], float],
 ) -> tuple[Pick, ...]:
     """Return an edition's picks: the best first, then what was replaced since it was picked.
 
     `ranked` is best first. Papers the profile insists on pass the threshold and stand before the
     cut; `replaced` papers don't count against the limit.
     """
-    wanted = [r for r in ranked if r.always or probability(r.score) >= profile.threshold]
+    wanted = [r for r in ranked if r.always or r.probability >= profile.threshold]
     insisted = [r for r in wanted if r.always][: profile.limit]
     others = [r for r in wanted if not r.always][: profile.limit - len(insisted)]
     chosen = {id(r) for r in (*insisted, *others)}

@@ -312,12 +312,16 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """A paper, how well it fits, and exactly why; `always` when the profile insists on it."""
+    """A paper, how well it fits, and exactly why; `always` when the profile insists on it.
+
+    `probability`, from 0 to 1, is that of being wanted by the profile's reader.
+    """
 
     paper: Paper
     score: float
     reasons: tuple[Reason, ...] = ()
     always: bool = False
+    probability: float = 0.0
 
 
 class Role(StrEnum):

@@ -35,16 +35,15 @@ def _paper(number: int, version: int = 1):
 
 
 def _ranked(*scores: float, always: tuple[int, ...] = ()) -> list[Ranked]:
-    papers = [Ranked(_paper(n), s, (), n in always) for n, s in enumerate(scores, start=1)]
+    papers = [
+        Ranked(_paper(n), s, (), n in always, probability=min(max(s, 0.0), 1.0))
+        for n, s in enumerate(scores, start=1)
+    ]
     return sorted(papers, key=lambda ranked: -ranked.score)
 
 
-def _even(_: float) -> float:
-    return 0.5
-
-
-def _picks(ranked, replaced=(), chance=_even, **profile):
-    return digest.picks(a_profile(**profile), ranked, replaced, chance)
+def _picks(ranked, replaced=(), **profile):
+    return digest.picks(a_profile(**profile), ranked, replaced)
 
 
 def test_the_best_are_picked_in_their_order_up_to_the_limit():
@@ -54,7 +53,7 @@ def test_the_best_are_picked_in_their_order_up_to_the_limit():
 
 def test_below_the_threshold_nothing_is_picked_but_what_is_insisted_on():
     ranked = _ranked(0.9, 0.2, 0.1, always=(3,))
-    picks = _picks(ranked, chance=lambda score: score, threshold=0.5)
+    picks = _picks(ranked, threshold=0.5)
     assert [p.paper for p in picks] == [1, 3]
 
 
@@ -75,7 +74,7 @@ def test_what_is_picked_as_new_is_not_told_as_replaced_too():
 
 
 @given(
-    st.lists(st.tuples(st.floats(-5, 20), st.booleans()), max_size=30),
+    st.lists(st.tuples(st.floats(-1, 2), st.booleans()), max_size=30),
     st.integers(1, 10),
     st.floats(0, 0.99),
     st.sets(st.integers(1, 40), max_size=10),
@@ -86,13 +85,11 @@ def test_an_edition_keeps_its_laws_whatever_is_ranked(papers, limit, threshold, 
         always=tuple(n for n, (_, always) in enumerate(papers, start=1) if always),
     )
     again = [_paper(number, 2) for number in replaced]
-    picks = _picks(ranked, again, lambda s: max(0, s) / 20, limit=limit, threshold=threshold)
+    picks = _picks(ranked, again, limit=limit, threshold=threshold)
     new = [p for p in picks if p.role is Role.NEW]
     assert [p.position for p in picks] == list(range(1, len(picks) + 1))
     assert len({p.paper for p in picks}) == len(picks)
-    assert len(new) == min(
-        limit, sum(r.always or max(0, r.score) / 20 >= threshold for r in ranked)
-    )
+    assert len(new) == min(limit, sum(r.always or r.probability >= threshold for r in ranked))
     assert [p.score for p in new] == sorted((p.score for p in new), reverse=True)
     assert {p.paper for p in picks if p.role is Role.UPDATE} == replaced - {p.paper for p in new}
 

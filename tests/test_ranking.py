@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from bot.models import InterestKind, Paper
 from bot.ranking import (
     Background,
+    asks_for_nothing,
     example_identifiers,
     missing_examples,
     probability,
@@ -68,17 +69,22 @@ def test_a_keyword_counts_more_in_the_title_than_in_the_abstract():
     ],
 )
 def test_a_phrase_is_found_whatever_its_case_plural_hyphen_or_accent(title):
-    assert _score(_paper(title=title), keywords=("expert routing",)) >= 1
+    assert _score(_paper(title=title), keywords=("expert routing",)) >= 0.5
 
 
 @pytest.mark.parametrize("title", ["Routing expert", "Expert in routing", "Expertise routing"])
 def test_a_phrase_is_its_words_next_to_each_other(title):
-    assert _score(_paper(title=title), keywords=("expert routing",)) == 0
+    """Its words apart are no match: they count less, and are told as what they are."""
+    (apart,) = rank([_paper(title=title)], _profile(keywords=("expert routing",)))
+    assert {reason.kind for reason in apart.reasons} == {InterestKind.ABOUT}
+    assert "expert routing" not in apart.reasons[0].text
+    together = _score(_paper(title="Expert routing"), keywords=("expert routing",))
+    assert apart.score < together
 
 
 def test_a_phrase_in_a_script_without_spaces_is_found():
     paper = _paper(title="大規模言語モデルの専門家ルーティング")
-    assert _score(paper, keywords=("言語モデル",)) >= 1
+    assert _score(paper, keywords=("言語モデル",)) >= 0.5
 
 
 def test_a_weight_multiplies():
@@ -91,7 +97,8 @@ def test_a_weight_multiplies():
 @pytest.mark.parametrize("written", ["C^*-algebra", "x^inf", "x^nan", "x^-1", "x^"])
 def test_what_follows_a_caret_and_is_no_number_belongs_to_the_phrase(written):
     (ranked,) = rank([_paper(title=f"On {written}")], _profile(keywords=(written,)), Background())
-    assert ranked.reasons[0].text == written
+    said = [reason.text for reason in ranked.reasons if reason.kind is InterestKind.KEYWORD]
+    assert said == [written]
     assert math.isfinite(ranked.score)
 
 
@@ -283,6 +290,16 @@ def test_a_profile_with_nothing_in_it_shows_all_by_votes_and_newness():
     assert _titles(rank(papers, a_profile(keywords=()))) == ["loved", "new", "old"]
 
 
+def test_a_profile_that_only_avoids_asks_for_nothing():
+    assert asks_for_nothing(_profile(exclude=("survey",), dislike=("arXiv:2611.00001",)))
+    for said in (
+        {"keywords": ("experts",)},
+        {"about": "Experts."},
+        {"like": ("arXiv:2611.00001",)},
+    ):
+        assert not asks_for_nothing(_profile(**said))
+
+
 def test_a_profile_that_asks_for_something_shows_nothing_else():
     assert rank([FAR], _profile(keywords=("experts",))) == []
 
@@ -422,7 +439,7 @@ def test_no_paper_and_no_profile_is_too_odd(papers, about, clauses):
     )  # fmt: skip
     for ranked in rank(made, profile):
         assert math.isfinite(ranked.score)
-        assert 0 <= probability(ranked.score) <= 1
+        assert 0 <= ranked.probability <= 1
 
 
 def test_nothing_is_ranked_as_nothing():
@@ -430,9 +447,17 @@ def test_nothing_is_ranked_as_nothing():
 
 
 def test_a_better_score_never_has_a_smaller_chance():
-    chances = [probability(score / 10) for score in range(-100, 300)]
-    assert chances == sorted(chances)
-    assert probability(1.0) == pytest.approx(0.5)
+    for scale in (1.0, 7.6):
+        chances = [probability(score / 10, scale) for score in range(-100, 300)]
+        assert chances == sorted(chances)
+        assert 0 < chances[0] < 0.001
+        assert chances[-1] > 0.99
+
+
+def test_a_score_says_more_where_little_is_asked_for_and_where_more_papers_are_wanted():
+    assert probability(2.0, 1.0) > probability(2.0, 7.6)
+    assert probability(2.0, share=0.1) > probability(2.0, share=0.02)
+    assert probability(0.0) < 0.02, "what nothing speaks for is wanted less often than the average"
 
 
 # ── Sizes ─────────────────────────────────────────────────────────────────────────────────────────

@@ -8,6 +8,7 @@ import json
 import logging
 import sys
 import tempfile
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -21,7 +22,7 @@ from bot.cli.terminal import as_json, bar, say, say_block, table
 from bot.config import Config, Profile, normal_address
 from bot.errors import UsageError
 from bot.identity import parse_identifier
-from bot.models import Edition, Envelope, Identifier, Paper, Ranked, Verdict
+from bot.models import Edition, Envelope, Identifier, InterestKind, Paper, Ranked, Verdict
 from bot.outputs.cards import Section, authors_line, reason_text, reasons_in_words, title_of
 from bot.outputs.email import DigestMaterial, Press
 from bot.outputs.feeds import profile_rss
@@ -43,6 +44,8 @@ def preview(args: argparse.Namespace) -> int:
     """Show the next edition of a profile; nothing is stored."""
     config = configuration(args)
     profile = profile_named(config, args.profile)
+    if ranking.asks_for_nothing(profile):
+        log.warning("%s asks for nothing yet: its papers stand by votes and newness.", profile.name)
     with _something_to_read(args, config) as app:
         section, papers = asyncio.run(_next_section(app, profile, args.days))
         if args.format == "rss":
@@ -90,7 +93,7 @@ async def _next_section(
     states = await workers.store(store.source_states)
     later = (await workers.store(app.store.source_states)).keys() - states.keys()
     sources = [source for source in app.config.sources if source.name not in later]
-    picks = digest.picks(profile, ranked, [] if days else replaced, ranking.probability)
+    picks = digest.picks(profile, ranked, [] if days else replaced)
     edition = Edition(
         profile=profile.name,
         number=last.number + 1 if last else 1,
@@ -188,7 +191,7 @@ def _told(ranked: Ranked) -> dict[str, object]:
     paper = ranked.paper
     return {
         "id": str(paper.key or identity.strongest(paper.identifiers)), "title": paper.title,
-        "score": ranked.score, "probability": ranking.probability(ranked.score),
+        "score": ranked.score, "probability": ranked.probability,
         "always": ranked.always,
         "reasons": [
             {"kind": r.kind.value, "text": r.text, "share": r.share} for r in ranked.reasons
@@ -287,6 +290,17 @@ def explain(args: argparse.Namespace) -> int:
     return 0
 
 
+# What a reason without a text is: the further examples in one sum, or parts of words in common.
+_WORDLESS = defaultdict(
+    str,
+    {
+        InterestKind.LIKE: "all the other papers you like",
+        InterestKind.DISLIKE: "all the other papers you dislike",
+        InterestKind.ABOUT: "parts of its words",
+    },
+)
+
+
 def _show_explained(paper: Paper, ranked: list[Ranked]) -> None:
     say(title_of(paper))
     say(f"{authors_line(paper.authors)} · {paper.key}")
@@ -297,13 +311,18 @@ def _show_explained(paper: Paper, ranked: list[Ranked]) -> None:
     best = ranked[0]
     most = max((abs(reason.share) for reason in best.reasons), default=0.0)
     rows = [
-        (reason.kind.value, reason.text, f"{reason.share:+.3f}", bar(reason.share, most))
+        (
+            reason.kind.value,
+            reason.text or _WORDLESS[reason.kind],
+            f"{reason.share:+.3f}",
+            bar(reason.share, most),
+        )
         for reason in best.reasons
-    ]
+    ]  # fmt: skip
     rows.append(("", "score", f"{best.score:+.3f}", ""))
     table("", ("interest", "what", "share", ""), rows, numbers=(2,))
     insisted = ", and `always` asks for it" if best.always else ""
-    say(f"Wanted with a probability of {ranking.probability(best.score):.0%}{insisted}.")
+    say(f"Wanted with a probability of {best.probability:.0%}{insisted}.")
 
 
 # ── trending ──────────────────────────────────────────────────────────────────────────────────────

@@ -9,6 +9,7 @@ from datetime import date, datetime, timedelta
 
 from bot import digest, ranking, schedule
 from bot.config import Profile, SourceSettings
+from bot.identity import known_by
 from bot.models import Edition, Paper, Ranked, Role, SourceNote, SourceState
 from bot.ports import ComposeStore, RankingStore, Workers
 from bot.ranking import Background
@@ -16,7 +17,6 @@ from bot.sources import polling
 
 FIRST_DAYS = timedelta(days=7)  # a first edition is the best of the last week (DESIGN.md)
 REPLACED_DAYS = timedelta(days=90)
-_BACKGROUND_PAPERS = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ async def _edition(
         period=period,
         through=through,
         made_at=now,
-        picks=digest.picks(profile, ranked, replaced, ranking.probability),
+        picks=digest.picks(profile, ranked, replaced),
         health=digest.health(last, source_notes(profile, sources, states, last, now)),
         considered=len(candidates),
         fingerprint=fingerprint(profile),
@@ -157,8 +157,7 @@ async def _background(
 ) -> Background:
     wanted = set().union(*(ranking.example_identifiers(profile) for profile in profiles))
     examples = await workers.store(store.lookup, wanted)
-    recent = await workers.store(store.recent, _BACKGROUND_PAPERS)
-    return await workers.cpu(Background.of, recent, examples, now)
+    return Background(examples=known_by(examples), now=now)
 
 
 def _not_heard_yet(

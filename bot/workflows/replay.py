@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Protocol
 
-from bot import digest, ranking, schedule
+from bot import digest, schedule
 from bot.config import Profile, parse_days
-from bot.models import Edition, Paper, Pick, Ranked
+from bot.models import Edition, Pick, Ranked
 from bot.ports import RankingStore, Workers
 from bot.workflows.compose import FIRST_DAYS, ranked_papers
 
@@ -38,7 +38,7 @@ class Day:
     period: date
     at: datetime
     considered: int
-    picks: tuple[tuple[Pick, Paper], ...]
+    picks: tuple[tuple[Pick, Ranked], ...]
     passing: tuple[int, ...]
 
 
@@ -118,16 +118,16 @@ async def _day(
     since = None if last else at - FIRST_DAYS
     candidates = await workers.store(then.candidates, "", last, since, profile.sources)
     ranked = await ranked_papers(candidates, profile, then, workers, at)
-    papers = {each.paper.id: each.paper for each in ranked}
-    picks = digest.picks(profile, ranked, (), ranking.probability)
+    by_paper = {each.paper.id: each for each in ranked}
+    picks = digest.picks(profile, ranked, ())
     return Day(
         period=period,
         at=at,
         considered=len(candidates),
-        picks=tuple((pick, papers[pick.paper]) for pick in picks),
+        picks=tuple((pick, by_paper[pick.paper]) for pick in picks),
         passing=tuple(_passing(ranked, threshold) for threshold in THRESHOLDS),
     )
 
 
 def _passing(ranked: Sequence[Ranked], threshold: float) -> int:
-    return sum(each.always or ranking.probability(each.score) >= threshold for each in ranked)
+    return sum(each.always or each.probability >= threshold for each in ranked)
