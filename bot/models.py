@@ -121,6 +121,24 @@ class Sighting:
 
 
 @dataclass(frozen=True, slots=True)
+class Reception:
+    """What was said of a paper, and when: `since` it was first counted, `counted` it was last.
+
+    `votes` are a source's and our curators' together; `comments` a source's. `sources` is how many
+    showed the paper, `likes` the local opinions for it less those against, `submissions` how often
+    it was put forward by hand.
+    """
+
+    since: datetime
+    counted: datetime | None = None
+    votes: int = 0
+    comments: int = 0
+    sources: int = 1
+    likes: int = 0
+    submissions: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """One conditional GET. `etag` and `last_modified` are opaque validators, "" for none."""
 

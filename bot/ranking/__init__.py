@@ -78,7 +78,8 @@ def rank(
     for paper in papers:
         if not interests.admits(paper):
             continue
-        reasons = tuple(sorted(interests.reasons(paper, trend(paper, now)), key=_weightiest))
+        warmth = trend(paper, now, background.receptions.get(paper.id))
+        reasons = tuple(sorted(interests.reasons(paper, warmth), key=_weightiest))
         score = math.fsum(reason.share for reason in reasons)
         always = interests.insists(paper)
         if score > 0 or always or interests.empty:

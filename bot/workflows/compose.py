@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 from bot import digest, ranking, schedule
@@ -90,7 +90,7 @@ async def _edition(
     states = await workers.store(store.source_states)
     if last is None and not candidates and not forced and _not_heard_yet(profile, sources, states):
         return None  # day one is not spent on an outage: the first edition waits for a first answer
-    ranked = await workers.cpu(ranking.rank, candidates, learnt, background)
+    ranked = await _ranked(candidates, learnt, background, store, workers)
     replaced = await workers.store(store.replaced, profile.name, now - REPLACED_DAYS)
     edition = Edition(
         profile=profile.name,
@@ -131,7 +131,19 @@ async def ranked_papers(
     """Rank papers as an edition made now would, with all that the profile has learnt."""
     learnt = await learnt_profile(profile, store, workers)
     background = await _background([learnt], store, workers, now)
-    return await workers.cpu(ranking.rank, papers, learnt, background)
+    return await _ranked(papers, learnt, background, store, workers)
+
+
+async def _ranked(
+    papers: Sequence[Paper],
+    learnt: Profile,
+    background: Background,
+    store: RankingStore,
+    workers: Workers,
+) -> list[Ranked]:
+    heard = await workers.store(store.receptions, {paper.id for paper in papers})
+    known = replace(background, receptions=heard)
+    return await workers.cpu(ranking.rank, papers, learnt, known)
 
 
 async def learnt_profile(profile: Profile, store: RankingStore, workers: Workers) -> Profile:
