@@ -6,7 +6,6 @@ pages.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date
@@ -23,12 +22,15 @@ from bot.outputs.links import (
     web_address,
 )
 from bot.outputs.wording import counted, day_near
+from bot.ranking.key_sentence import key_sentences
 from bot.ranking.words import words
 from bot.text import one_line, readable, shorten
+from bot.text.sentences import sentence_ends
 
 TITLE_LIMIT = 300
 HEADING_LIMIT = 200
 LEAD_LIMIT = 420
+KEY_LIMIT = 240
 _AUTHORS_WHOLE = 8  # up to here all are named …
 _AUTHORS_NAMED = 6  # … beyond, so many
 _REASONS_SHOWN = 4
@@ -39,13 +41,6 @@ _IMPRINT_LINES = 8
 _READ_LIMIT = 4000
 _SHORT = 60
 
-_SENTENCE_END = re.compile(r"[.!?][\"”’)\]]*(?=\s+[\"“‘(\[]?[^\Wa-z_])")
-_ABBREVIATION = re.compile(
-    r"(?:\b(?:al|approx|cf|ca|e\.g|eq|eqs|etc|fig|figs|i\.e|no|ref|refs|resp|sec|st|vs|w\.r\.t"
-    r"|[a-z]))\.$",
-    re.IGNORECASE,
-)
-_LONGEST_ABBREVIATION = len("approx.")
 _LEAST_SHARE = 3  # a lead is at least a third of what it may be
 
 
@@ -105,7 +100,8 @@ def paper_card(
         ),
         identifier=identifier_text(paper),
         reasons=tuple(map(_in_words, because)),
-        lead=lead(paper.abstract),
+        lead=key_sentences(paper.abstract, LEAD_LIMIT),
+        key=key_sentences(paper.abstract, KEY_LIMIT, most=1),
         votes=counted(paper.votes, "vote") if paper.votes and not shows_votes else "",
         comments=counted(paper.comments, "comment") if paper.comments and not discussion else "",
         links=paper_links(paper, discussion, link_prefix),
@@ -165,20 +161,11 @@ def lead(abstract: str, limit: int = LEAD_LIMIT) -> str:
     text = legible(abstract)
     if len(text) <= limit:
         return text
-    ends = [
-        match.end()
-        for match in _SENTENCE_END.finditer(text, 0, limit + 2)
-        if match.end() <= limit and not _abbreviated(text, match.start() + 1)
-    ]
+    ends = sentence_ends(text, limit)
     # A first sentence of a few words says too little: then a cut one is the better lead.
     if ends and ends[-1] > limit // _LEAST_SHARE:
         return text[: ends[-1]]
     return shorten(text, limit)
-
-
-def _abbreviated(text: str, end: int) -> bool:
-    """Whether the dot before `end` belongs to an abbreviation."""
-    return _ABBREVIATION.search(text, max(end - _LONGEST_ABBREVIATION, 0), end) is not None
 
 
 def _utc_day(paper: Paper) -> date:

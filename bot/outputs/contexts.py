@@ -38,9 +38,9 @@ class PaperContext:
     """A paper's card.
 
     `href` leads to the publisher's page ("" where no address is known), `publisher` is the same
-    under its host's name, `page` is our own page about it ("" for none), `lead` is the first sentences of
-    the abstract, `votes` and `comments` are in words ("45 votes"), `updated` is said of a replaced
-    paper ("v3 since 21 November").
+    under its host's name, `page` is our own page about it ("" for none), `lead` is the abstract, or
+    where it is long what it says is new, `key` the one sentence of it that says so, `votes` and
+    `comments` are in words ("45 votes"), `updated` is said of a replaced paper ("v3 since 21 November").
     """
 
     title: str
@@ -54,6 +54,7 @@ class PaperContext:
     identifier: str
     reasons: tuple[ReasonContext, ...]
     lead: str
+    key: str
     votes: str
     comments: str
     links: tuple[LinkContext, ...]

@@ -177,19 +177,24 @@ class Press:
         if len(everything.html) <= HTML_LIMIT:
             return everything
 
-        def mail(shares: Sequence[Share], left_out: int, *, bare: bool) -> Print:
+        def mail(shares: Sequence[Share], left_out: int, *, bare: bool, key: bool) -> Print:
             sections = (
-                self._section(column, share, material, bare=bare)
+                self._section(column, share, material, bare=bare, key=key)
                 for column, share in zip(columns, shares, strict=True)
                 if share
             )
             return around(sections, left_out)
 
         def frame(shares: Sequence[Share], left_out: int) -> int:
-            return len(mail(shares, left_out, bare=True).html)
+            return len(mail(shares, left_out, bare=True, key=False).html)
 
-        shares, left_out = fullest([self._sizes(c) for c in columns], frame, HTML_LIMIT)
-        return mail(shares, left_out, bare=False)
+        # What has no card has its key sentence, unless a paper would be left out for its sake.
+        for key in (True, False):
+            sizes = [self._sizes(column, key=key) for column in columns]
+            shares, left_out = fullest(sizes, frame, HTML_LIMIT)
+            if not left_out:
+                break
+        return mail(shares, left_out, bare=False, key=key)
 
     def _around(
         self, material: DigestMaterial, context: DigestContext, way_out: str
@@ -253,17 +258,26 @@ class Press:
             found = self._picks[key] = (pick, entry, card)
         return found[1:]
 
-    def _sizes(self, column: _Column) -> Sizes:
+    def _sizes(self, column: _Column, *, key: bool) -> Sizes:
         return Sizes(
             tuple(len(card.html) for card in column.cards),
-            tuple(len(self._line(entry).html) for entry in column.fresh),
+            tuple(len(self._line(entry, key=key).html) for entry in column.fresh),
             tuple(len(update.html) for update in column.updates),
         )
 
     def _section(
-        self, column: _Column, share: Share, material: DigestMaterial, *, bare: bool = False
+        self,
+        column: _Column,
+        share: Share,
+        material: DigestMaterial,
+        *,
+        bare: bool = False,
+        key: bool = False,
     ) -> Print:
-        """Return a section with so much of it; `bare` without the papers, to be measured."""
+        """Return a section with so much of it; `bare` without the papers, to be measured.
+
+        With `key` titles have their key sentences.
+        """
         title = heading_of(column.section.profile)
         mark = self._foundry.mark
         context = MailSectionContext(
@@ -286,7 +300,7 @@ class Press:
             {
                 "count": count,
                 "cards": joined(column.cards[: share.cards]),
-                "titles": joined(self._line(entry) for entry in titled),
+                "titles": joined(self._line(entry, key=key) for entry in titled),
                 "updates": joined(column.updates[: share.updates]),
             }
         )
@@ -299,8 +313,10 @@ class Press:
         context = MailCardContext(mark("number"), self._paper(entry), feedback)
         return self._foundry.piece("email/card", context)
 
-    def _make_line(self, entry: _Entry) -> Print:
-        piece = self._foundry.piece("email/line", MailLineContext(self._paper(entry)))
+    def _make_line(self, entry: _Entry, *, key: bool = False) -> Print:
+        paper = self._paper(entry)
+        shown = paper if key else replace(paper, key="")
+        piece = self._foundry.piece("email/line", MailLineContext(shown))
         return piece.filled({})
 
     def _paper(self, entry: _Entry) -> PaperContext:
