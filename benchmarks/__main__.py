@@ -14,6 +14,7 @@ STAGES = {
     "start": "What `paperround --help` costs, beside the smallest argparse program (CPU time).",
     "diff": "Telling new papers from known ones, beside plain `sqlite3` (wall time).",
     "trending": "Votes one to three days on, told from the first morning's (Spearman, mean over days).",
+    "variety": "Interests that the first ten papers tell of, and what that costs, on `../shared/bench`.",
     "deliver": "Personalised, signed digests to Postfix's `smtp-sink` (messages a second, wall time).",
 }
 _ROOT = Path(__file__).parents[1]

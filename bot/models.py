@@ -284,12 +284,16 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """A paper, how well it fits, and exactly why; `always` when the profile insists on it."""
+    """A paper, how well it fits, and exactly why; `always` when the profile insists on it.
+
+    `folded` are papers that say nearly the same, and so are told of with it.
+    """
 
     paper: Paper
     score: float
     reasons: tuple[Reason, ...] = ()
     always: bool = False
+    folded: tuple[Ranked, ...] = ()
 
 
 class Role(StrEnum):
@@ -297,6 +301,7 @@ class Role(StrEnum):
 
     NEW = "new"
     UPDATE = "update"  # picked before, replaced since
+    FOLDED = "folded"  # says nearly the same as the new one it follows, and is told of with it
 
 
 @dataclass(frozen=True, slots=True)

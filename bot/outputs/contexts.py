@@ -41,6 +41,7 @@ class PaperContext:
     under its host's name, `page` is our own page about it ("" for none), `lead` is the abstract, or
     where it is long what it says is new, `key` the one sentence of it that says so, `votes` and
     `comments` are in words ("45 votes"), `updated` is said of a replaced paper ("v3 since 21 November").
+    `alike` are papers that say nearly the same, and `alike_text` is how many ("And two more like it").
     """
 
     title: str
@@ -59,6 +60,8 @@ class PaperContext:
     comments: str
     links: tuple[LinkContext, ...]
     updated: str
+    alike_text: str
+    alike: tuple[LinkContext, ...]
 
 
 @dataclass(frozen=True, slots=True)

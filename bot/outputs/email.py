@@ -11,7 +11,14 @@ from typing import NamedTuple
 
 from bot.config import BotSettings
 from bot.models import Paper, Pick, Reason, Role
-from bot.outputs.cards import Section, heading_of, paper_card, section_count, section_quiet
+from bot.outputs.cards import (
+    Section,
+    alike_links,
+    heading_of,
+    paper_card,
+    section_count,
+    section_quiet,
+)
 from bot.outputs.contexts import (
     DigestContext,
     MailCardContext,
@@ -68,6 +75,7 @@ class _Entry(NamedTuple):
     version: int
     score: float
     reasons: tuple[Reason, ...]
+    alike: tuple[Paper, ...]
     today: date
     feedback: bool
 
@@ -105,7 +113,9 @@ class Press:
         self._contact = bot.contact or parseaddr(sender)[1]
         self._sign = sign
         self._foundry = Foundry(render, ("number", "feedback", "count", *_NO_PAPERS, *PLACES))
-        self._picks: dict[tuple[int, int, date, bool], tuple[Pick, _Entry, Piece | None]] = {}
+        self._picks: dict[
+            tuple[int, int, tuple[int, ...], date, bool], tuple[Pick, _Entry, Piece | None]
+        ] = {}
         self._card = lru_cache(_PAPERS_KEPT)(self._make_card)
         self._line = lru_cache(_PAPERS_KEPT)(self._make_line)
         self._html = lru_cache(_FRAMES_KEPT)(self._foundry.html)
@@ -224,34 +234,34 @@ class Press:
         return around
 
     def _column(self, section: Section, material: DigestMaterial, today: date) -> _Column:
-        fresh, cards, updates = [], [], []
+        fresh, cards = [], []
         feedback = material.feedback
-        for pick, paper in section.picks:
-            new = pick.role is Role.NEW
-            address = feedback(paper.id) if new and feedback else ""
-            entry, card = self._known(pick, paper, today, feedback=bool(address))
-            if card is None:
-                updates.append(self._line(entry))
-                continue
+        updates = [
+            self._line(self._known(pick, paper, (), today, feedback=False)[0])
+            for pick, paper in section.with_role(Role.UPDATE)
+        ]
+        for pick, paper, alike in section.fresh():
+            address = feedback(paper.id) if feedback else ""
+            entry, card = self._known(pick, paper, alike, today, feedback=bool(address))
             fresh.append(entry)
             own = {"number": self._number(len(fresh)), "feedback": printed(address)}
-            cards.append(card.filled(own))
+            cards.append(card.filled(own) if card else NOTHING)
         return _Column(section, tuple(fresh), tuple(cards), tuple(updates))
 
     def _known(
-        self, pick: Pick, paper: Paper, today: date, *, feedback: bool
+        self, pick: Pick, paper: Paper, alike: tuple[Paper, ...], today: date, *, feedback: bool
     ) -> tuple[_Entry, Piece | None]:
         """Return a pick's entry, and its card if it is new.
 
         The same pick comes for many readers: it is known again by what it is, not by what it says.
         """
-        key = (id(pick), id(paper), today, feedback)
+        key = (id(pick), id(paper), tuple(map(id, alike)), today, feedback)
         found = self._picks.get(key)
         if found is None:
             entry = _Entry(
-                paper, pick.role, pick.version, pick.score, pick.reasons, today, feedback
+                paper, pick.role, pick.version, pick.score, pick.reasons, alike, today, feedback
             )
-            card = self._card(entry) if pick.role is Role.NEW else None
+            card = None if pick.role is Role.UPDATE else self._card(entry)
             if len(self._picks) >= _PAPERS_KEPT:
                 self._picks.clear()
             # The pick is kept with it: while it is, no other can have its id.
@@ -321,4 +331,8 @@ class Press:
 
     def _paper(self, entry: _Entry) -> PaperContext:
         pick = Pick(0, entry.paper.id, entry.role, entry.version, entry.score, entry.reasons)
-        return paper_card(entry.paper, pick, today=entry.today, link_prefix=self._bot.link_prefix)
+        prefix = self._bot.link_prefix
+        return paper_card(
+            entry.paper, pick, today=entry.today, link_prefix=prefix,
+            alike=alike_links(entry.alike, prefix),
+        )  # fmt: skip

@@ -18,11 +18,14 @@ from bot.ranking.learning import learnt
 from bot.ranking.likeness import nearest, telling_words
 from bot.ranking.suggesting import Suggestion, suggested
 from bot.ranking.trending import trend
+from bot.ranking.variety import covering, folded
 
 __all__ = [
     "Background",
     "Suggestion",
+    "covering",
     "example_identifiers",
+    "folded",
     "learnt",
     "missing_examples",
     "nearest",

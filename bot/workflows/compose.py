@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 
 from bot import digest, ranking, schedule
 from bot.config import Profile, SourceSettings
-from bot.models import Edition, Paper, Ranked, Role, SourceNote, SourceState
+from bot.models import Edition, Paper, Pick, Ranked, Role, SourceNote, SourceState
 from bot.ports import ComposeStore, RankingStore, Workers
 from bot.ranking import Background
 from bot.sources import polling
@@ -31,6 +31,11 @@ class Composed:
     def new(self) -> int:
         """How many papers are picked as new."""
         return sum(pick.role is Role.NEW for pick in self.edition.picks)
+
+    @property
+    def replaced(self) -> int:
+        """How many papers are picked because they were replaced."""
+        return sum(pick.role is Role.UPDATE for pick in self.edition.picks)
 
 
 async def compose(
@@ -98,7 +103,7 @@ async def _edition(
         period=period,
         through=through,
         made_at=now,
-        picks=digest.picks(profile, ranked, replaced, ranking.probability),
+        picks=await workers.cpu(edition_picks, profile, ranked, replaced),
         health=digest.health(last, source_notes(profile, sources, states, last, now)),
         considered=len(candidates),
         fingerprint=fingerprint(profile),
@@ -106,6 +111,14 @@ async def _edition(
     )
     saved = await workers.store(store.save_edition, edition)
     return Composed(profile.name, saved, tuple(ranking.missing_examples(profile, background)))
+
+
+def edition_picks(
+    profile: Profile, ranked: Sequence[Ranked], replaced: Sequence[Paper]
+) -> tuple[Pick, ...]:
+    """Return an edition's picks: nothing told twice, and something of every interest."""
+    varied = ranking.folded(ranked, profile.limit)
+    return digest.picks(profile, varied, replaced, ranking.probability, ranking.covering(profile))
 
 
 async def ranked_now(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from bot import tokens
 from bot.config import Config, Profile
-from bot.models import Delivery, Edition, Paper, Pick
+from bot.models import Delivery, Edition, Paper, Pick, Role
 from bot.outputs.cards import Section
 from bot.outputs.doors import opinion_address, shows_opinion_links
 from bot.outputs.email import DigestMaterial
@@ -29,6 +30,7 @@ class Compositor:
         self._config, self._secret, self._press = config, secret, press
         self._papers: dict[int, Paper] = {}
         self._editions: dict[int, tuple[Edition, dict[int, Pick]]] = {}
+        self._recast: dict[tuple[int, Role], tuple[Pick, Pick]] = {}
 
     def print(
         self,
@@ -77,9 +79,11 @@ class Compositor:
         """Return the papers that are shown, as they were committed: (edition, pick, paper)."""
         told: set[int] = set()  # what was two papers when it was owed may be one by now
         shown = []
+        led = 0  # the edition of the new paper that comes before what is folded into it
         for line in delivery.picks:
             paper = self._papers[line.paper]
             if paper.id in told:
+                led = led if line.role is Role.FOLDED else 0
                 continue
             number = line.edition
             if not self._shows(number, paper, only):
@@ -89,8 +93,21 @@ class Compositor:
                 number = next(others, 0)
             if number:
                 told.add(paper.id)
-                shown.append((number, self._editions[number][1][paper.id], paper))
+                # What is folded into a paper that is not shown stands by itself.
+                role = Role.NEW if line.role is Role.FOLDED and led != number else line.role
+                led = number if role is not Role.UPDATE else 0
+                pick = self._editions[number][1][paper.id]
+                shown.append((number, pick if pick.role is role else self._as(pick, role), paper))
+            elif line.role is not Role.FOLDED:
+                led = 0
         return shown
+
+    def _as(self, pick: Pick, role: Role) -> Pick:
+        """Return a pick in another role; always the same one, as a press knows it by that."""
+        key = (id(pick), role)
+        if key not in self._recast:
+            self._recast[key] = (pick, replace(pick, role=role))
+        return self._recast[key][1]
 
     def _shows(self, number: int, paper: Paper, only: Collection[str]) -> bool:
         edition, picks = self._editions[number]
