@@ -13,6 +13,7 @@ from bot.config import Profile
 from bot.identity import parse_identifier
 from bot.models import Identifier, Paper, Ranked, Reason
 from bot.ranking.background import Background
+from bot.ranking.examples import condensed
 from bot.ranking.interests import Interests
 from bot.ranking.learning import learnt
 from bot.ranking.likeness import nearest, telling_words
@@ -23,6 +24,7 @@ from bot.ranking.variety import covering, folded
 __all__ = [
     "Background",
     "Suggestion",
+    "condensed",
     "covering",
     "example_identifiers",
     "folded",

@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Self
 
 from bot.store.connection import Connection
+from bot.store.examples import ExampleLedger
 from bot.store.feedback import FeedbackLedger
 from bot.store.inbox import InboxLedger
 from bot.store.outbox import OutboxLedger
@@ -36,8 +37,9 @@ class Founding:
 
 
 class Store(
-    SubscriberLedger, OutboxLedger, FeedbackLedger, InboxLedger, ProfileLedger, SearchLedger
-):
+    SubscriberLedger, OutboxLedger, FeedbackLedger, ExampleLedger, InboxLedger, ProfileLedger,
+    SearchLedger,
+):  # fmt: skip
     """The database of one state folder."""
 
     def __init__(self, path: Path) -> None:

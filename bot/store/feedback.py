@@ -153,6 +153,7 @@ AND coalesce(p.merged_into, p.id) NOT IN (
 """
 # SQLite takes the bare columns from the row that has the max (its manual, section "lang_select").
 # What was there when votes were first counted at all is as old as it is, or it would look like a rush.
+# A source's name has no space: those that have one are our own hand.
 _RECEPTIONS = """
 WITH wanted AS (SELECT value AS id FROM json_each(:ids)),
 told AS (
@@ -163,7 +164,7 @@ told AS (
 counts AS (SELECT paper, votes, comments, max(at) AS counted FROM told GROUP BY paper),
 begun AS (SELECT paper, min(stored_at) AS since FROM told GROUP BY paper),
 shown AS (
-    SELECT paper, count(DISTINCT CASE WHEN event <> 'submit' THEN source END) AS sources,
+    SELECT paper, count(DISTINCT CASE WHEN source NOT LIKE '% %' THEN source END) AS sources,
         max(event = 'submit') AS submissions FROM sighting
     WHERE paper IN (SELECT id FROM wanted) AND (:until IS NULL OR stored_at <= :until) GROUP BY paper
 ),

@@ -156,7 +156,8 @@ async def _ranked(
 ) -> list[Ranked]:
     heard = await workers.store(store.receptions, {paper.id for paper in papers})
     known = replace(background, receptions=heard)
-    return await workers.cpu(ranking.rank, papers, learnt, known)
+    few = await workers.cpu(ranking.condensed, learnt, known)
+    return await workers.cpu(ranking.rank, papers, few, known)
 
 
 async def learnt_profile(profile: Profile, store: RankingStore, workers: Workers) -> Profile:
