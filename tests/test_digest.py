@@ -365,6 +365,12 @@ def test_where_their_paper_was_had_the_first_of_them_is_new_and_leads_the_others
     assert _told(plan) == [(5, Role.NEW), (6, Role.FOLDED)]
 
 
+def test_what_two_editions_folded_is_told_with_the_first():
+    editions = [_edition(1, *_group(1, 5)), _edition(2, *_group(2, 5))]
+    plan = digest.fill([_owed(*editions)], _profiles(limit=5), set())
+    assert _told(plan) == [(1, Role.NEW), (5, Role.FOLDED), (2, Role.NEW)]
+
+
 def test_what_stood_folded_in_one_section_is_not_new_in_the_next():
     one = _edition(1, *_group(1, 5))
     other = _edition(1, *_group(5), *_group(7), profile="others")

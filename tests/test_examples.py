@@ -187,6 +187,19 @@ def test_a_paper_like_a_large_library_is_still_found():
     assert [each.paper.title for each in rank([far, near], few, background)] == ["topic3"]
 
 
+def test_medoids_of_thousands_are_as_many_as_asked_for_and_of_every_kind():
+    given = [{f"{at % 40}": 1.0, f"own{at}": 0.2} for at in range(2500)]
+    chosen = medoids(given, 200)
+    assert len(chosen) == 200
+    assert {at % 40 for at in chosen} == set(range(40))
+
+
+def test_a_library_that_is_mostly_unknown_stays_as_it_is():
+    papers = _library(40)
+    profile = _shelved(papers)
+    assert condensed(profile, Background.of(papers[:20]), 30) is profile
+
+
 vectors = st.lists(
     st.dictionaries(st.sampled_from("abcdef"), st.floats(0.1, 1), max_size=3), max_size=25
 )

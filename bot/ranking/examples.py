@@ -55,15 +55,15 @@ def condensed(profile: Profile, background: Background, most: int = MOST_EXAMPLE
 def medoids(vectors: Sequence[Vector], most: int) -> list[int]:
     """Return the places of at most so many vectors that stand for all of them, in order."""
     places = list(range(len(vectors)))
-    while len(places) > max(most, _PART):
-        parts = -(-len(places) // _PART)
+    size = max(_PART, 2 * most)
+    while len(places) > size:
+        parts = -(-len(places) // size)
         # Every part is a sample of the whole: what stands together in the list need not be alike.
         split = [places[first::parts] for first in range(parts)]
-        share = min(_PART // 2, -(-most // parts) * 2)
-        left = sorted(at for part in split for at in _greedy(vectors, part, share))
-        if len(left) >= len(places):
+        share = -(-most // parts) * 2  # twice its due: what is a part's own may stand for the whole
+        places = sorted(at for part in split for at in _greedy(vectors, part, share))
+        if len(places) <= size + 2 * parts:
             break
-        places = left
     return sorted(_greedy(vectors, places, most))
 
 
