@@ -67,9 +67,9 @@ def run(most: int | None = None) -> list[dict[str, object]]:
                 "profile": name,
                 "chosen": way,
                 "nDCG@10": f"{fmean(one[0] for one in found):.4f}",
-                "beside best ten": _with_interval(costs),
+                "nDCG beside": _with_interval(costs),
                 "interests told of": f"{fmean(one[1] for one in found if one[2] > 1):.3f}",
-                "beside best ten ": _with_interval(gains),
+                "interests beside": _with_interval(gains),
                 "of": f"{fmean(one[2] for one in found if one[2] > 1):.2f}",
                 "users": f"{len(found)} ({len(gains)} with several)",
             })  # fmt: skip
