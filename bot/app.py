@@ -166,8 +166,8 @@ class App:
                 config.profiles.values(), config.sources, self.store, fetcher, self.workers,
                 self.clock(),
             )  # fmt: skip
-            if introduced.problem:
-                log.warning(
+            if introduced.problem:  # no digest waits for it; `check` names what is still unknown
+                log.info(
                     "Papers that profiles like could not be asked for: %s; asked again in six hours.",
                     introduced.problem,
                 )
