@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bot.config import Profile
@@ -21,6 +21,9 @@ from bot.models import (
     Weather,
 )
 
+Choose = Callable[[Sequence[Ranked], int], Sequence[Ranked]]
+"""(papers best first, places) → those that have a place, best first."""
+
 # ── Editions ──────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -28,20 +31,23 @@ def picks(
     profile: Profile,
     ranked: Sequence[Ranked],
     replaced: Sequence[Paper],
+    choose: Choose = lambda ranked, places: ranked[:places],
 ) -> tuple[Pick, ...]:
     """Return an edition's picks: the best first, then what was replaced since it was picked.
 
     `ranked` is best first. Papers the profile insists on pass the threshold and stand before the
-    cut; `replaced` papers don't count against the limit.
+    cut; of the others `choose` says which have a place. What is folded into a paper follows it.
+    `replaced` papers don't count against the limit.
     """
     wanted = [r for r in ranked if r.always or r.probability >= profile.threshold]
     insisted = [r for r in wanted if r.always][: profile.limit]
-    others = [r for r in wanted if not r.always][: profile.limit - len(insisted)]
+    others = choose([r for r in wanted if not r.always], profile.limit - len(insisted))
     chosen = {id(r) for r in (*insisted, *others)}
     best = [r for r in ranked if id(r) in chosen]
+    told = [(role, r) for leader in best for role, r in _with_its_like(leader)]
     new = [
-        Pick(at, r.paper.id, Role.NEW, r.paper.version, r.score, r.reasons)
-        for at, r in enumerate(best, start=1)
+        Pick(at, r.paper.id, role, r.paper.version, r.score, r.reasons)
+        for at, (role, r) in enumerate(told, start=1)
     ]
     known = {pick.paper for pick in new}
     again = [paper for paper in sorted(replaced, key=lambda p: p.id) if paper.id not in known]
@@ -50,6 +56,10 @@ def picks(
         for at, paper in enumerate(again, start=len(new) + 1)
     ]
     return (*new, *updates)
+
+
+def _with_its_like(leader: Ranked) -> list[tuple[Role, Ranked]]:
+    return [(Role.NEW, leader), *((Role.FOLDED, follower) for follower in leader.folded)]
 
 
 def health(previous: Edition | None, notes: Sequence[SourceNote]) -> tuple[SourceNote, ...]:
@@ -113,9 +123,12 @@ def fill(owed: Sequence[Owed], profiles: Mapping[str, Profile], had: Had) -> Dig
     picked: list[DeliveredPick] = []
     for each in owed:
         limit = each.subscription.limit or profiles[each.subscription.profile].limit
-        new = _new_picks(each.editions, shown | had.papers)
-        picked += new[:limit]
-        shown |= {pick.paper for pick in new[:limit]}
+        known = shown | had.papers
+        editions = [_led_by_unknown(edition, known) for edition in each.editions]
+        new = _new_picks(editions, known)
+        told = _with_folded(new[:limit], editions, known)
+        picked += told
+        shown |= {pick.paper for pick in told}
         cut |= {pick.paper for pick in new[limit:]}  # another section may still have room for it
     overflow = len(cut - shown)
     for each in owed:
@@ -155,12 +168,17 @@ def narrowed(
     lines: list[DeliveredPick] = []
     for line in delivery.picks:
         paper = papers[line.paper]
-        homes = [number for number in kept if roles[number].get(paper) is line.role]
+        homes = [number for number in kept if _tells(roles[number].get(paper), line.role)]
         if line.edition in kept:
             lines.append(line)
         elif homes:
             lines.append(replace(line, edition=homes[0]))
     return tuple(lines), kept
+
+
+def _tells(role: Role | None, told: Role) -> bool:
+    """Whether an edition that picked a paper so can stand for another: as new, or as replaced."""
+    return role is not None and (role is Role.UPDATE) == (told is Role.UPDATE)
 
 
 def _new_picks(editions: Sequence[Edition], known: Collection[int]) -> list[DeliveredPick]:
@@ -174,6 +192,42 @@ def _new_picks(editions: Sequence[Edition], known: Collection[int]) -> list[Deli
         rows.sort(key=lambda row: (-row[1].score, row[1].paper))
     unique = {pick.paper: DeliveredPick(edition.id, pick.paper) for edition, pick in reversed(rows)}
     return list(reversed(unique.values()))
+
+
+def _led_by_unknown(edition: Edition, known: Collection[int]) -> Edition:
+    """Return an edition in which papers that were folded into a known one are new by themselves."""
+    picks: list[Pick] = []
+    led = False
+    for pick in edition.picks:
+        if pick.role is Role.FOLDED and not led and pick.paper not in known:
+            pick = replace(pick, role=Role.NEW)  # noqa: PLW2901 - the others of its kind follow it now
+        if pick.role is Role.NEW:
+            led = pick.paper not in known
+        picks.append(pick)
+    return replace(edition, picks=tuple(picks))
+
+
+def _with_folded(
+    new: Sequence[DeliveredPick], editions: Sequence[Edition], known: Collection[int]
+) -> list[DeliveredPick]:
+    """Return new papers, each followed by what is folded into it and not known."""
+    followers: dict[tuple[int, int], list[int]] = {}
+    for edition in editions:
+        leader = 0
+        for pick in edition.picks:
+            if pick.role is Role.NEW:
+                leader = pick.paper
+            elif pick.role is Role.FOLDED and pick.paper not in known:
+                followers.setdefault((edition.id, leader), []).append(pick.paper)
+    told: dict[int, DeliveredPick] = {pick.paper: pick for pick in new}
+    ordered: list[DeliveredPick] = []
+    for line in new:
+        ordered.append(line)
+        for paper in followers.get((line.edition, line.paper), ()):
+            if paper not in told:
+                told[paper] = DeliveredPick(line.edition, paper, Role.FOLDED)
+                ordered.append(told[paper])
+    return ordered
 
 
 def _updates(editions: Sequence[Edition], had: Had, shown: Collection[int]) -> list[DeliveredPick]:

@@ -292,7 +292,7 @@ def test_a_failed_source_is_mailed_once_and_once_when_it_is_back():
 
 editions = st.lists(
     st.lists(
-        st.tuples(st.integers(1, 12), st.floats(0.1, 9), st.sampled_from(Role)),
+        st.tuples(st.integers(1, 12), st.floats(0.1, 9), st.sampled_from([Role.NEW, Role.UPDATE])),
         max_size=6,
         unique_by=lambda pick: pick[0],
     ),
@@ -341,3 +341,77 @@ def test_a_digest_keeps_its_laws_whatever_is_owed(one, other, had, limit, own):
         assert len(new) + plan.overflow == len(owing), "what is not shown is counted"
         ends = {each.subscription.id: each.editions[-1].number for each in owed if each.editions}
         assert dict(plan.cursors) == ends
+
+
+# ── Folded papers ─────────────────────────────────────────────────────────────────────────────────
+
+
+def _folded(score: float, number: int, *followers: int) -> Ranked:
+    like_it = tuple(Ranked(_paper(each), score / 2) for each in followers)
+    return Ranked(_paper(number), score, (), folded=like_it)
+
+
+def test_what_is_folded_into_a_paper_follows_it_and_takes_no_place():
+    picks = _picks([_folded(3.0, 1, 5, 6), _folded(2.0, 2), _folded(1.0, 3, 7)], limit=2)
+    assert [(p.position, p.paper, p.role) for p in picks] == [
+        (1, 1, Role.NEW), (2, 5, Role.FOLDED), (3, 6, Role.FOLDED), (4, 2, Role.NEW),
+    ]  # fmt: skip
+
+
+def _group(*papers: int) -> list[Pick]:
+    return [Pick(0, paper, Role.FOLDED if at else Role.NEW) for at, paper in enumerate(papers)]
+
+
+def _told(plan) -> list[tuple[int, Role]]:
+    return [(p.paper, p.role) for p in plan.picks]
+
+
+def test_a_digest_tells_of_them_with_their_paper_and_they_count_as_had():
+    edition = _edition(1, *_group(1, 5, 6), *_group(2))
+    plan = digest.fill([_owed(edition)], _profiles(limit=1), Had())
+    assert _told(plan) == [(1, Role.NEW), (5, Role.FOLDED), (6, Role.FOLDED)]
+    assert plan.overflow == 1
+    again = digest.fill([_owed(edition)], _profiles(limit=5), Had(frozenset({1, 5, 6})))
+    assert _told(again) == [(2, Role.NEW)]
+
+
+def test_where_their_paper_was_had_the_first_of_them_is_new_and_leads_the_others():
+    edition = _edition(1, *_group(1, 5, 6))
+    plan = digest.fill([_owed(edition)], _profiles(limit=5), Had(frozenset({1})))
+    assert _told(plan) == [(5, Role.NEW), (6, Role.FOLDED)]
+
+
+def test_what_two_editions_folded_is_told_with_the_first():
+    editions = [_edition(1, *_group(1, 5)), _edition(2, *_group(2, 5))]
+    plan = digest.fill([_owed(*editions)], _profiles(limit=5), Had())
+    assert _told(plan) == [(1, Role.NEW), (5, Role.FOLDED), (2, Role.NEW)]
+
+
+def test_what_stood_folded_in_one_section_is_not_new_in_the_next():
+    one = _edition(1, *_group(1, 5))
+    other = _edition(1, *_group(5), *_group(7), profile="others")
+    owed = [_owed(one), _owed(other, profile="others")]
+    plan = digest.fill(owed, _profiles(limit=5), Had())
+    assert _told(plan) == [(1, Role.NEW), (5, Role.FOLDED), (7, Role.NEW)]
+
+
+@given(
+    st.lists(
+        st.lists(st.lists(st.integers(1, 15), min_size=1, max_size=4), max_size=3), max_size=3
+    ),
+    st.sets(st.integers(1, 15)),
+)
+def test_whatever_is_folded_is_told_once_and_never_lost(days, had):
+    seen: set[int] = set()
+    editions = []
+    for number, groups in enumerate(days, start=1):
+        picks = []
+        for group in groups:
+            fresh = [paper for paper in dict.fromkeys(group) if paper not in seen]
+            seen.update(fresh)
+            picks += _group(*fresh)
+        editions.append(_edition(number, *picks))
+    plan = digest.fill([_owed(*editions)], _profiles(limit=50), Had(frozenset(had)))
+    assert sorted(p.paper for p in plan.picks) == sorted(seen - had)
+    leads = [p.edition for p in plan.picks if p.role is Role.NEW]
+    assert all(p.edition in leads for p in plan.picks)

@@ -21,7 +21,6 @@ from bot.ranking import (
     missing_examples,
     probability,
     rank,
-    trend,
 )
 from bot.ranking.words import same_person
 from support_round import NOW, a_paper, a_profile, arxiv, doi
@@ -262,15 +261,6 @@ def test_a_description_finds_what_it_describes_and_says_by_which_words():
 
 
 # ── Votes ─────────────────────────────────────────────────────────────────────────────────────────
-
-
-def test_votes_warm_and_cool_with_age():
-    paper = _paper(votes=100, first_seen=NOW)
-    assert trend(paper, NOW) == pytest.approx(1.0)
-    assert trend(paper, NOW + 4 * DAY) == pytest.approx(0.5)
-    assert trend(paper, NOW - DAY) == pytest.approx(1.0), "a clock that goes back warms nothing"
-    assert trend(replace(paper, votes=None), NOW) == trend(replace(paper, votes=0), NOW) == 0
-    assert trend(replace(paper, votes=10), NOW) < trend(paper, NOW)
 
 
 def test_votes_count_as_much_as_the_profile_says():

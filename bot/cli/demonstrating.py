@@ -55,7 +55,7 @@ def _show_morning(number: int, morning: Morning) -> None:
     ]  # fmt: skip
     table(title, ("source", "entries", "new papers", "updated", ""), rows, numbers=(1, 2, 3))
     editions = [
-        (c.profile, f"edition {c.edition.number}", c.new, len(c.edition.picks) - c.new or "",
+        (c.profile, f"edition {c.edition.number}", c.new, c.replaced or "",
          c.edition.considered)
         for c in morning.composed
     ]  # fmt: skip
@@ -83,7 +83,7 @@ def _document(made: Demonstration) -> dict[str, object]:
                 ],
                 "profiles": [
                     {"profile": c.profile, "edition": c.edition.number, "picks": c.new,
-                     "replaced": len(c.edition.picks) - c.new, "considered": c.edition.considered}
+                     "replaced": c.replaced, "considered": c.edition.considered}
                     for c in morning.composed
                 ],
                 "deliveries": morning.delivered.ended,

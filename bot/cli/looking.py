@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parseaddr
 from pathlib import Path
 
-from bot import digest, identity, ranking
+from bot import identity, ranking
 from bot.app import App, open_app
 from bot.cli.opening import clock, configuration, opened, profile_named, tell_warnings
 from bot.cli.terminal import as_json, bar, say, say_block, table
@@ -28,7 +28,7 @@ from bot.outputs.email import DigestMaterial, Press
 from bot.outputs.feeds import profile_rss
 from bot.schedule import local_date
 from bot.workflows.collect import Outcome
-from bot.workflows.compose import ranked_now, ranked_papers, source_notes
+from bot.workflows.compose import edition_picks, ranked_now, ranked_papers, source_notes
 from bot.workflows.publish import trending_papers
 
 log = logging.getLogger("paperround")
@@ -93,7 +93,7 @@ async def _next_section(
     states = await workers.store(store.source_states)
     later = (await workers.store(app.store.source_states)).keys() - states.keys()
     sources = [source for source in app.config.sources if source.name not in later]
-    picks = digest.picks(profile, ranked, [] if days else replaced)
+    picks = edition_picks(profile, ranked, [] if days else replaced)
     edition = Edition(
         profile=profile.name,
         number=last.number + 1 if last else 1,

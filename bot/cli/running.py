@@ -205,7 +205,7 @@ def show_composed(composed: Sequence[Composed]) -> None:
     if not composed:
         say("compose  no edition is due")
     for each in composed:
-        updates = len(each.edition.picks) - each.new
+        updates = each.replaced
         replaced = f", {updates} replaced" if updates else ""
         say(
             f"compose  {each.profile}: edition {each.edition.number} of {each.edition.period}, "
@@ -242,7 +242,7 @@ def document(run: Run) -> dict[str, object]:
     if run.composed is not None:
         told["composed"] = [
             {"profile": c.profile, "edition": c.edition.number, "period": c.edition.period,
-             "picks": c.new, "replaced": len(c.edition.picks) - c.new,
+             "picks": c.new, "replaced": c.replaced,
              "considered": c.edition.considered, "missing": list(c.missing)}
             for c in run.composed
         ]  # fmt: skip

@@ -38,10 +38,11 @@ class PaperContext:
     """A paper's card.
 
     `href` leads to the publisher's page ("" where no address is known), `publisher` is the same
-    under its host's name, `page` is our own page about it ("" for none), `lead` is the first
-    sentences of the abstract, or what a service says in one where there is none, `votes` and
-    `comments` are in words ("45 votes"), `updated` is said of a replaced paper ("v3 since 21
-    November").
+    under its host's name, `page` is our own page about it ("" for none), `lead` is the abstract, or
+    where it is long what it says is new, or what a service says in one sentence where there is none;
+    `key` is the one sentence of it that says what is new, `votes` and `comments` are in words ("45
+    votes"), `updated` is said of a replaced paper ("v3 since 21 November"). `alike` are papers that
+    say nearly the same, and `alike_text` is how many ("And two more like it").
     """
 
     title: str
@@ -55,10 +56,13 @@ class PaperContext:
     identifier: str
     reasons: tuple[ReasonContext, ...]
     lead: str
+    key: str
     votes: str
     comments: str
     links: tuple[LinkContext, ...]
     updated: str
+    alike_text: str
+    alike: tuple[LinkContext, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,16 +15,21 @@ from bot.models import Identifier, Paper, Ranked, Reason
 from bot.ranking.asked import asks_for_nothing, named
 from bot.ranking.background import Background
 from bot.ranking.calibration import probability
+from bot.ranking.examples import condensed
 from bot.ranking.learning import learnt
 from bot.ranking.likeness import nearest, telling_words
 from bot.ranking.suggesting import Suggestion, suggested
 from bot.ranking.trending import trend
+from bot.ranking.variety import covering, folded
 
 __all__ = [
     "Background",
     "Suggestion",
     "asks_for_nothing",
+    "condensed",
+    "covering",
     "example_identifiers",
+    "folded",
     "learnt",
     "missing_examples",
     "nearest",
@@ -73,7 +78,8 @@ def rank(
     now = background.now or _latest(papers)
     ranked: list[Ranked] = []
     admitted = [paper for paper in papers if interests.admits(paper)]
-    told = interests.reasons(admitted, [trend(paper, now) for paper in admitted])
+    warmth = [trend(paper, now, background.receptions.get(paper.id)) for paper in admitted]
+    told = interests.reasons(admitted, warmth)
     for paper, found in zip(admitted, told, strict=True):
         reasons = tuple(sorted(found, key=_weightiest))
         score = math.fsum(reason.share for reason in reasons)

@@ -296,7 +296,7 @@ def _had_of(
     """Return what these lines say was had of the papers asked for; `now` follows those joined."""
     told = [(line.role, line.edition, now.get(line.paper, line.paper)) for line in lines]
     return Had(
-        papers=frozenset({paper for role, _, paper in told if role is Role.NEW} & asked),
+        papers=frozenset({paper for role, _, paper in told if role is not Role.UPDATE} & asked),
         updates=frozenset(
             (edition, paper)
             for role, edition, paper in told
@@ -363,7 +363,7 @@ UPDATE subscription SET cursor = min(subscription.cursor, passed.number - 1) FRO
     JOIN delivery d ON d.subscriber = called_off.subscriber AND d.id >= called_off.id,
         json_each(d.editions) j
     JOIN edition e ON e.id = j.value
-    JOIN pick k ON k.edition = e.id AND k.role = 'new'
+    JOIN pick k ON k.edition = e.id AND k.role IN ('new', 'folded')
     JOIN paper p ON p.id = k.paper
     WHERE called_off.id = :id
         AND coalesce(p.merged_into, p.id) IN (SELECT value FROM json_each(:papers))

@@ -38,7 +38,8 @@ from bot.store.connection import moment, seconds
 
 # (edition, paper, role): a row each would be two million a day at 100,000 subscribers (FACTS.md).
 _PICK = struct.Struct("<IIB")
-_ROLES = (Role.NEW, Role.UPDATE)
+_ROLES = {Role.NEW: 0, Role.UPDATE: 1, Role.FOLDED: 32}
+_ROLE_OF = {number: role for role, number in _ROLES.items()}
 
 
 def name_of(identifier: Identifier) -> str:
@@ -248,13 +249,13 @@ def subscription_of(row: sqlite3.Row) -> Subscription:
 
 def packed_picks(picks: Iterable[DeliveredPick]) -> bytes:
     """Pack a digest's picks, nine bytes each."""
-    return b"".join(_PICK.pack(p.edition, p.paper, _ROLES.index(p.role)) for p in picks)
+    return b"".join(_PICK.pack(p.edition, p.paper, _ROLES[p.role]) for p in picks)
 
 
 def unpacked_picks(packed: bytes) -> tuple[DeliveredPick, ...]:
     """Unpack a digest's picks."""
     return tuple(
-        DeliveredPick(edition, paper, _ROLES[role])
+        DeliveredPick(edition, paper, _ROLE_OF[role])
         for edition, paper, role in _PICK.iter_unpack(packed)
     )
 

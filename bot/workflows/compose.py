@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 from bot import digest, ranking, schedule
 from bot.config import Profile, SourceSettings
 from bot.identity import known_by
-from bot.models import Edition, Paper, Ranked, Role, SourceNote, SourceState
+from bot.models import Edition, Paper, Pick, Ranked, Role, SourceNote, SourceState
 from bot.ports import ComposeStore, RankingStore, Workers
 from bot.ranking import Background
 from bot.sources import polling
@@ -31,6 +31,11 @@ class Composed:
     def new(self) -> int:
         """How many papers are picked as new."""
         return sum(pick.role is Role.NEW for pick in self.edition.picks)
+
+    @property
+    def replaced(self) -> int:
+        """How many papers are picked because they were replaced."""
+        return sum(pick.role is Role.UPDATE for pick in self.edition.picks)
 
 
 async def compose(
@@ -90,7 +95,7 @@ async def _edition(
     states = await workers.store(store.source_states)
     if last is None and not candidates and not forced and _not_heard_yet(profile, sources, states):
         return None  # day one is not spent on an outage: the first edition waits for a first answer
-    ranked = await workers.cpu(ranking.rank, candidates, learnt, background)
+    ranked = await _ranked(candidates, learnt, background, store, workers)
     replaced = await workers.store(store.replaced, profile.name, now - REPLACED_DAYS)
     edition = Edition(
         profile=profile.name,
@@ -98,7 +103,7 @@ async def _edition(
         period=period,
         through=through,
         made_at=now,
-        picks=digest.picks(profile, ranked, replaced),
+        picks=await workers.cpu(edition_picks, profile, ranked, replaced),
         health=digest.health(last, source_notes(profile, sources, states, last, now)),
         considered=len(candidates),
         fingerprint=fingerprint(profile),
@@ -106,6 +111,14 @@ async def _edition(
     )
     saved = await workers.store(store.save_edition, edition)
     return Composed(profile.name, saved, tuple(ranking.missing_examples(profile, background)))
+
+
+def edition_picks(
+    profile: Profile, ranked: Sequence[Ranked], replaced: Sequence[Paper]
+) -> tuple[Pick, ...]:
+    """Return an edition's picks: nothing told twice, and something of every interest."""
+    varied = ranking.folded(ranked, profile.limit)
+    return digest.picks(profile, varied, replaced, ranking.covering(profile))
 
 
 async def ranked_now(
@@ -131,7 +144,20 @@ async def ranked_papers(
     """Rank papers as an edition made now would, with all that the profile has learnt."""
     learnt = await learnt_profile(profile, store, workers)
     background = await _background([learnt], store, workers, now)
-    return await workers.cpu(ranking.rank, papers, learnt, background)
+    return await _ranked(papers, learnt, background, store, workers)
+
+
+async def _ranked(
+    papers: Sequence[Paper],
+    learnt: Profile,
+    background: Background,
+    store: RankingStore,
+    workers: Workers,
+) -> list[Ranked]:
+    heard = await workers.store(store.receptions, {paper.id for paper in papers})
+    known = replace(background, receptions=heard)
+    few = await workers.cpu(ranking.condensed, learnt, known)
+    return await workers.cpu(ranking.rank, papers, few, known)
 
 
 async def learnt_profile(profile: Profile, store: RankingStore, workers: Workers) -> Profile:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from bot import tokens
 from bot.config import Config, Profile
-from bot.models import DeliveredPick, Delivery, Edition, Paper, Pick
+from bot.models import DeliveredPick, Delivery, Edition, Paper, Pick, Role
 from bot.outputs.cards import Section
 from bot.outputs.doors import opinion_address, shows_opinion_links
 from bot.outputs.email import DigestMaterial
@@ -30,6 +31,7 @@ class Compositor:
         self._config, self._secret, self._press = config, secret, press
         self._papers: dict[int, Paper] = {}
         self._editions: dict[int, tuple[Edition, dict[int, Pick]]] = {}
+        self._recast: dict[tuple[int, Role], tuple[Pick, Pick]] = {}
 
     def print(
         self,
@@ -79,11 +81,17 @@ class Compositor:
         """Return the papers that are shown, as they were committed: (edition, pick, paper)."""
         told: set[int] = set()  # what was two papers when it was owed may be one by now
         shown = []
+        led = 0  # the edition of the new paper that comes before what is folded into it
         for line in delivery.picks:
             paper = self._papers[line.paper]
-            if paper.id not in told:
-                told.add(paper.id)
-                shown.append((line.edition, self._pick(line, paper), paper))
+            if paper.id in told:
+                led = led if line.role is Role.FOLDED else 0
+                continue
+            told.add(paper.id)
+            # What is folded into a paper that stands elsewhere by now stands by itself.
+            role = Role.NEW if line.role is Role.FOLDED and led != line.edition else line.role
+            led = line.edition if role is not Role.UPDATE else 0
+            shown.append((line.edition, self._pick(replace(line, role=role), paper), paper))
         return shown
 
     def _pick(self, line: DeliveredPick, paper: Paper) -> Pick:
@@ -91,7 +99,16 @@ class Compositor:
         found = picks.get(paper.id) or picks.get(line.paper)
         # Two papers can become one between the reading of an edition and of its papers: then what
         # the edition said is not found, and the paper goes without its reasons rather than not.
-        return found or Pick(0, paper.id, line.role, paper.version)
+        if found is None:
+            return Pick(0, paper.id, line.role, paper.version)
+        return found if found.role is line.role else self._as(found, line.role)
+
+    def _as(self, pick: Pick, role: Role) -> Pick:
+        """Return a pick in another role; always the same one, as a press knows it by that."""
+        key = (id(pick), role)
+        if key not in self._recast:
+            self._recast[key] = (pick, replace(pick, role=role))
+        return self._recast[key][1]
 
     def _door(self, path: str, purpose: tokens.Purpose, delivery: Delivery) -> str:
         """Return the address of a door that is the reader's own, "" where there is no web."""
