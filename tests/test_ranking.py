@@ -271,6 +271,12 @@ def test_votes_count_as_much_as_the_profile_says():
     assert half > 0
 
 
+def test_what_warms_without_a_vote_is_not_called_votes():
+    paper = replace(_paper(comments=9, first_seen=NOW), id=1)
+    (ranked,) = rank([paper], _profile(keywords=(), trending=1.0), Background(now=NOW))
+    assert [(r.kind, r.text) for r in ranked.reasons] == [(InterestKind.TRENDING, "")]
+
+
 def test_a_profile_with_nothing_in_it_shows_all_by_votes_and_newness():
     papers = [
         _paper(1, "old", published=NOW - DAY),

@@ -290,13 +290,15 @@ def explain(args: argparse.Namespace) -> int:
     return 0
 
 
-# What a reason without a text is: the further examples in one sum, or parts of words in common.
+# What a reason without a text is: the further examples in one sum, parts of words in common, or what
+# was said without a vote.
 _WORDLESS = defaultdict(
     str,
     {
         InterestKind.LIKE: "all the other papers you like",
         InterestKind.DISLIKE: "all the other papers you dislike",
         InterestKind.ABOUT: "parts of its words",
+        InterestKind.TRENDING: "comments, opinions or further sources",
     },
 )
 

@@ -10,23 +10,17 @@ part, and then among what the parts have chosen (GreeDi; Mirzasoleiman and other
 from __future__ import annotations
 
 import heapq
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from bot.config import Profile
 from bot.identity import parse_identifier, strongest
 from bot.models import Paper
 from bot.ranking.background import Background
-
-if TYPE_CHECKING:
-    from bot.ranking.space import Direction
+from bot.ranking.vectors import Vector, unit_vector
 
 MOST_EXAMPLES = 300
 _PART = 400  # papers that are compared with one another at a time
 _TERMS = 40  # the heaviest of a paper's terms: enough to tell what it is like
-
-Weights = Mapping[int, float]
-"""What each of a paper's terms weighs, by its bucket in the ranker's space."""
 
 
 def condensed(profile: Profile, background: Background, most: int = MOST_EXAMPLES) -> Profile:
@@ -49,15 +43,19 @@ def condensed(profile: Profile, background: Background, most: int = MOST_EXAMPLE
             known[str(strongest(paper.identifiers))] = paper
     if len(known) <= most:
         return profile
-    from bot.ranking.space import direction  # numpy: most profiles like few papers
-
     names = sorted(known)
-    vectors = [_heaviest(direction(known[name].title, known[name].abstract)) for name in names]
+    # What tells these papers from one another, not from papers in general; and several times cheaper
+    # than their directions in the ranker's space.
+    telling = Background.of(known.values())
+    vectors = [
+        _heaviest(unit_vector(p.title, p.abstract, telling.idf, telling.unseen))
+        for p in (known[name] for name in names)
+    ]
     chosen = [names[at] for at in medoids(vectors, most)]
     return profile.model_copy(update={"like": (*chosen, *unknown)}).with_shelf(())
 
 
-def medoids(vectors: Sequence[Weights], most: int) -> list[int]:
+def medoids(vectors: Sequence[Vector], most: int) -> list[int]:
     """Return the places of at most so many vectors that stand for all of them, in order."""
     places = list(range(len(vectors)))
     size = max(_PART, 2 * most)
@@ -72,7 +70,7 @@ def medoids(vectors: Sequence[Weights], most: int) -> list[int]:
     return sorted(_greedy(vectors, places, most))
 
 
-def _greedy(vectors: Sequence[Weights], places: Sequence[int], most: int) -> list[int]:
+def _greedy(vectors: Sequence[Vector], places: Sequence[int], most: int) -> list[int]:
     """Choose one by one what brings most of the others nearer, lazily: gains only ever shrink."""
     if len(places) <= most:
         return list(places)
@@ -93,9 +91,9 @@ def _greedy(vectors: Sequence[Weights], places: Sequence[int], most: int) -> lis
     return chosen
 
 
-def _likeness(vectors: Sequence[Weights]) -> list[dict[int, float]]:
+def _likeness(vectors: Sequence[Vector]) -> list[dict[int, float]]:
     """Return each vector's cosine with the others that share a term with it, itself included."""
-    having: dict[int, list[tuple[int, float]]] = {}
+    having: dict[str, list[tuple[int, float]]] = {}
     for at, vector in enumerate(vectors):
         for term, weight in vector.items():
             having.setdefault(term, []).append((at, weight))
@@ -110,6 +108,6 @@ def _likeness(vectors: Sequence[Weights]) -> list[dict[int, float]]:
     return found
 
 
-def _heaviest(towards: Direction) -> Weights:
-    weights = dict(zip(towards.buckets.tolist(), towards.weights.tolist(), strict=True))
-    return dict(sorted(weights.items(), key=lambda term: (-term[1], term[0]))[:_TERMS])
+def _heaviest(vector: Vector) -> Vector:
+    heaviest = sorted(vector, key=lambda term: (-vector[term], term))[:_TERMS]
+    return {term: vector[term] for term in heaviest}

@@ -180,7 +180,8 @@ class Interests:
     def _trending_reason(self, paper: Paper, trend: float) -> Iterator[Reason]:
         share = _TRENDING * trend * self._trending
         if share:
-            yield Reason(InterestKind.TRENDING, str(paper.votes or 0), share)
+            # Without votes it is comments, opinions or further sources that warm it.
+            yield Reason(InterestKind.TRENDING, str(paper.votes) if paper.votes else "", share)
 
 
 class _Examples:

@@ -29,6 +29,10 @@ _LOOKED_AT = 8  # times an edition's limit: what is ranked below has no chance o
 _TOLD_ALREADY = 0.25
 _HALVING = 0.5
 
+# Less than the least of clauses gives, a category that is not a paper's first: one paper in six has a
+# few parts of words in common with a profile that it has nothing to do with.
+_HARDLY = 0.1
+
 
 # ── Near-duplicates ───────────────────────────────────────────────────────────────────────────────
 
@@ -120,7 +124,8 @@ def covering(profile: Profile) -> Callable[[Sequence[Ranked], int], list[Ranked]
 
     What is chosen keeps its order. The best paper is always chosen; one that is left out is worth
     at most 1 / (1 - .25) of any that is taken. At most `trending` × the places go to papers that
-    only votes speak for, as long as others are there. Where there is room for all, all are chosen.
+    hardly anything but votes speaks for, as long as others are there. Where there is room for all, all
+    are chosen.
     """
 
     def choose(ranked: Sequence[Ranked], places: int) -> list[Ranked]:
@@ -145,7 +150,7 @@ def _covered(ranked: Sequence[Ranked], places: int) -> list[int]:
         best = max(left, key=lambda at: (round(_worth(ranked[at], told), 9), -at))
         left.remove(best)
         taken.append(best)
-        speaking = [reason for reason in ranked[best].reasons if reason.share > 0]
+        speaking = [r for r in ranked[best].reasons if r.share > 0 and _is_an_interest(r)]
         whole = math.fsum(reason.share for reason in speaking) or 1.0
         for reason in speaking:
             told[_interest(reason)] = told.get(_interest(reason), 0.0) + reason.share / whole
@@ -161,12 +166,18 @@ def _worth(ranked: Ranked, told: dict[tuple[InterestKind, str], float]) -> float
     return ranked.score - less
 
 
+def _is_an_interest(reason: Reason) -> bool:
+    # Without a text it is a sum of many: nobody can say which of them was told of.
+    return bool(reason.text) or reason.kind is InterestKind.TRENDING
+
+
 def _interest(reason: Reason) -> tuple[InterestKind, str]:
     # Votes are one interest, whatever their number.
     return reason.kind, "" if reason.kind is InterestKind.TRENDING else reason.text
 
 
 def _is_the_crowds(ranked: Ranked) -> bool:
-    """Whether votes are all that speaks for a paper."""
-    speaking = {reason.kind for reason in ranked.reasons if reason.share > 0}
-    return speaking == {InterestKind.TRENDING} and not ranked.always
+    """Whether votes are all that speaks for a paper, or hardly anything else does."""
+    speaking = [reason for reason in ranked.reasons if reason.share > 0]
+    others = [each.share for each in speaking if each.kind is not InterestKind.TRENDING]
+    return len(others) < len(speaking) and math.fsum(others) < _HARDLY and not ranked.always
