@@ -14,6 +14,9 @@ STAGES = {
     "start": "What `paperround --help` costs, beside the smallest argparse program (CPU time).",
     "diff": "Telling new papers from known ones, beside plain `sqlite3` (wall time).",
     "poll": "300 feeds × 50 entries, all new and then all 304; ratios to ours (wall time).",
+    "rank": "A day of candidates for a profile (CPU time of one process).",
+    "trending": "Votes one to three days on, told from the first morning's (Spearman, mean over days).",
+    "variety": "Interests that the first ten papers tell of, and what that costs, on `../shared/bench`.",
     "deliver": "Personalised, signed digests to Postfix's `smtp-sink` (messages a second, wall time).",
 }
 _ROOT = Path(__file__).parents[1]

@@ -214,6 +214,7 @@ class App:
         import random
 
         from bot.workflows import collect
+        from bot.workflows.examples import introduce
 
         config = self.config
         async with self._locked("collect"), self.fetcher() as fetcher:
@@ -226,7 +227,17 @@ class App:
                 token=lambda source: config.secret(source.token),
                 contact=config.bot.contact,
             )
-            return await collect.collect(config.sources, around, on_done)
+            reports = await collect.collect(config.sources, around, on_done)
+            introduced = await introduce(
+                config.profiles.values(), config.sources, self.store, fetcher, self.workers,
+                self.clock(),
+            )  # fmt: skip
+            if introduced.problem:  # no digest waits for it; `check` names what is still unknown
+                log.info(
+                    "Papers that profiles like could not be asked for: %s; asked again in six hours.",
+                    introduced.problem,
+                )
+            return reports
 
     async def compose(self, force: Collection[str] = ()) -> list[Composed]:
         """Make the editions that are due, and those in `force`. Raises StateError.

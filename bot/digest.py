@@ -24,6 +24,9 @@ from bot.models import (
     Weather,
 )
 
+Choose = Callable[[Sequence[Ranked], int], Sequence[Ranked]]
+"""(papers best first, places) → those that have a place, best first."""
+
 # ── Editions ──────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -31,31 +34,25 @@ def picks(
     profile: Profile,
     ranked: Sequence[Ranked],
     news: Sequence[News],
-    probability: Callable[[float], float],
+    choose: Choose = lambda ranked, places: ranked[:places],
 ) -> tuple[Pick, ...]:
     """Return an edition's picks: the best first, then those it picked before that there is news of.
 
     `ranked` is best first. Papers the profile insists on pass the threshold and stand before the
-    cut; `news` doesn't count against the limit, what was withdrawn before all else. Nothing that is
-    withdrawn is ever new.
+    cut; of the others `choose` says which have a place. What is folded into a paper follows it. `news`
+    doesn't count against the limit, what was withdrawn before all else. Nothing that is withdrawn is
+    ever new.
     """
     ranked = [r for r in ranked if not lifecycle.is_withdrawn(r.paper)]
-    wanted = [r for r in ranked if r.always or probability(r.score) >= profile.threshold]
+    wanted = [r for r in ranked if r.always or r.probability >= profile.threshold]
     insisted = [r for r in wanted if r.always][: profile.limit]
-    others = [r for r in wanted if not r.always][: profile.limit - len(insisted)]
+    others = choose([r for r in wanted if not r.always], profile.limit - len(insisted))
     chosen = {id(r) for r in (*insisted, *others)}
     best = [r for r in ranked if id(r) in chosen]
+    told = [(role, r) for leader in best for role, r in _with_its_like(leader)]
     new = [
-        Pick(
-            at,
-            r.paper.id,
-            Role.NEW,
-            r.paper.version,
-            r.score,
-            r.reasons,
-            lifecycle.told_by(r.paper),
-        )
-        for at, r in enumerate(best, start=1)
+        Pick(at, r.paper.id, role, r.paper.version, r.score, r.reasons, lifecycle.told_by(r.paper))
+        for at, (role, r) in enumerate(told, start=1)
     ]
     known = {pick.paper for pick in new}
     again = [each for each in news if each.paper.id not in known]
@@ -65,6 +62,10 @@ def picks(
         for at, each in enumerate(again, start=len(new) + 1)
     ]
     return (*new, *updates)
+
+
+def _with_its_like(leader: Ranked) -> list[tuple[Role, Ranked]]:
+    return [(Role.NEW, leader), *((Role.FOLDED, follower) for follower in leader.folded)]
 
 
 def health(previous: Edition | None, notes: Sequence[SourceNote]) -> tuple[SourceNote, ...]:
@@ -137,9 +138,12 @@ def fill(
     picked: list[DeliveredPick] = []
     for each in owed:
         limit = each.subscription.limit or profiles[each.subscription.profile].limit
-        new = _new_picks(each.editions, shown.union(had.papers, withdrawn), told)
-        picked += new[:limit]
-        shown |= {pick.paper for pick in new[:limit]}
+        known = shown.union(had.papers, withdrawn)
+        offered = [_led_by_unknown(edition, known) for edition in each.editions]
+        new = _new_picks(offered, known, told)
+        lines = _with_folded(new[:limit], offered, known, told)
+        picked += lines
+        shown |= {pick.paper for pick in lines}
         cut |= {pick.paper for pick in new[limit:]}  # another section may still have room for it
     overflow = len(cut - shown)
     if had.papers:
@@ -177,7 +181,7 @@ def narrowed(
     lines: list[DeliveredPick] = []
     for line in delivery.picks:
         paper = papers[line.paper]
-        homes = [number for number in kept if _has_room(line, roles[number].get(paper))]
+        homes = [number for number in kept if _tells(roles[number].get(paper), line.role)]
         if line.edition in kept:
             lines.append(line)
         elif homes:
@@ -185,9 +189,9 @@ def narrowed(
     return tuple(lines), kept
 
 
-def _has_room(line: DeliveredPick, role: Role | None) -> bool:
-    """Tell whether an edition that has a line's paper in this role can show the line: news always."""
-    return role is not None and line.role in (role, Role.UPDATE)
+def _tells(role: Role | None, line: Role) -> bool:
+    """Whether an edition that has a paper in this role can stand for another: any, for its news."""
+    return role is not None and (line is Role.UPDATE or role is not Role.UPDATE)
 
 
 def _told_by(editions: Sequence[Edition]) -> dict[int, tuple[Event, ...]]:
@@ -220,6 +224,46 @@ def _new_picks(
         for edition, pick in reversed(rows)
     }
     return list(reversed(unique.values()))
+
+
+def _led_by_unknown(edition: Edition, known: Collection[int]) -> Edition:
+    """Return an edition in which papers that were folded into a known one are new by themselves."""
+    picks: list[Pick] = []
+    led = False
+    for pick in edition.picks:
+        if pick.role is Role.FOLDED and not led and pick.paper not in known:
+            pick = replace(pick, role=Role.NEW)  # noqa: PLW2901 - the others of its kind follow it now
+        if pick.role is Role.NEW:
+            led = pick.paper not in known
+        picks.append(pick)
+    return replace(edition, picks=tuple(picks))
+
+
+def _with_folded(
+    new: Sequence[DeliveredPick],
+    editions: Sequence[Edition],
+    known: Collection[int],
+    said: Mapping[int, tuple[Event, ...]],
+) -> list[DeliveredPick]:
+    """Return new papers, each followed by what is folded into it and not known."""
+    followers: dict[tuple[int, int], list[Pick]] = {}
+    for edition in editions:
+        leader = 0
+        for pick in edition.picks:
+            if pick.role is Role.NEW:
+                leader = pick.paper
+            elif pick.role is Role.FOLDED and pick.paper not in known:
+                followers.setdefault((edition.id, leader), []).append(pick)
+    told: dict[int, DeliveredPick] = {pick.paper: pick for pick in new}
+    ordered: list[DeliveredPick] = []
+    for line in new:
+        ordered.append(line)
+        for pick in followers.get((line.edition, line.paper), ()):
+            if pick.paper not in told:
+                events = said[pick.paper] if said else pick.told
+                told[pick.paper] = DeliveredPick(line.edition, pick.paper, Role.FOLDED, events)
+                ordered.append(told[pick.paper])
+    return ordered
 
 
 def _news(editions: Sequence[Edition], had: Had, shown: Collection[int]) -> list[DeliveredPick]:

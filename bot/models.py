@@ -152,6 +152,24 @@ class Sighting:
 
 
 @dataclass(frozen=True, slots=True)
+class Reception:
+    """What was said of a paper, and when: `since` it was first counted, `counted` it was last.
+
+    `votes` are a source's and our curators' together; `comments` a source's. `sources` is how many
+    showed the paper, `likes` the local opinions for it less those against, `submissions` how often
+    it was put forward by hand.
+    """
+
+    since: datetime
+    counted: datetime | None = None
+    votes: int = 0
+    comments: int = 0
+    sources: int = 1
+    likes: int = 0
+    submissions: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """One conditional GET, or with a `body` a POST; it is then never followed elsewhere.
 
@@ -319,12 +337,18 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """A paper, how well it fits, and exactly why; `always` when the profile insists on it."""
+    """A paper, how well it fits, and exactly why; `always` when the profile insists on it.
+
+    `probability`, from 0 to 1, is that of being wanted by the profile's reader. `folded` are papers
+    that say nearly the same, and so are told of with it.
+    """
 
     paper: Paper
     score: float
     reasons: tuple[Reason, ...] = ()
     always: bool = False
+    probability: float = 0.0
+    folded: tuple[Ranked, ...] = ()
 
 
 class Role(StrEnum):
@@ -332,6 +356,7 @@ class Role(StrEnum):
 
     NEW = "new"
     UPDATE = "update"  # picked before, and there is news of it
+    FOLDED = "folded"  # says nearly the same as the new one it follows, and is told of with it
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,7 @@ from bot.models import (
     News,
     NotModified,
     Paper,
+    Reception,
     Request,
     Rest,
     Sighting,
@@ -259,6 +260,10 @@ class RankingStore(Protocol):
         """Return the owner's and the readers' opinions for a profile, the latest first."""
         ...
 
+    def receptions(self, papers: Collection[int]) -> Mapping[int, Reception]:
+        """Return what was said of these papers, by their ids."""
+        ...
+
     def submitted(self, profile: str) -> list[Paper]:
         """Return what curators put forward for a profile and no edition of it has picked."""
         ...
@@ -305,6 +310,10 @@ class VotedStore(Protocol):
 
     def voted(self, since: date, until: date) -> list[Paper]:
         """Return the papers that a source showed with votes between two dates, both included."""
+        ...
+
+    def receptions(self, papers: Collection[int]) -> Mapping[int, Reception]:
+        """Return what was said of these papers, by their ids."""
         ...
 
 

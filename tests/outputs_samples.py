@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 from bot.config import BotSettings, Profile
@@ -152,7 +153,17 @@ FOLDS = arxiv_paper(
     votes=9,
 )
 
-PAPERS = {p.id: p for p in (ROUTER, BOUND, COLLABORATION, JOURNAL, REPLACED, FOLDS)}
+TWIN = replace(
+    BOUND,
+    id=107,
+    title="A Lower Bound of Order $\\sqrt{n}$ for Top-$k$ Gating",
+    identifiers=frozenset({Identifier(Scheme.DOI, "10.99999/inv-026-00077-x")}),
+    links=frozenset({Link(Rel.ABSTRACT, "https://journal.example.org/articles/77")}),
+    key=None,
+    venue="Journal of Invented Results",
+)
+
+PAPERS = {p.id: p for p in (ROUTER, BOUND, COLLABORATION, JOURNAL, REPLACED, FOLDS, TWIN)}
 
 PICKS = (
     Pick(1, ROUTER.id, score=0.91, reasons=(
@@ -166,13 +177,14 @@ PICKS = (
         reason(InterestKind.ABOUT, "gates and experts", 0.3),
         reason(InterestKind.CATEGORY, "cs.LG", 0.1),
     )),
-    Pick(3, COLLABORATION.id, score=0.52, reasons=(
+    Pick(3, TWIN.id, Role.FOLDED, score=0.7),
+    Pick(4, COLLABORATION.id, score=0.52, reasons=(
         reason(InterestKind.KEYWORD, "sparse activation", 0.3),
     )),
-    Pick(4, JOURNAL.id, score=0.31, reasons=(
+    Pick(5, JOURNAL.id, score=0.31, reasons=(
         reason(InterestKind.LIKE, "Whispering Gates", 0.2),
     )),
-    Pick(5, REPLACED.id, role=Role.UPDATE, version=3),
+    Pick(6, REPLACED.id, role=Role.UPDATE, version=3),
 )  # fmt: skip
 
 HEALTH = (

@@ -176,6 +176,14 @@ def test_preview_shows_the_next_edition_and_stores_nothing(desk, site):
     assert " ".join(first.split()[1:4]) in text_of(mail)
 
 
+def test_preview_of_a_profile_with_nothing_in_it_says_what_decides(desk):
+    config = (desk.folder / "config.toml").read_text()
+    desk.write(config.replace('keywords = ["protein"]', ""))
+    said = desk(*MORNING, "preview", "proteins", "--days", "7")
+    assert "proteins asks for nothing yet: its papers stand by votes and newness." in said.err
+    assert " 1. " in said.out
+
+
 def test_preview_of_days_shows_what_was_picked_before_too(desk):
     assert "mixture of experts" in desk(*MORNING, "preview", "experts", "--days", "7").out
 

@@ -86,6 +86,17 @@ def test_show_says_every_clause_and_where_it_comes_from(desk):
     assert '(not learnt: learn = "none")' in desk("profiles", "show", "experts").words
 
 
+def test_show_and_check_name_the_examples_that_nobody_has_shown_yet(desk):
+    edit(desk, 'like = ["arXiv:2001.00001"]', 'like = ["arXiv:2001.00001", "doi:10.99999/x"]')
+    words = desk(*MORNING, "profiles", "show", "experts").words
+    assert "2 of its papers are not known yet: arXiv:2001.00001, doi:10.99999/x" in words
+    told = desk(*MORNING, "profiles", "show", "experts", "--json").document
+    assert told["unknown"] == ["arXiv:2001.00001", "doi:10.99999/x"]
+    checked = desk(*MORNING, "check", "--offline").words
+    assert "2 of its papers are not known yet" in checked
+    assert desk(*MORNING, "profiles", "show", "proteins", "--json").document["unknown"] == []
+
+
 def test_show_of_an_unknown_profile_names_the_nearest(desk):
     said = desk("profiles", "show", "expert")
     assert said.code == 2

@@ -103,7 +103,7 @@ def test_a_bad_document_is_a_sentence_and_stops_nobody(desk, site, name):
     assert said.code == 0, "in backoff it is a warning"
     assert "journal failed" in said.words
     assert says in said.words
-    assert "arxiv read 24" in said.words
+    assert "arxiv read 25" in said.words
     assert "\x1b" not in said.out + said.err
     before = desk("status", "--json").document["papers"]
     assert before > 30
@@ -139,7 +139,7 @@ def test_a_source_whose_token_is_missing_does_not_stop_the_others(desk, monkeypa
     )
     said = desk(*NEXT, "collect")
     assert "PAPERROUND_NO_SUCH is not set" in said.words
-    assert "arxiv read 24" in said.words
+    assert "arxiv read 25" in said.words
 
 
 # ── The database ──────────────────────────────────────────────────────────────────────────────────

@@ -41,20 +41,19 @@ def _paper(number: int, version: int = 1):
 
 
 def _ranked(*scores: float, always: tuple[int, ...] = ()) -> list[Ranked]:
-    papers = [Ranked(_paper(n), s, (), n in always) for n, s in enumerate(scores, start=1)]
+    papers = [
+        Ranked(_paper(n), s, (), n in always, probability=min(max(s, 0.0), 1.0))
+        for n, s in enumerate(scores, start=1)
+    ]
     return sorted(papers, key=lambda ranked: -ranked.score)
-
-
-def _even(_: float) -> float:
-    return 0.5
 
 
 def _replaced(number: int, version: int = 2, *events: Event) -> News:
     return News(_paper(number, version), events or (Event.REPLACE,))
 
 
-def _picks(ranked, news=(), chance=_even, **profile):
-    return digest.picks(a_profile(**profile), ranked, news, chance)
+def _picks(ranked, news=(), **profile):
+    return digest.picks(a_profile(**profile), ranked, news)
 
 
 def test_the_best_are_picked_in_their_order_up_to_the_limit():
@@ -64,7 +63,7 @@ def test_the_best_are_picked_in_their_order_up_to_the_limit():
 
 def test_below_the_threshold_nothing_is_picked_but_what_is_insisted_on():
     ranked = _ranked(0.9, 0.2, 0.1, always=(3,))
-    picks = _picks(ranked, chance=lambda score: score, threshold=0.5)
+    picks = _picks(ranked, threshold=0.5)
     assert [p.paper for p in picks] == [1, 3]
 
 
@@ -85,7 +84,7 @@ def test_what_is_picked_as_new_is_not_told_as_replaced_too():
 
 
 @given(
-    st.lists(st.tuples(st.floats(-5, 20), st.booleans()), max_size=30),
+    st.lists(st.tuples(st.floats(-1, 2), st.booleans()), max_size=30),
     st.integers(1, 10),
     st.floats(0, 0.99),
     st.sets(st.integers(1, 40), max_size=10),
@@ -96,13 +95,11 @@ def test_an_edition_keeps_its_laws_whatever_is_ranked(papers, limit, threshold, 
         always=tuple(n for n, (_, always) in enumerate(papers, start=1) if always),
     )
     again = [_replaced(number) for number in replaced]
-    picks = _picks(ranked, again, lambda s: max(0, s) / 20, limit=limit, threshold=threshold)
+    picks = _picks(ranked, again, limit=limit, threshold=threshold)
     new = [p for p in picks if p.role is Role.NEW]
     assert [p.position for p in picks] == list(range(1, len(picks) + 1))
     assert len({p.paper for p in picks}) == len(picks)
-    assert len(new) == min(
-        limit, sum(r.always or max(0, r.score) / 20 >= threshold for r in ranked)
-    )
+    assert len(new) == min(limit, sum(r.always or r.probability >= threshold for r in ranked))
     assert [p.score for p in new] == sorted((p.score for p in new), reverse=True)
     assert {p.paper for p in picks if p.role is Role.UPDATE} == replaced - {p.paper for p in new}
 
@@ -403,7 +400,7 @@ def test_a_failed_source_is_mailed_once_and_once_when_it_is_back():
 
 editions = st.lists(
     st.lists(
-        st.tuples(st.integers(1, 12), st.floats(0.1, 9), st.sampled_from(Role)),
+        st.tuples(st.integers(1, 12), st.floats(0.1, 9), st.sampled_from([Role.NEW, Role.UPDATE])),
         max_size=6,
         unique_by=lambda pick: pick[0],
     ),
@@ -452,3 +449,77 @@ def test_a_digest_keeps_its_laws_whatever_is_owed(one, other, had, limit, own):
         assert len(new) + plan.overflow == len(owing), "what is not shown is counted"
         ends = {each.subscription.id: each.editions[-1].number for each in owed if each.editions}
         assert dict(plan.cursors) == ends
+
+
+# ── Folded papers ─────────────────────────────────────────────────────────────────────────────────
+
+
+def _folded(score: float, number: int, *followers: int) -> Ranked:
+    like_it = tuple(Ranked(_paper(each), score / 2) for each in followers)
+    return Ranked(_paper(number), score, (), folded=like_it)
+
+
+def test_what_is_folded_into_a_paper_follows_it_and_takes_no_place():
+    picks = _picks([_folded(3.0, 1, 5, 6), _folded(2.0, 2), _folded(1.0, 3, 7)], limit=2)
+    assert [(p.position, p.paper, p.role) for p in picks] == [
+        (1, 1, Role.NEW), (2, 5, Role.FOLDED), (3, 6, Role.FOLDED), (4, 2, Role.NEW),
+    ]  # fmt: skip
+
+
+def _group(*papers: int) -> list[Pick]:
+    return [Pick(0, paper, Role.FOLDED if at else Role.NEW) for at, paper in enumerate(papers)]
+
+
+def _roles_told(plan) -> list[tuple[int, Role]]:
+    return [(p.paper, p.role) for p in plan.picks]
+
+
+def test_a_digest_tells_of_them_with_their_paper_and_they_count_as_had():
+    edition = _edition(1, *_group(1, 5, 6), *_group(2))
+    plan = digest.fill([_owed(edition)], _profiles(limit=1), Had())
+    assert _roles_told(plan) == [(1, Role.NEW), (5, Role.FOLDED), (6, Role.FOLDED)]
+    assert plan.overflow == 1
+    again = digest.fill([_owed(edition)], _profiles(limit=5), Had(frozenset({1, 5, 6})))
+    assert _roles_told(again) == [(2, Role.NEW)]
+
+
+def test_where_their_paper_was_had_the_first_of_them_is_new_and_leads_the_others():
+    edition = _edition(1, *_group(1, 5, 6))
+    plan = digest.fill([_owed(edition)], _profiles(limit=5), Had(frozenset({1})))
+    assert _roles_told(plan) == [(5, Role.NEW), (6, Role.FOLDED)]
+
+
+def test_what_two_editions_folded_is_told_with_the_first():
+    editions = [_edition(1, *_group(1, 5)), _edition(2, *_group(2, 5))]
+    plan = digest.fill([_owed(*editions)], _profiles(limit=5), Had())
+    assert _roles_told(plan) == [(1, Role.NEW), (5, Role.FOLDED), (2, Role.NEW)]
+
+
+def test_what_stood_folded_in_one_section_is_not_new_in_the_next():
+    one = _edition(1, *_group(1, 5))
+    other = _edition(1, *_group(5), *_group(7), profile="others")
+    owed = [_owed(one), _owed(other, profile="others")]
+    plan = digest.fill(owed, _profiles(limit=5), Had())
+    assert _roles_told(plan) == [(1, Role.NEW), (5, Role.FOLDED), (7, Role.NEW)]
+
+
+@given(
+    st.lists(
+        st.lists(st.lists(st.integers(1, 15), min_size=1, max_size=4), max_size=3), max_size=3
+    ),
+    st.sets(st.integers(1, 15)),
+)
+def test_whatever_is_folded_is_told_once_and_never_lost(days, had):
+    seen: set[int] = set()
+    editions = []
+    for number, groups in enumerate(days, start=1):
+        picks = []
+        for group in groups:
+            fresh = [paper for paper in dict.fromkeys(group) if paper not in seen]
+            seen.update(fresh)
+            picks += _group(*fresh)
+        editions.append(_edition(number, *picks))
+    plan = digest.fill([_owed(*editions)], _profiles(limit=50), Had(frozenset(had)))
+    assert sorted(p.paper for p in plan.picks) == sorted(seen - had)
+    leads = [p.edition for p in plan.picks if p.role is Role.NEW]
+    assert all(p.edition in leads for p in plan.picks)

@@ -660,7 +660,7 @@ def test_the_parts_are_those_of_the_message():
 def crowd(size, *, long=False):
     title = "Ünïcödé títle thät is lông " * (10 if long else 2)
     return [
-        replace(arxiv_paper(10000 + n, f"{n} {title}", abstract="Çâlm wörds. " * 60), id=n)
+        replace(arxiv_paper(10000 + n, f"{n} {title}", abstract="Çâlm wörds " * 60), id=n)
         for n in range(1, size + 1)
     ]
 
@@ -673,11 +673,27 @@ def test_what_does_not_fit_becomes_titles():
     assert "More, by title" in page
     assert all(f">{n} Ünï" in page for n in range(1, 81))
     assert "not shown" not in page
+    noted = re.findall(r'<br><span class="note"[^>]*>Çâlm', page)
+    assert len(noted) == page.count("<li") > 5
+
+
+def test_a_title_without_a_card_says_in_one_sentence_what_is_new():
+    whole = (
+        "Words are said before. " * 30 + "We propose a calm router that waits. " + "It ends. " * 9
+    )
+    papers = [replace(paper, abstract=whole) for paper in crowd(150)]
+    raw = digest(picked(*papers))
+    key = r'<br><span class="note"[^>]*>We propose a calm router that waits\.</span>'
+    assert re.search(key, body(raw, "html"))
+    assert "    We propose a calm router that waits.\n" in body(raw)
 
 
 def test_what_does_not_even_fit_as_titles_is_counted_with_one_link():
     raw = digest(picked(*crowd(250, long=True), overflow=5))
     page = body(raw, "html")
+    assert not re.search(r'class="note"[^>]*>Çâlm', page), (
+        "no paper is left out for another's key sentence"
+    )
     assert HTML_LIMIT * 0.9 < encoded_size(raw) <= HTML_LIMIT
     shown = len(re.findall(r'class="title"', page))
     assert f"{250 - shown + 5} more papers not shown in this mail." in page

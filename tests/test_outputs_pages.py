@@ -88,6 +88,7 @@ def test_the_pages_stand_where_the_contract_says():
         ),
         *(f"papers/arxiv/2611.{n}/index.html" for n in (80004, 90001, 90002, 90003, 90011)),
         "papers/doi/10.99999/inv-026-00042-x/index.html",
+        "papers/doi/10.99999/inv-026-00077-x/index.html",
         ALIAS,
     }  # fmt: skip
 

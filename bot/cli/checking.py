@@ -13,6 +13,7 @@ from bot.cli.findings import Finding, show_findings
 from bot.cli.keeping import gone_in_words, gone_profiles
 from bot.cli.mailing import mail_findings, send_test_mail
 from bot.cli.opening import opened
+from bot.cli.profiling import unknown_examples, unknown_in_words
 from bot.config import Profile, SourceSettings, not_yet
 from bot.errors import ConfigError, PaperroundError, ParseError
 from bot.models import (
@@ -68,6 +69,10 @@ def _configuration(app: App) -> Iterator[Finding]:
     for name, addresses in gone_profiles(app).items():
         words = gone_in_words(app, name, addresses)
         yield Finding(f"profile {name}", ok=True, words=words, warning=bool(addresses))
+    for name, profile in config.profiles.items():
+        if unknown := unknown_examples(app, profile):
+            words = f"{unknown_in_words(unknown)}; they say nothing yet of what is liked"
+            yield Finding(f"profile {name}", ok=True, words=words, warning=True)
     if not config.profiles:
         yield Finding(
             "profiles", ok=True, words="there is none yet: nothing is mailed", warning=True

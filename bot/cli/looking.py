@@ -8,20 +8,21 @@ import json
 import logging
 import sys
 import tempfile
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import parseaddr
 from pathlib import Path
 
-from bot import digest, identity, lifecycle, ranking
+from bot import identity, lifecycle, ranking
 from bot.app import App, open_app
 from bot.cli.opening import clock, configuration, opened, profile_named, tell_warnings
 from bot.cli.terminal import as_json, bar, say, say_block, table
 from bot.config import Config, Profile, normal_address
 from bot.errors import UsageError
 from bot.identity import parse_identifier
-from bot.models import Edition, Envelope, Identifier, Paper, Ranked, Verdict
+from bot.models import Edition, Envelope, Identifier, InterestKind, Paper, Ranked, Verdict
 from bot.outputs.cards import (
     Section,
     authors_line,
@@ -35,7 +36,7 @@ from bot.outputs.feeds import profile_rss
 from bot.outputs.news import notice_text
 from bot.schedule import local_date
 from bot.workflows.collect import Outcome
-from bot.workflows.compose import ranked_now, ranked_papers, source_notes
+from bot.workflows.compose import edition_picks, ranked_now, ranked_papers, source_notes
 from bot.workflows.publish import trending_papers
 
 log = logging.getLogger("paperround")
@@ -51,6 +52,8 @@ def preview(args: argparse.Namespace) -> int:
     """Show the next edition of a profile; nothing is stored."""
     config = configuration(args)
     profile = profile_named(config, args.profile)
+    if ranking.asks_for_nothing(profile):
+        log.warning("%s asks for nothing yet: its papers stand by votes and newness.", profile.name)
     with _something_to_read(args, config) as app:
         section, papers = asyncio.run(_next_section(app, profile, args.days))
         if args.format == "rss":
@@ -98,7 +101,7 @@ async def _next_section(
     states = await workers.store(store.source_states)
     later = (await workers.store(app.store.source_states)).keys() - states.keys()
     sources = [source for source in app.config.sources if source.name not in later]
-    picks = digest.picks(profile, ranked, [] if days else news, ranking.probability)
+    picks = edition_picks(profile, ranked, [] if days else news)
     edition = Edition(
         profile=profile.name,
         number=last.number + 1 if last else 1,
@@ -196,7 +199,7 @@ def _told(ranked: Ranked) -> dict[str, object]:
     paper = ranked.paper
     return {
         "id": str(paper.key or identity.strongest(paper.identifiers)), "title": paper.title,
-        "score": ranked.score, "probability": ranking.probability(ranked.score),
+        "score": ranked.score, "probability": ranked.probability,
         "always": ranked.always, "withdrawn": lifecycle.withdrawal(paper) or None,
         "reasons": [
             {"kind": r.kind.value, "text": r.text, "share": r.share} for r in ranked.reasons
@@ -295,6 +298,19 @@ def explain(args: argparse.Namespace) -> int:
     return 0
 
 
+# What a reason without a text is: the further examples in one sum, parts of words in common, or what
+# was said without a vote.
+_WORDLESS = defaultdict(
+    str,
+    {
+        InterestKind.LIKE: "all the other papers you like",
+        InterestKind.DISLIKE: "all the other papers you dislike",
+        InterestKind.ABOUT: "parts of its words",
+        InterestKind.TRENDING: "comments, opinions or further sources",
+    },
+)
+
+
 def _show_explained(paper: Paper, ranked: list[Ranked]) -> None:
     say(title_of(paper))
     say(f"{authors_line(paper.authors)} · {paper.key}")
@@ -307,13 +323,18 @@ def _show_explained(paper: Paper, ranked: list[Ranked]) -> None:
     best = ranked[0]
     most = max((abs(reason.share) for reason in best.reasons), default=0.0)
     rows = [
-        (reason.kind.value, reason.text, f"{reason.share:+.3f}", bar(reason.share, most))
+        (
+            reason.kind.value,
+            reason.text or _WORDLESS[reason.kind],
+            f"{reason.share:+.3f}",
+            bar(reason.share, most),
+        )
         for reason in best.reasons
-    ]
+    ]  # fmt: skip
     rows.append(("", "score", f"{best.score:+.3f}", ""))
     table("", ("interest", "what", "share", ""), rows, numbers=(2,))
     insisted = ", and `always` asks for it" if best.always else ""
-    say(f"Wanted with a probability of {ranking.probability(best.score):.0%}{insisted}.")
+    say(f"Wanted with a probability of {best.probability:.0%}{insisted}.")
 
 
 # ── trending ──────────────────────────────────────────────────────────────────────────────────────

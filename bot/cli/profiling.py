@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from bot import ranking
 from bot.app import App, open_app
 from bot.cli.adding import bytes_of, deliver_tables, known_configuration, tables_in
 from bot.cli.opening import clock, opened, profile_named
@@ -34,6 +35,7 @@ log = logging.getLogger("paperround")
 
 _LARGEST = 50_000_000  # bytes
 _MOST_LIKES = 2_000
+_UNKNOWN_NAMED = 5
 _MOST_TOLD = 20
 _INTERESTS = ("about", "keywords", "authors", "categories", "like", "dislike", "always", "exclude")
 
@@ -98,11 +100,12 @@ def _show(args: argparse.Namespace) -> int:
         interests = [*_written(app, profile), *_learnt(app, profile)]
         settings = _settings(profile)
         readers = _readers_opinions(app, profile)
+        unknown = unknown_examples(app, profile)
         if args.json:
             as_json({
                 "name": profile.name, "state": state, "file": app.config.file_of(profile.name),
                 "interests": interests, "settings": settings,
-                "readers_opinions": readers,
+                "readers_opinions": readers, "unknown": list(unknown),
             })  # fmt: skip
             return 0
         line = _line(app, profile.name, state)
@@ -112,6 +115,8 @@ def _show(args: argparse.Namespace) -> int:
             say(
                 f"readers: {readers['like']} × more like this, {readers['dislike']} × less like this"
             )
+        if unknown:
+            say(unknown_in_words(unknown))
         say()
         rows = [(i["kind"], shorten(str(i["text"]), 90), i["origin"]) for i in interests]
         table("", ("interest", "what", "from"), rows)
@@ -143,6 +148,19 @@ def _learnt(app: App, profile: Profile) -> Iterator[dict[str, object]]:
         }  # fmt: skip
     for paper in app.store.submitted(profile.name):
         yield {"kind": "always", "text": f"{_name(paper)} {title_of(paper)}", "origin": "submitted"}
+
+
+def unknown_examples(app: App, profile: Profile) -> list[str]:
+    """Return the papers that a profile names and nobody has shown yet, by their identifiers."""
+    return [str(each) for each in app.store.unknown(ranking.example_identifiers(profile))]
+
+
+def unknown_in_words(unknown: Sequence[str]) -> str:
+    """Return `3 of its papers are not known yet: arXiv:…, doi:…`, at most five of them named."""
+    named, rest = unknown[:_UNKNOWN_NAMED], len(unknown) - _UNKNOWN_NAMED
+    more = f" and {rest:,} more" if rest > 0 else ""
+    be = "is" if len(unknown) == 1 else "are"
+    return f"{len(unknown):,} of its papers {be} not known yet: {', '.join(named)}{more}"
 
 
 def _readers_opinions(app: App, profile: Profile) -> dict[str, int]:

@@ -6,7 +6,6 @@ import argparse
 import asyncio
 from collections.abc import Sequence
 
-from bot import ranking
 from bot.app import App
 from bot.cli.opening import opened, profile_named
 from bot.cli.terminal import as_json, bar, progress, say, table
@@ -46,9 +45,9 @@ def _document(profile: Profile, days: Sequence[Day]) -> dict[str, object]:
             {
                 "date": day.period, "at": day.at, "considered": day.considered,
                 "picks": [
-                    {"id": str(paper.key), "title": paper.title, "score": pick.score,
-                     "probability": ranking.probability(pick.score)}
-                    for pick, paper in day.picks
+                    {"id": str(ranked.paper.key), "title": ranked.paper.title, "score": pick.score,
+                     "probability": ranked.probability}
+                    for pick, ranked in day.picks
                 ],
                 "passing": dict(zip(map(str, THRESHOLDS), day.passing, strict=True)),
             }
@@ -76,7 +75,7 @@ def _show(profile: Profile, days: Sequence[Day]) -> None:
     most = max(len(day.picks) for day in days)
     rows: list[tuple[object, ...]] = []
     for day in days:
-        titles = [title_of(paper) for _, paper in day.picks]
+        titles = [title_of(ranked.paper) for _, ranked in day.picks]
         count = f"{bar(len(titles), most, 12)} {len(titles)} of {day.considered}"
         rows.append((f"{day.period:%a %d %b}", count, titles[0] if titles else ""))
         rows += [("", "", title) for title in titles[1:]]

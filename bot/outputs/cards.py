@@ -6,7 +6,6 @@ pages.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date
@@ -23,30 +22,27 @@ from bot.outputs.links import (
     web_address,
 )
 from bot.outputs.news import news_count, news_links, notice_text
-from bot.outputs.wording import counted, day_near
+from bot.outputs.wording import counted, day_near, in_words
+from bot.ranking.key_sentence import key_sentences
 from bot.ranking.words import words
 from bot.text import one_line, readable, shorten
+from bot.text.sentences import sentence_ends
 
 TITLE_LIMIT = 300
 HEADING_LIMIT = 200
 LEAD_LIMIT = 420
+KEY_LIMIT = 240
 _AUTHORS_WHOLE = 8  # up to here all are named …
 _AUTHORS_NAMED = 6  # … beyond, so many
 _REASONS_SHOWN = 4
 _CATEGORIES_SHOWN = 5
+_ALIKE_NAMED = 5
 _LAST_RESORT = (InterestKind.CATEGORY, InterestKind.TRENDING)
 _IMPRINT_LINES = 8
 # TeX shrinks when it is read; nothing that is shown comes from beyond this many characters.
 _READ_LIMIT = 4000
 _SHORT = 60
 
-_SENTENCE_END = re.compile(r"[.!?][\"”’)\]]*(?=\s+[\"“‘(\[]?[^\Wa-z_])")
-_ABBREVIATION = re.compile(
-    r"(?:\b(?:al|approx|cf|ca|e\.g|eq|eqs|etc|fig|figs|i\.e|no|ref|refs|resp|sec|st|vs|w\.r\.t"
-    r"|[a-z]))\.$",
-    re.IGNORECASE,
-)
-_LONGEST_ABBREVIATION = len("approx.")
 _LEAST_SHARE = 3  # a lead is at least a third of what it may be
 
 
@@ -75,6 +71,16 @@ class Section:
         """How many papers it tells the withdrawal of."""
         return sum(Event.WITHDRAWN in p.told for p, _ in self.picks if p.role is Role.UPDATE)
 
+    def fresh(self) -> tuple[tuple[Pick, Paper, tuple[Paper, ...]], ...]:
+        """Return the new papers, each with those that are folded into it."""
+        found: list[tuple[Pick, Paper, list[Paper]]] = []
+        for pick, paper in self.picks:
+            if pick.role is Role.FOLDED and found:
+                found[-1][2].append(paper)
+            elif pick.role is not Role.UPDATE:
+                found.append((pick, paper, []))
+        return tuple((pick, paper, tuple(alike)) for pick, paper, alike in found)
+
     def with_role(self, role: Role) -> tuple[tuple[Pick, Paper], ...]:
         """Return the picks that are in it for that."""
         return tuple((pick, paper) for pick, paper in self.picks if pick.role is role)
@@ -90,10 +96,12 @@ def paper_card(
     today: date,
     link_prefix: str = "",
     page: str = "",
+    alike: Sequence[LinkContext] = (),
 ) -> PaperContext:
     """Return a paper's card; without a pick it has no reasons.
 
-    `today` decides whether a date needs its year; `page` is our own page about it, if any.
+    `today` decides whether a date needs its year; `page` is our own page about it, if any; `alike`
+    are the papers that are folded into it.
     """
     update = pick if pick and pick.role is Role.UPDATE else None
     venue = shorten(legible(paper.venue), 120)
@@ -117,13 +125,26 @@ def paper_card(
         ),
         identifier=identifier_text(paper),
         reasons=tuple(map(_in_words, because)),
-        lead=lead(paper.abstract or paper.tldr),
+        lead=key_sentences(paper.abstract or paper.tldr, LEAD_LIMIT),
+        key=key_sentences(paper.abstract or paper.tldr, KEY_LIMIT, most=1),
         votes=counted(paper.votes, "vote") if paper.votes and not shows_votes else "",
         comments=counted(paper.comments, "comment") if paper.comments and not discussion else "",
         links=paper_links(paper, discussion, link_prefix),
         notice=notice,
         news=news,
         updated=_in_one_line(notice, news) if update else "",
+        alike_text=f"And {in_words(len(alike))} more like it" if alike else "",
+        alike=tuple(alike[:_ALIKE_NAMED]),
+    )
+
+
+def alike_links(
+    alike: Sequence[Paper], link_prefix: str = "", page_of: Callable[[Paper], str] = lambda _: ""
+) -> tuple[LinkContext, ...]:
+    """Return papers by their titles, each linked to our own page about it, or to the publisher's."""
+    return tuple(
+        LinkContext(title_of(paper), page_of(paper) or title_href(paper, link_prefix))
+        for paper in alike
     )
 
 
@@ -190,20 +211,11 @@ def lead(abstract: str, limit: int = LEAD_LIMIT) -> str:
     text = legible(abstract)
     if len(text) <= limit:
         return text
-    ends = [
-        match.end()
-        for match in _SENTENCE_END.finditer(text, 0, limit + 2)
-        if match.end() <= limit and not _abbreviated(text, match.start() + 1)
-    ]
+    ends = sentence_ends(text, limit)
     # A first sentence of a few words says too little: then a cut one is the better lead.
     if ends and ends[-1] > limit // _LEAST_SHARE:
         return text[: ends[-1]]
     return shorten(text, limit)
-
-
-def _abbreviated(text: str, end: int) -> bool:
-    """Whether the dot before `end` belongs to an abbreviation."""
-    return _ABBREVIATION.search(text, max(end - _LONGEST_ABBREVIATION, 0), end) is not None
 
 
 def _utc_day(paper: Paper) -> date:
@@ -315,15 +327,21 @@ def section_cards(
 
     `page_of` tells where our own page about a paper is, "" for none.
     """
-    fresh = section.with_role(Role.NEW)
     earlier = section.with_role(Role.UPDATE)
     return SectionContext(
         title=heading_of(section.profile) if title is None else title,
         count=section_count(section),
         href=href,
         papers=tuple(
-            paper_card(paper, pick, today=today, link_prefix=link_prefix, page=page_of(paper))
-            for pick, paper in fresh
+            paper_card(
+                paper,
+                pick,
+                today=today,
+                link_prefix=link_prefix,
+                page=page_of(paper),
+                alike=alike_links(alike, link_prefix, page_of),
+            )
+            for pick, paper, alike in section.fresh()
         ),
         briefs=(),
         updates=tuple(

@@ -11,7 +11,14 @@ from typing import NamedTuple
 
 from bot.config import BotSettings
 from bot.models import Event, Paper, Pick, Reason, Role
-from bot.outputs.cards import Section, heading_of, paper_card, section_count, section_quiet
+from bot.outputs.cards import (
+    Section,
+    alike_links,
+    heading_of,
+    paper_card,
+    section_count,
+    section_quiet,
+)
 from bot.outputs.contexts import (
     DigestContext,
     MailCardContext,
@@ -72,6 +79,7 @@ class _Entry(NamedTuple):
     score: float
     reasons: tuple[Reason, ...]
     told: tuple[Event, ...]
+    alike: tuple[Paper, ...]
     today: date
     feedback: bool
 
@@ -117,7 +125,9 @@ class Press:
         self._foundry = Foundry(
             render, ("number", "feedback", "count", "lines", *_NO_PAPERS, *PLACES)
         )
-        self._picks: dict[tuple[int, int, date, bool], tuple[Pick, _Entry, Piece | None]] = {}
+        self._picks: dict[
+            tuple[int, int, tuple[int, ...], date, bool], tuple[Pick, _Entry, Piece | None]
+        ] = {}
         self._card = lru_cache(_PAPERS_KEPT)(self._make_card)
         self._line = lru_cache(_PAPERS_KEPT)(self._make_line)
         self._html = lru_cache(_FRAMES_KEPT)(self._foundry.html)
@@ -191,21 +201,25 @@ class Press:
         if len(everything.html.sent) <= HTML_LIMIT:
             return everything
 
-        def mail(shares: Sequence[Share], left_out: int, *, bare: bool) -> Print:
+        def mail(shares: Sequence[Share], left_out: int, *, bare: bool, key: bool) -> Print:
             sections = [
-                self._section(column, share, material, bare=bare)
+                self._section(column, share, material, bare=bare, key=key)
                 for column, share in zip(columns, shares[:-1], strict=True)
                 if share
             ]
             return around([*sections, self._news(news[: shares[-1].updates], bare=bare)], left_out)
 
         def frame(shares: Sequence[Share], left_out: int) -> int:
-            return len(mail(shares, left_out, bare=True).html.sent)
+            return len(mail(shares, left_out, bare=True, key=False).html.sent)
 
-        sizes = [self._sizes(column) for column in columns]
-        sizes.append(Sizes((), (), tuple(len(line.html.sent) for line in news)))
-        shares, left_out = fullest(sizes, frame, HTML_LIMIT)
-        return mail(shares, left_out, bare=False)
+        about_news = Sizes((), (), tuple(len(line.html.sent) for line in news))
+        # What has no card has its key sentence, unless a paper would be left out for its sake.
+        for key in (True, False):
+            sizes = [*(self._sizes(column, key=key) for column in columns), about_news]
+            shares, left_out = fullest(sizes, frame, HTML_LIMIT)
+            if not left_out:
+                break
+        return mail(shares, left_out, bare=False, key=key)
 
     def _around(
         self, material: DigestMaterial, context: DigestContext, way_out: str
@@ -236,14 +250,16 @@ class Press:
         return around
 
     def _column(self, section: Section, material: DigestMaterial, today: date) -> _Column:
-        fresh, cards, news = [], [], []
+        fresh, cards = [], []
         feedback = material.feedback
-        for pick, paper in section.picks:
-            new = pick.role is Role.NEW
-            address = feedback(paper.id) if new and feedback else ""
-            entry, card = self._known(pick, paper, today, feedback=bool(address))
-            if card is None:
-                news.append(entry)
+        news = [
+            self._known(pick, paper, (), today, feedback=False)[0]
+            for pick, paper in section.with_role(Role.UPDATE)
+        ]
+        for pick, paper, alike in section.fresh():
+            address = feedback(paper.id) if feedback else ""
+            entry, card = self._known(pick, paper, alike, today, feedback=bool(address))
+            if card is None:  # only what there is news of has none
                 continue
             fresh.append(entry)
             place = len(fresh)
@@ -253,29 +269,37 @@ class Press:
         return _Column(section, tuple(fresh), tuple(cards), tuple(news))
 
     def _known(
-        self, pick: Pick, paper: Paper, today: date, *, feedback: bool
+        self, pick: Pick, paper: Paper, alike: tuple[Paper, ...], today: date, *, feedback: bool
     ) -> tuple[_Entry, Piece | None]:
         """Return a pick's entry, and its card if it is new.
 
         The same pick comes for many readers: it is known again by what it is, not by what it says.
         """
-        key = (id(pick), id(paper), today, feedback)
+        key = (id(pick), id(paper), tuple(map(id, alike)), today, feedback)
         found = self._picks.get(key)
         if found is None:
             entry = _Entry(
-                paper, pick.role, pick.version, pick.score, pick.reasons, pick.told, today, feedback
+                paper,
+                pick.role,
+                pick.version,
+                pick.score,
+                pick.reasons,
+                pick.told,
+                alike,
+                today,
+                feedback,
             )
-            card = self._card(entry) if pick.role is Role.NEW else None
+            card = None if pick.role is Role.UPDATE else self._card(entry)
             if len(self._picks) >= _PAPERS_KEPT:
                 self._picks.clear()
             # The pick is kept with it: while it is, no other can have its id.
             found = self._picks[key] = (pick, entry, card)
         return found[1:]
 
-    def _sizes(self, column: _Column) -> Sizes:
+    def _sizes(self, column: _Column, *, key: bool) -> Sizes:
         return Sizes(
             tuple(len(card.html.sent) for card in column.cards),
-            tuple(len(self._line(entry).html.sent) for entry in column.fresh),
+            tuple(len(self._line(entry, key=key).html.sent) for entry in column.fresh),
             (),
         )
 
@@ -293,10 +317,20 @@ class Press:
         return frame.filled({"lines": NOTHING if bare else joined(lines)})
 
     def _section(
-        self, column: _Column, share: Share, material: DigestMaterial, *, bare: bool = False
+        self,
+        column: _Column,
+        share: Share,
+        material: DigestMaterial,
+        *,
+        bare: bool = False,
+        key: bool = False,
     ) -> Print:
-        """Return a section with so much of it; `bare` without the papers, to be measured."""
-        section = replace(column.section, picks=column.section.with_role(Role.NEW))
+        """Return a section with so much of it; `bare` without the papers, to be measured.
+
+        With `key` titles have their key sentences. News stands in a section of its own.
+        """
+        new = tuple((p, paper) for p, paper in column.section.picks if p.role is not Role.UPDATE)
+        section = replace(column.section, picks=new)
         title = heading_of(section.profile)
         mark = self._foundry.mark
         context = MailSectionContext(
@@ -318,7 +352,7 @@ class Press:
             {
                 "count": count,
                 "cards": joined(column.cards[: share.cards]),
-                "titles": joined(self._line(entry) for entry in titled),
+                "titles": joined(self._line(entry, key=key) for entry in titled),
             }
         )
 
@@ -330,12 +364,18 @@ class Press:
         context = MailCardContext(mark("number"), self._paper(entry), feedback)
         return self._foundry.piece("email/card", context)
 
-    def _make_line(self, entry: _Entry) -> Print:
-        piece = self._foundry.piece("email/line", MailLineContext(self._paper(entry)))
+    def _make_line(self, entry: _Entry, *, key: bool = False) -> Print:
+        paper = self._paper(entry)
+        shown = paper if key else replace(paper, key="")
+        piece = self._foundry.piece("email/line", MailLineContext(shown))
         return piece.filled({})
 
     def _paper(self, entry: _Entry) -> PaperContext:
         pick = Pick(
             0, entry.paper.id, entry.role, entry.version, entry.score, entry.reasons, entry.told
         )
-        return paper_card(entry.paper, pick, today=entry.today, link_prefix=self._bot.link_prefix)
+        prefix = self._bot.link_prefix
+        return paper_card(
+            entry.paper, pick, today=entry.today, link_prefix=prefix,
+            alike=alike_links(entry.alike, prefix),
+        )  # fmt: skip

@@ -16,6 +16,7 @@ from urllib.parse import quote
 from bot.config import BotSettings, Profile
 from bot.models import Edition, Identifier, Paper, Pick, Rel, Role, Scheme
 from bot.outputs.cards import (
+    alike_links,
     author_names,
     heading_of,
     house_title,
@@ -210,9 +211,10 @@ def _profile_entries(
     shown: set[int] = set()
     taken: set[datetime] = set()
     for edition in newest:
+        followers = _followers(edition, papers)
         for pick in sorted(edition.picks, key=lambda pick: pick.position):
             paper = papers.get(pick.paper)
-            if paper is None or pick.paper in shown:
+            if paper is None or pick.paper in shown or pick.role is Role.FOLDED:
                 continue
             shown.add(pick.paper)
             # Votes and comments move daily; an entry that moved with them would never be read.
@@ -221,12 +223,25 @@ def _profile_entries(
                 replace(pick, reasons=why.get(pick.paper, ())),
                 today=edition.period,
                 link_prefix=bot.link_prefix,
+                alike=alike_links(followers.get(pick.paper, ()), bot.link_prefix),
             )
             placed = _placed(edition, pick)
             newer = _newer_version(paper, pick, placed, changed.get(paper.id))
             revised = newer is not None or pick.role is Role.UPDATE
             updated = _untaken(newer or placed, taken)
             yield _entry(paper, card, authority, came[pick.paper], updated, revised=revised)
+
+
+def _followers(edition: Edition, papers: Mapping[int, Paper]) -> dict[int, list[Paper]]:
+    """Return the papers that are folded into each of an edition's, by its id."""
+    found: dict[int, list[Paper]] = {}
+    leader = 0
+    for pick in sorted(edition.picks, key=lambda pick: pick.position):
+        if pick.role is Role.NEW:
+            leader = pick.paper
+        elif pick.role is Role.FOLDED and pick.paper in papers:
+            found.setdefault(leader, []).append(papers[pick.paper])
+    return found
 
 
 def _placed(edition: Edition, pick: Pick) -> datetime:
@@ -303,6 +318,16 @@ def _entry(
     )
 
 
+def _alike(card: PaperContext) -> str:
+    titles = [
+        f'<a href="{html.escape(to.href)}">{html.escape(to.text)}</a>'
+        if to.href
+        else html.escape(to.text)
+        for to in card.alike
+    ]
+    return f"{html.escape(card.alike_text)}: {', '.join(titles)}" if titles else ""
+
+
 def _content(paper: Paper, card: PaperContext) -> str:
     """Return the reasons, the abstract and the links as HTML."""
     news = " · ".join(_linked(link) for link in card.news)
@@ -314,6 +339,7 @@ def _content(paper: Paper, card: PaperContext) -> str:
         f"<strong>{html.escape(card.notice)}.</strong>" if card.notice else "",
         f"<em>because: {html.escape(reason_text(card.reasons))}</em>" if card.reasons else "",
         *map(html.escape, paragraphs(paper.abstract, _ABSTRACT_LIMIT)),
+        _alike(card),
         " · ".join(filter(None, (news, f"{html.escape(facts)}{links}"))),
     ]
     return "".join(f"<p>{paragraph}</p>" for paragraph in told if paragraph)

@@ -108,7 +108,11 @@ def subject_line(material: DigestMaterial, bot: BotSettings) -> str:
 
 def preview_line(material: DigestMaterial) -> str:
     """Return what an inbox shows beside the subject: the first titles, or what there is instead."""
-    picks = [paper for section in material.sections for _, paper in section.picks[:3]]
+    picks = [
+        paper
+        for section in material.sections
+        for paper in [paper for pick, paper in section.picks if pick.role is not Role.FOLDED][:3]
+    ]
     titles = " · ".join(_short_title(paper.title) for paper in picks[:3])
     return titles or _summary(material)
 

@@ -38,6 +38,12 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
+def in_words(number: int) -> str:
+    """Return `one` to `nine`, and larger ones in figures."""
+    words = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+    return words[number - 1] if 1 <= number <= len(words) else f"{number:,}"
+
+
 def listed(names: Sequence[str]) -> str:
     """Return `A`, `A and B`, `A, B and C`."""
     if len(names) < 2:  # noqa: PLR2004 - a list begins at two

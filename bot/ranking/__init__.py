@@ -10,19 +10,26 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from bot.config import Profile
-from bot.identity import parse_identifier
+from bot.identity import known_by, parse_identifier
 from bot.models import Identifier, Paper, Ranked, Reason
+from bot.ranking.asked import asks_for_nothing, named
 from bot.ranking.background import Background
-from bot.ranking.interests import Interests
+from bot.ranking.calibration import probability
+from bot.ranking.examples import condensed
 from bot.ranking.learning import learnt
 from bot.ranking.likeness import nearest, telling_words
 from bot.ranking.suggesting import Suggestion, suggested
 from bot.ranking.trending import trend
+from bot.ranking.variety import covering, folded
 
 __all__ = [
     "Background",
     "Suggestion",
+    "asks_for_nothing",
+    "condensed",
+    "covering",
     "example_identifiers",
+    "folded",
     "learnt",
     "missing_examples",
     "nearest",
@@ -33,11 +40,7 @@ __all__ = [
     "trend",
 ]
 
-RANKER = "light-1"  # raised whenever scores change: those of two rankers are never compared
-
-# A score of 1 (one keyword in a title) is taken for an even chance of being wanted; one more, for
-# nine in ten. A stated guess: the calibration against readers' choices comes with issue 7.
-_EVEN, _STEEPNESS = 1.0, 2.2
+RANKER = "light-2"  # raised whenever scores change: those of two rankers are never compared
 
 
 def example_identifiers(profile: Profile) -> set[Identifier]:
@@ -49,12 +52,9 @@ def example_identifiers(profile: Profile) -> set[Identifier]:
 
 def missing_examples(profile: Profile, background: Background) -> list[str]:
     """Return the likes and dislikes, as written, that are not among the background's examples."""
-    return Interests(profile, background.examples, {}, 1.0).missing
-
-
-def probability(score: float) -> float:
-    """Return the chance, from 0 to 1, that a paper with this score is wanted (see _EVEN above)."""
-    return 1 / (1 + math.exp(-_STEEPNESS * (score - _EVEN)))
+    _, missing = named((*profile.like, *profile.shelf, *profile.dislike), background.examples)
+    # Of a library, most papers are older than anything stored: that is no news.
+    return [each for each in missing if each not in profile.shelf]
 
 
 def rank(
@@ -67,22 +67,26 @@ def rank(
     Excluded papers are left out; so are papers that nothing speaks for, unless the profile says
     nothing at all (then votes and newness decide). The reasons' shares add up to the score. Equal
     scores are ordered by newness, then by identifier: the same input gives the same order.
-    `background` may be papers: their words tell which terms are telling, and `like` may name them.
+    `background` may be papers, which `like` and `dislike` may name.
     """
+    from bot.ranking.interests import Interests  # numpy: a run with nothing due does without
+
     papers = list(papers)
     if not isinstance(background, Background):
-        background = Background.of([*(background or ()), *papers])
-    interests = Interests(profile, background.examples, background.idf, background.unseen)
+        background = Background(examples=known_by([*(background or ()), *papers]))
+    interests = Interests(profile, background.examples)
     now = background.now or _latest(papers)
     ranked: list[Ranked] = []
-    for paper in papers:
-        if not interests.admits(paper):
-            continue
-        reasons = tuple(sorted(interests.reasons(paper, trend(paper, now)), key=_weightiest))
+    admitted = [paper for paper in papers if interests.admits(paper)]
+    warmth = [trend(paper, now, background.receptions.get(paper.id)) for paper in admitted]
+    told = interests.reasons(admitted, warmth)
+    for paper, found in zip(admitted, told, strict=True):
+        reasons = tuple(sorted(found, key=_weightiest))
         score = math.fsum(reason.share for reason in reasons)
         always = interests.insists(paper)
         if score > 0 or always or interests.empty:
-            ranked.append(Ranked(paper, score, reasons, always))
+            chance = probability(score, interests.scale)
+            ranked.append(Ranked(paper, score, reasons, always, chance))
     ranked.sort(key=_order)
     return ranked
 

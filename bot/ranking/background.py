@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from bot.identity import known_by
-from bot.models import Identifier, Paper
+from bot.models import Identifier, Paper, Reception
 from bot.ranking.words import term_counts
 
 
@@ -17,13 +17,15 @@ class Background:
     """What a ranker knows besides the papers at hand.
 
     `idf` is how telling each term is, from 0 to 1 (`unseen` for one that never occurred);
-    `examples` are the papers that profiles name; `now` is what ages are counted to.
+    `examples` are the papers that profiles name; `now` is what ages are counted to. `receptions` is
+    what was said of papers, by their id; of another, what the paper itself tells.
     """
 
     idf: Mapping[str, float] = field(default_factory=dict)
     unseen: float = 1.0
     examples: Mapping[Identifier, Paper] = field(default_factory=dict)
     now: datetime | None = None
+    receptions: Mapping[int, Reception] = field(default_factory=dict)
 
     @classmethod
     def of(

@@ -1,8 +1,9 @@
 """A profile's clauses, read once, and what each is worth in a paper.
 
 Every interest says how much it adds to a paper's score and in whose name: that is the whole score,
-so the reasons add up to it by construction. Interests only add (dislikes only take away) and never
-look at one another: one more matching interest never lowers a match, and their order is no matter.
+so the reasons add up to it by construction. Interests only add (dislikes only take away): one more
+never lowers a score, and their order is no matter. Of examples it is the sum that counts, by its
+logarithm: the twentieth says less than the first, and each has its part of what they say together.
 """
 
 from __future__ import annotations
@@ -15,16 +16,21 @@ from dataclasses import dataclass
 from bot.config import Profile
 from bot.identity import parse_identifier
 from bot.models import Identifier, InterestKind, Paper, Reason
-from bot.ranking.vectors import Vector, cosine, unit_vector
+from bot.ranking.asked import asks_for_nothing, named
+from bot.ranking.calibration import scale
+from bot.ranking.hashing import Reals
+from bot.ranking.nearness import Description
+from bot.ranking.space import Direction, Space, direction, shipped
 from bot.ranking.words import count_phrase, same_person, words
 from bot.text import one_line, readable, shorten
 
-# What one full match is worth, in the same coin for all: 1 is a keyword in a title.
-_KEYWORD_IN_TITLE, _KEYWORD_IN_ABSTRACT, _KEYWORD_AGAIN = 1.0, 0.6, 0.1
-_ABOUT, _LIKE, _AUTHOR, _CATEGORY, _TRENDING = 2.5, 4.0, 1.0, 0.2, 2.0
-_NEAREST = (1.0, 0.5, 0.25)  # the nearest three examples count, the second and third less
-_SHARPNESS = 3.0  # of the kernel: a close example counts far more than several vague ones
-_SHOWN_TERMS = 3
+# What one full match is worth, in the same coin for all; docs/ranking.md says how they were weighed.
+_KEYWORD_IN_TITLE, _KEYWORD_IN_ABSTRACT, _KEYWORD_AGAIN = 0.5, 0.3, 0.05
+# A keyword's words and their parts, in whatever order: never more than the phrase in a title.
+_KEYWORD_NEAR, _KEYWORD_NEAREST = 2.5, 0.2
+_ABOUT, _LIKE, _AUTHOR, _CATEGORY, _TRENDING = 20.0, 8.0, 2.0, 0.2, 2.0
+_LIKE_UNIT = 0.01  # likeness to all examples together that counts as 1 under the logarithm
+_NAMED_EXAMPLES = 5  # the others' shares are told in one sum
 _FIELDS = frozenset({"title", "author", "abstract", "cat", "category", "paper"})
 _WEIGHT = re.compile(r"\d+(?:\.\d+)?", re.ASCII)
 _LARGEST_WEIGHT = 1e6  # finite: infinities don't add up
@@ -83,55 +89,33 @@ def weighted(written: str) -> tuple[str, float]:
 class Interests:
     """A profile read once, ready to look at many papers.
 
-    `examples` are the stored papers that `like` and `dislike` name; those that are not stored are
-    named in `missing`. `idf` gives how telling a term is, 1 at most for one never seen.
+    `examples` are the stored papers that `like` and `dislike` name; the others harm nothing.
+    `scale` is what its interests usually give together: scores are calibrated by it.
     """
 
     def __init__(
-        self,
-        profile: Profile,
-        examples: Mapping[Identifier, Paper],
-        idf: Mapping[str, float],
-        unseen: float,
+        self, profile: Profile, examples: Mapping[Identifier, Paper], space: Space | None = None
     ) -> None:
-        self._idf, self._unseen = idf, unseen
+        self._space = space or shipped()
         self._keywords = [(text, words(text), w) for text, w in map(weighted, profile.keywords)]
         self._authors = [weighted(author) for author in profile.authors]
         self._categories = [weighted(c.removeprefix("=")) for c in profile.categories]
         self._restrict = [weighted(c[1:])[0] for c in profile.categories if c.startswith("=")]
-        self._about = self._vector("", profile.about) if profile.about.strip() else {}
+        about = profile.about.strip()
+        self._about = [Description.of(about, _ABOUT)] if about else []
+        self._about += [
+            Description.of(text, _KEYWORD_NEAR * w, _KEYWORD_NEAREST)
+            for text, _, w in self._keywords
+        ]
         self._exclude = [clause(written) for written in profile.exclude]
         self._always = [clause(written) for written in profile.always]
         self._trending = profile.trending
-        self.missing: list[str] = []
-        self._liked = self._examples((*profile.like, *profile.shelf), examples)
-        self._disliked = self._examples(profile.dislike, examples)
-        self.empty = not (
-            self._keywords or self._authors or self._categories or self._about or self._always
-            or profile.like or profile.shelf
-        )  # fmt: skip
-        # Of a library, most papers are older than anything stored: that is no news.
-        self.missing = [each for each in self.missing if each not in profile.shelf]
-
-    def _examples(
-        self, written: Sequence[str], examples: Mapping[Identifier, Paper]
-    ) -> list[tuple[Paper, Vector]]:
-        found: dict[str, tuple[Paper, Vector]] = {}
-        for each in written:
-            identifier = parse_identifier(each)
-            paper = examples.get(identifier) if identifier else None
-            if paper is None:
-                self.missing.append(each)
-            else:
-                # By the paper, not by what was written: its DOI and its arXiv id are one example.
-                found[min(map(str, paper.identifiers))] = (
-                    paper,
-                    self._vector(paper.title, paper.abstract),
-                )
-        return [found[name] for name in sorted(found)]
-
-    def _vector(self, title: str, abstract: str) -> Vector:
-        return unit_vector(title, abstract, self._idf, self._unseen)
+        self._liked = _Examples(named((*profile.like, *profile.shelf), examples)[0])
+        self._disliked = _Examples(named(profile.dislike, examples)[0])
+        self.scale = scale(
+            len(self._liked.titles), keywords=bool(self._keywords), about=bool(about)
+        )
+        self.empty = asks_for_nothing(profile)
 
     def admits(self, paper: Paper) -> bool:
         """Whether nothing excludes the paper and it is in one of the categories asked for."""
@@ -143,27 +127,31 @@ class Interests:
         """Whether the profile wants the paper whatever its score."""
         return any(matches(wanted, paper) for wanted in self._always)
 
-    def reasons(self, paper: Paper, trend: float) -> Iterator[Reason]:
-        """Yield every interest's share in this paper's score, none of them zero."""
-        vector: Vector = {}
-        if self._about or self._liked or self._disliked:
-            vector = self._vector(paper.title, paper.abstract)
-        yield from self._keyword_reasons(paper)
-        yield from self._person_and_place_reasons(paper)
-        yield from self._about_reason(vector)
-        yield from self._example_reasons(InterestKind.LIKE, self._liked, paper, vector, _LIKE)
-        yield from self._example_reasons(
-            InterestKind.DISLIKE, self._disliked, paper, vector, -_LIKE
-        )
-        share = _TRENDING * trend * self._trending
-        if share:
-            yield Reason(InterestKind.TRENDING, str(paper.votes or 0), share)
+    def reasons(self, papers: Sequence[Paper], trends: Sequence[float]) -> list[tuple[Reason, ...]]:
+        """Return each paper's reasons: every interest's share in its score, none of them zero."""
+        towards = [direction(paper.title, paper.abstract) for paper in papers]
+        described = self._space.nearness(towards, [each.direction for each in self._about])
+        liked = self._liked.likeness(papers, towards, self._space)
+        disliked = self._disliked.likeness(papers, towards, self._space)
+        return [
+            (
+                *self._keyword_reasons(paper),
+                *self._person_and_place_reasons(paper),
+                *self._described_reasons(towards[at], described[at]),
+                *_example_reasons(InterestKind.LIKE, self._liked.titles, liked[at], _LIKE),
+                *_example_reasons(
+                    InterestKind.DISLIKE, self._disliked.titles, disliked[at], -_LIKE
+                ),
+                *self._trending_reason(paper, trends[at]),
+            )
+            for at, paper in enumerate(papers)
+        ]
 
     def _keyword_reasons(self, paper: Paper) -> Iterator[Reason]:
         title, abstract = words(paper.title), words(paper.abstract)
         for text, phrase, weight in self._keywords:
             in_title, in_abstract = count_phrase(phrase, title), count_phrase(phrase, abstract)
-            if not in_title and not in_abstract:
+            if not weight or (not in_title and not in_abstract):
                 continue
             strength = _KEYWORD_IN_TITLE if in_title else _KEYWORD_IN_ABSTRACT
             again = _KEYWORD_AGAIN * math.log(in_title + in_abstract)
@@ -172,10 +160,10 @@ class Interests:
     def _person_and_place_reasons(self, paper: Paper) -> Iterator[Reason]:
         for wanted, weight in self._authors:
             name = next((a for a in paper.authors if same_person(wanted, a)), None)
-            if name is not None:
+            if name is not None and weight:
                 yield Reason(InterestKind.AUTHOR, one_line(readable(name)), _AUTHOR * weight)
         for wanted, weight in self._categories:
-            if _has_category(wanted, paper):
+            if weight and _has_category(wanted, paper):
                 primary = (
                     bool(paper.categories) and paper.categories[0].casefold() == wanted.casefold()
                 )
@@ -183,31 +171,56 @@ class Interests:
                     InterestKind.CATEGORY, wanted, _CATEGORY * weight * (1 if primary else 0.5)
                 )
 
-    def _about_reason(self, vector: Vector) -> Iterator[Reason]:
-        shares = {t: w * vector[t] for t, w in self._about.items() if t in vector}
-        share = _ABOUT * math.fsum(shares.values())
-        if share > 0:
-            best = sorted(shares, key=lambda term: (-shares[term], term))
-            shown = [
-                t for t in best if not any(t != o and t in o.split() for o in best[:_SHOWN_TERMS])
-            ]
-            yield Reason(InterestKind.ABOUT, ", ".join(shown[:_SHOWN_TERMS]), share)
+    def _described_reasons(self, towards: Direction, nearness: Reals) -> Iterator[Reason]:
+        """Yield what the description, and each keyword's words, have in common with the paper."""
+        for wanted, near in zip(self._about, nearness.tolist(), strict=True):
+            if share := wanted.share(near):
+                yield Reason(InterestKind.ABOUT, wanted.common(towards), share)
 
-    def _example_reasons(
-        self, kind: InterestKind, examples: list[tuple[Paper, Vector]], paper: Paper, vector: Vector,
-        worth: float,
-    ) -> Iterator[Reason]:  # fmt: skip
-        near = sorted(
-            ((_kernel(cosine(vector, other)), example.title) for example, other in examples
-             if not example.identifiers & paper.identifiers),
-            key=lambda pair: (-pair[0], pair[1]),
-        )  # fmt: skip
-        for (likeness, title), weight in zip(near, _NEAREST, strict=False):
-            if likeness > 0:
-                shown = shorten(one_line(readable(title)), 80)
-                yield Reason(kind, shown, worth * weight * likeness)
+    def _trending_reason(self, paper: Paper, trend: float) -> Iterator[Reason]:
+        share = _TRENDING * trend * self._trending
+        if share:
+            # Without votes it is comments, opinions or further sources that warm it.
+            yield Reason(InterestKind.TRENDING, str(paper.votes) if paper.votes else "", share)
 
 
-def _kernel(cosine: float) -> float:
-    """Return 0 at 0 and 1 at 1, steeper than the cosine between."""
-    return math.expm1(_SHARPNESS * cosine) / math.expm1(_SHARPNESS)
+class _Examples:
+    """Papers that show what is wanted, or what is not."""
+
+    def __init__(self, papers: Sequence[Paper]) -> None:
+        self.titles = [shorten(one_line(readable(paper.title)), 80) for paper in papers]
+        self.towards = [direction(paper.title, paper.abstract) for paper in papers]
+        self._places = {name: at for at, p in enumerate(papers) for name in p.identifiers}
+
+    def likeness(
+        self, papers: Sequence[Paper], towards: Sequence[Direction], space: Space
+    ) -> Reals:
+        """Return how like each paper is to each example, as (papers, examples); 0 to itself."""
+        found = space.likeness(towards, self.towards)
+        for at, paper in enumerate(papers):
+            for name in paper.identifiers:
+                if name in self._places:
+                    found[at, self._places[name]] = 0.0
+        return found
+
+
+def together(likeness: Sequence[float]) -> float:
+    """Return what several examples say together, from 0 on, in the logarithm of their sum."""
+    return math.log1p(math.fsum(likeness) / _LIKE_UNIT)
+
+
+def _example_reasons(
+    kind: InterestKind, titles: Sequence[str], likeness: Reals, worth: float
+) -> Iterator[Reason]:
+    """Yield the nearest examples' shares, and those of all others in one without a text."""
+    shares = likeness.tolist()
+    total = math.fsum(shares)
+    if not total:
+        return
+    scale = worth * together(shares) / total
+    nearest = sorted(zip(shares, titles, strict=True), key=lambda pair: (-pair[0], pair[1]))
+    for share, title in nearest[:_NAMED_EXAMPLES]:
+        if share:
+            yield Reason(kind, title, scale * share)
+    if rest := math.fsum(share for share, _ in nearest[_NAMED_EXAMPLES:]):
+        yield Reason(kind, "", scale * rest)

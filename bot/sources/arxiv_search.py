@@ -59,10 +59,14 @@ def can_ask(source: SourceSettings) -> bool:
     return bool(source.categories)
 
 
+def base_of(source: SourceSettings) -> str:
+    """Return where a source's API is, without a slash at the end."""
+    base = (source.url or BASE).rstrip("/")
+    return base.removesuffix("/rss").removesuffix("/atom")
+
+
 def address(source: SourceSettings, span: Span) -> str:
     """Return the address of a span's next page."""
-    base = (source.url or BASE).rstrip("/")
-    base = base.removesuffix("/rss").removesuffix("/atom")
     categories = " OR ".join(_category(category) for category in source.categories)
     dates = f"[{span.since:{_MOMENT}} TO {span.until:{_MOMENT}}]"
     query = {
@@ -72,7 +76,7 @@ def address(source: SourceSettings, span: Span) -> str:
         "sortBy": "submittedDate",
         "sortOrder": "ascending",
     }
-    return f"{base}/api/query?{urlencode(query)}"
+    return f"{base_of(source)}/api/query?{urlencode(query)}"
 
 
 def _category(category: str) -> str:

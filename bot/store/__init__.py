@@ -18,6 +18,7 @@ from bot.store.bounces import BounceLedger
 from bot.store.connection import Connection
 from bot.store.consent import ConsentLedger
 from bot.store.courtesy import CourtesyLedger
+from bot.store.examples import ExampleLedger
 from bot.store.feedback import FeedbackLedger
 from bot.store.inbox import InboxLedger
 from bot.store.outbox import OutboxLedger
@@ -42,6 +43,7 @@ class Store(
     ConsentLedger,
     OutboxLedger,
     FeedbackLedger,
+    ExampleLedger,
     InboxLedger,
     BounceLedger,
     ProfileLedger,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection
 from datetime import datetime
 
-from bot.models import Event, Feedback, Opinion, Paper
+from bot.models import Event, Feedback, Opinion, Paper, Reception
 from bot.store.connection import moment, seconds
 from bot.store.editions import EditionLedger
 
@@ -106,6 +107,24 @@ class FeedbackLedger(EditionLedger):
         rows = self.db.rows(_SUBMITTED, {"profile": profile, "until": seconds(until)})
         return self._load(row["paper"] for row in rows)
 
+    def receptions(
+        self, papers: Collection[int], until: datetime | None = None
+    ) -> dict[int, Reception]:
+        """Return what was said of these papers, by their ids; with `until`, what had been by then.
+
+        `since` is when a source first told votes of it, or where none did, when it was first seen.
+        """
+        values = {"ids": json.dumps(sorted(papers)), "until": seconds(until)}
+        return {
+            row["id"]: Reception(
+                since=since, counted=moment(row["counted"]),
+                votes=(row["told"] or 0) + row["submissions"], comments=row["comments"] or 0,
+                sources=row["sources"], likes=row["likes"], submissions=row["submissions"],
+            )
+            for row in self.db.rows(_RECEPTIONS, values)
+            if (since := moment(row["since"])) is not None
+        }  # fmt: skip
+
     def picked_by(self, paper: int) -> list[str]:
         """Return the profiles whose editions picked a paper."""
         rows = self.db.rows(
@@ -144,4 +163,39 @@ AND coalesce(p.merged_into, p.id) NOT IN (
     JOIN edition e ON e.id = k.edition JOIN paper a ON a.id = k.paper
     WHERE e.profile = :profile AND (:until IS NULL OR e.made_at <= :until)
 )
+"""
+# SQLite takes the bare columns from the row that has the max (its manual, section "lang_select").
+# What was there when votes were first counted at all is as old as it is, or it would look like a rush.
+# A source's name has no space: those that have one are our own hand.
+_RECEPTIONS = """
+WITH wanted AS (SELECT value AS id FROM json_each(:ids)),
+told AS (
+    SELECT paper, votes, comments, at, stored_at FROM sighting
+    WHERE votes IS NOT NULL AND event <> 'submit' AND paper IN (SELECT id FROM wanted)
+    AND (:until IS NULL OR at <= :until)
+),
+counts AS (SELECT paper, votes, comments, max(at) AS counted FROM told GROUP BY paper),
+begun AS (SELECT paper, min(stored_at) AS since FROM told GROUP BY paper),
+shown AS (
+    SELECT paper, count(DISTINCT CASE WHEN source NOT LIKE '% %' THEN source END) AS sources,
+        max(event = 'submit') AS submissions FROM sighting
+    WHERE paper IN (SELECT id FROM wanted) AND (:until IS NULL OR stored_at <= :until) GROUP BY paper
+),
+opinions AS (
+    SELECT coalesce(p.merged_into, p.id) AS paper,
+        sum(CASE f.opinion WHEN 'like' THEN 1 ELSE -1 END) AS likes
+    FROM feedback f JOIN paper p ON p.id = f.paper
+    WHERE :until IS NULL OR f.at <= :until GROUP BY 1
+),
+first AS (
+    SELECT min(stored_at) AS at FROM sighting WHERE votes IS NOT NULL AND event <> 'submit'
+    AND seen_on = (SELECT min(seen_on) FROM sighting WHERE votes IS NOT NULL AND event <> 'submit')
+)
+SELECT p.id, CASE WHEN b.since <= first.at THEN min(b.since, coalesce(p.published, b.since))
+    ELSE coalesce(b.since, p.first_seen) END AS since, c.counted, c.votes AS told, c.comments,
+    coalesce(s.sources, 0) AS sources, coalesce(s.submissions, 0) AS submissions,
+    coalesce(o.likes, 0) AS likes
+FROM paper p JOIN first LEFT JOIN counts c ON c.paper = p.id LEFT JOIN begun b ON b.paper = p.id
+LEFT JOIN shown s ON s.paper = p.id LEFT JOIN opinions o ON o.paper = p.id
+WHERE p.id IN (SELECT id FROM wanted)
 """

@@ -345,10 +345,10 @@ def _had_of(
         paper = now.get(line.paper, line.paper)
         if paper not in asked:
             continue
-        if line.role is Role.NEW:
-            offered.add(paper)
-        else:
+        if line.role is Role.UPDATE:
             updates.add((line.edition, paper))
+        else:
+            offered.add(paper)
         before = told.get(paper, Told())
         version = versions.get((line.edition, line.paper), 0)
         events = before.events.union(line.told) if line.told else before.events
@@ -426,7 +426,7 @@ UPDATE subscription SET cursor = min(subscription.cursor, passed.number - 1) FRO
     JOIN delivery d ON d.subscriber = called_off.subscriber AND d.id >= called_off.id,
         json_each(d.editions) j
     JOIN edition e ON e.id = j.value
-    JOIN pick k ON k.edition = e.id AND k.role = 'new'
+    JOIN pick k ON k.edition = e.id AND k.role IN ('new', 'folded')
     JOIN paper p ON p.id = k.paper
     WHERE called_off.id = :id
         AND coalesce(p.merged_into, p.id) IN (SELECT value FROM json_each(:papers))

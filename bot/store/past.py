@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import date, datetime
 
 from bot.lifecycle import standing
-from bot.models import Edition, Feedback, Identifier, News, Paper, SourceState
+from bot.models import Edition, Feedback, Identifier, News, Paper, Reception, SourceState
 from bot.store.connection import Connection, moment, seconds
 from bot.store.feedback import FeedbackLedger
 from bot.store.rows import revised
@@ -92,6 +92,10 @@ class Past:
     def feedback_of(self, profile: str) -> list[Feedback]:
         """Return what had been said by then."""
         return self._present.feedback_of(profile, self._until)
+
+    def receptions(self, papers: Collection[int]) -> dict[int, Reception]:
+        """Return what had been said of these papers by then."""
+        return self._present.receptions(papers, self._until)
 
     def submitted(self, profile: str) -> list[Paper]:
         """Return what had been put forward and was not picked yet."""

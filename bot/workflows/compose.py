@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
-from bot import digest, ranking, schedule
+from bot import digest, lifecycle, ranking, schedule
 from bot.config import Profile, SourceSettings
-from bot.models import Edition, Event, News, Paper, Ranked, Role, SourceNote, SourceState
+from bot.identity import known_by
+from bot.models import Edition, Event, News, Paper, Pick, Ranked, Role, SourceNote, SourceState
 from bot.ports import ComposeStore, RankingStore, Workers
 from bot.ranking import Background
 from bot.sources import polling
 
 FIRST_DAYS = timedelta(days=7)  # a first edition is the best of the last week (DESIGN.md)
 REPLACED_DAYS = timedelta(days=90)
-NEWS_DAYS = timedelta(
-    days=730
-)  # half of all preprints that a journal takes wait half a year for it
-_BACKGROUND_PAPERS = 2000
+# Half of all preprints that a journal takes wait half a year for it.
+NEWS_DAYS = timedelta(days=730)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +37,7 @@ class Composed:
     @property
     def news(self) -> int:
         """Of how many papers picked before there is news."""
-        return len(self.edition.picks) - self.new
+        return sum(pick.role is Role.UPDATE for pick in self.edition.picks)
 
     def told(self, event: Event) -> int:
         """Return of how many papers picked before it tells that."""
@@ -103,7 +102,7 @@ async def _edition(
     states = await workers.store(store.source_states)
     if last is None and not candidates and not forced and _not_heard_yet(profile, sources, states):
         return None  # day one is not spent on an outage: the first edition waits for a first answer
-    ranked = await workers.cpu(ranking.rank, candidates, learnt, background)
+    ranked = await _ranked(candidates, learnt, background, store, workers)
     news = await _news(profile, store, workers, now)
     edition = Edition(
         profile=profile.name,
@@ -111,7 +110,7 @@ async def _edition(
         period=period,
         through=through,
         made_at=now,
-        picks=digest.picks(profile, ranked, news, ranking.probability),
+        picks=await workers.cpu(edition_picks, profile, ranked, news),
         health=digest.health(last, source_notes(profile, sources, states, last, now)),
         considered=len(candidates),
         fingerprint=fingerprint(profile),
@@ -119,6 +118,16 @@ async def _edition(
     )
     saved = await workers.store(store.save_edition, edition)
     return Composed(profile.name, saved, tuple(ranking.missing_examples(profile, background)))
+
+
+def edition_picks(
+    profile: Profile, ranked: Sequence[Ranked], news: Sequence[News]
+) -> tuple[Pick, ...]:
+    """Return an edition's picks: nothing told twice, and something of every interest."""
+    # What is withdrawn leads nothing: whatever was folded into it would be lost with it.
+    offered = [each for each in ranked if not lifecycle.is_withdrawn(each.paper)]
+    varied = ranking.folded(offered, profile.limit)
+    return digest.picks(profile, varied, news, ranking.covering(profile))
 
 
 async def ranked_now(
@@ -149,7 +158,20 @@ async def ranked_papers(
     """Rank papers as an edition made now would, with all that the profile has learnt."""
     learnt = await learnt_profile(profile, store, workers)
     background = await _background([learnt], store, workers, now)
-    return await workers.cpu(ranking.rank, papers, learnt, background)
+    return await _ranked(papers, learnt, background, store, workers)
+
+
+async def _ranked(
+    papers: Sequence[Paper],
+    learnt: Profile,
+    background: Background,
+    store: RankingStore,
+    workers: Workers,
+) -> list[Ranked]:
+    heard = await workers.store(store.receptions, {paper.id for paper in papers})
+    known = replace(background, receptions=heard)
+    few = await workers.cpu(ranking.condensed, learnt, known)
+    return await workers.cpu(ranking.rank, papers, few, known)
 
 
 async def learnt_profile(profile: Profile, store: RankingStore, workers: Workers) -> Profile:
@@ -175,8 +197,7 @@ async def _background(
 ) -> Background:
     wanted = set().union(*(ranking.example_identifiers(profile) for profile in profiles))
     examples = await workers.store(store.lookup, wanted)
-    recent = await workers.store(store.recent, _BACKGROUND_PAPERS)
-    return await workers.cpu(Background.of, recent, examples, now)
+    return Background(examples=known_by(examples), now=now)
 
 
 def _not_heard_yet(

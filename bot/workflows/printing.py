@@ -81,17 +81,23 @@ class Compositor:
         """Return the papers that are shown, as they were committed: (edition, pick, paper)."""
         told: set[int] = set()  # what was two papers when it was owed may be one by now
         shown = []
+        led = 0  # the edition of the new paper that comes before what is folded into it
         for line in delivery.picks:
             paper = self._papers[line.paper]
-            if paper.id not in told:
-                told.add(paper.id)
-                shown.append((line.edition, self._told(line, paper), paper))
+            if paper.id in told:
+                led = led if line.role is Role.FOLDED else 0
+                continue
+            told.add(paper.id)
+            # What is folded into a paper that stands elsewhere by now stands by itself.
+            role = Role.NEW if line.role is Role.FOLDED and led != line.edition else line.role
+            led = line.edition if role is not Role.UPDATE else 0
+            shown.append((line.edition, self._told(replace(line, role=role), paper), paper))
         return shown
 
     def _told(self, line: DeliveredPick, paper: Paper) -> Pick:
         """Return an edition's pick as this reader is told it: what they know already is left out."""
         pick = self._pick(line, paper)
-        if pick.role is line.role and (line.role is Role.NEW or pick.told == line.told):
+        if pick.role is line.role and (line.role is not Role.UPDATE or pick.told == line.told):
             return pick
         # The same pick for all who are told the same: it is printed once.
         key = (line.edition, paper.id, line.role, line.told)

@@ -176,7 +176,8 @@ async def trending_papers(
     if now is None:
         return []
     papers = await workers.store(store.voted, (now - period).date(), now.date())
-    warm = [(ranking.trend(paper, now), paper) for paper in papers if paper.votes]
+    heard = await workers.store(store.receptions, {paper.id for paper in papers})
+    warm = [(ranking.trend(p, now, heard.get(p.id)), p) for p in papers if p.votes]
     warm.sort(key=lambda pair: (-pair[0], pair[1].id))
     return [paper for _, paper in warm[:_TRENDING_PAPERS]]
 

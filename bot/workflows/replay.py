@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Protocol
 
-from bot import digest, ranking, schedule
+from bot import schedule
 from bot.config import Profile, parse_days
-from bot.models import Edition, Paper, Pick, Ranked
+from bot.models import Edition, Pick, Ranked, Role
 from bot.ports import RankingStore, Workers
-from bot.workflows.compose import FIRST_DAYS, ranked_papers
+from bot.workflows.compose import FIRST_DAYS, edition_picks, ranked_papers
 
 THRESHOLDS = (0.1, 0.3, 0.5, 0.7, 0.9)
 
@@ -32,13 +32,14 @@ class PastStore(RankingStore, Protocol):
 class Day:
     """One day as the profile would have picked it, at its hour.
 
-    `passing` are how many papers pass each of THRESHOLDS, whatever the profile's limit.
+    `picks` are the new ones; `passing` is how many papers pass each of THRESHOLDS, whatever the
+    profile's limit.
     """
 
     period: date
     at: datetime
     considered: int
-    picks: tuple[tuple[Pick, Paper], ...]
+    picks: tuple[tuple[Pick, Ranked], ...]
     passing: tuple[int, ...]
 
 
@@ -118,16 +119,16 @@ async def _day(
     since = None if last else at - FIRST_DAYS
     candidates = await workers.store(then.candidates, "", last, since, profile.sources)
     ranked = await ranked_papers(candidates, profile, then, workers, at)
-    papers = {each.paper.id: each.paper for each in ranked}
-    picks = digest.picks(profile, ranked, (), ranking.probability)
+    by_paper = {each.paper.id: each for each in ranked}
+    picks = edition_picks(profile, ranked, ())
     return Day(
         period=period,
         at=at,
         considered=len(candidates),
-        picks=tuple((pick, papers[pick.paper]) for pick in picks),
+        picks=tuple((pick, by_paper[pick.paper]) for pick in picks if pick.role is Role.NEW),
         passing=tuple(_passing(ranked, threshold) for threshold in THRESHOLDS),
     )
 
 
 def _passing(ranked: Sequence[Ranked], threshold: float) -> int:
-    return sum(each.always or ranking.probability(each.score) >= threshold for each in ranked)
+    return sum(each.always or each.probability >= threshold for each in ranked)

@@ -1,0 +1,183 @@
+"""An edition that says nothing twice, tells of all a profile's interests, and is not the crowd's.
+
+`folded` puts papers that are nearly the same into one. `covering` chooses which of the ranked papers an
+edition holds: an interest that an edition has told of already counts for less, so that the next place
+may go to another interest; and few places go to papers that only votes speak for.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from itertools import pairwise
+
+from bot.config import Profile
+from bot.models import InterestKind, Paper, Ranked, Reason
+from bot.ranking.words import telling, words
+
+# Of 4,712 different papers on arXiv and Hugging Face, no two share more than .09 of their pairs of
+# telling words: what shares a quarter is one text, told twice.
+_SAME_TEXT = 0.25
+_LEAST_PAIRS = 12  # a text with fewer tells too little to be compared
+_LEAST_TITLE = 4  # words; `Reply` and `Editorial` name many papers
+_LOOKED_AT = 8  # times an edition's limit: what is ranked below has no chance of a place
+
+# Chosen on the reading lists of `../shared/bench` (make bench STAGE=variety): at most so much of a
+# share is taken away, half of it once an interest made up a whole paper.
+_TOLD_ALREADY = 0.25
+_HALVING = 0.5
+
+# Less than the least of clauses gives, a category that is not a paper's first: one paper in six has a
+# few parts of words in common with a profile that it has nothing to do with.
+_HARDLY = 0.1
+
+
+# ── Near-duplicates ───────────────────────────────────────────────────────────────────────────────
+
+
+def folded(ranked: Sequence[Ranked], limit: int) -> list[Ranked]:
+    """Return the papers with near-duplicates folded into the best-ranked one, in their order.
+
+    Only the first 8 × `limit` are compared. Nothing is lost: what is not returned is in `folded` of
+    another. A paper that the profile insists on makes the one it is folded into insisted on.
+    """
+    looked_at, rest = ranked[: _LOOKED_AT * limit], ranked[_LOOKED_AT * limit :]
+    leaders: list[Ranked] = []
+    followers: dict[int, list[Ranked]] = {}
+    shared: dict[tuple[str, str], list[int]] = {}
+    titles: dict[tuple[str, ...], list[int]] = {}
+    sizes: list[int] = []
+    for each in looked_at:
+        pairs = _pairs(each.paper)
+        title = words(each.paper.title)
+        place = _same_title(each.paper, titles.get(title, ()), leaders)
+        if place is None:
+            place = _same_text(pairs, shared, sizes)
+        if place is not None:
+            followers.setdefault(place, []).append(each)
+            continue
+        place = len(leaders)
+        leaders.append(each)
+        sizes.append(len(pairs))
+        titles.setdefault(title, []).append(place)
+        for pair in pairs:
+            shared.setdefault(pair, []).append(place)
+    told = [
+        replace(
+            leader,
+            folded=tuple(followers[place]),
+            always=leader.always or any(each.always for each in followers[place]),
+        )
+        if place in followers
+        else leader
+        for place, leader in enumerate(leaders)
+    ]
+    return [*told, *rest]
+
+
+def _same_title(paper: Paper, places: Sequence[int], leaders: Sequence[Ranked]) -> int | None:
+    if len(words(paper.title)) < _LEAST_TITLE:
+        return None
+    theirs = ((place, leaders[place].paper.authors) for place in places)
+    return next((at for at, names in theirs if _can_be_the_same(paper.authors, names)), None)
+
+
+def _can_be_the_same(one: Sequence[str], other: Sequence[str]) -> bool:
+    """Whether two lists of authors can be of one work: a name in common, or none known."""
+    parts = (
+        {word for name in names for word in words(name) if len(word) > 1} for names in (one, other)
+    )
+    first, second = parts
+    return not first or not second or bool(first & second)
+
+
+def _same_text(
+    pairs: frozenset[tuple[str, str]],
+    shared: dict[tuple[str, str], list[int]],
+    sizes: Sequence[int],
+) -> int | None:
+    """Return the first paper that shares so much of its text, None where there is none."""
+    if len(pairs) < _LEAST_PAIRS:
+        return None
+    common = Counter(place for pair in pairs for place in shared.get(pair, ()))
+    found = (
+        place
+        for place, count in common.items()
+        if sizes[place] >= _LEAST_PAIRS
+        and count / (len(pairs) + sizes[place] - count) >= _SAME_TEXT
+    )
+    return min(found, default=None)
+
+
+def _pairs(paper: Paper) -> frozenset[tuple[str, str]]:
+    said = [word for word in words(f"{paper.title}. {paper.abstract}") if telling(word)]
+    return frozenset(pairwise(said))
+
+
+# ── Places ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def covering(profile: Profile) -> Callable[[Sequence[Ranked], int], list[Ranked]]:
+    """Return what chooses, from papers that stand best first, as many as there are places.
+
+    What is chosen keeps its order. The best paper is always chosen; one that is left out is worth
+    at most 1 / (1 - .25) of any that is taken. At most `trending` × the places go to papers that
+    hardly anything but votes speaks for, as long as others are there. Where there is room for all, all
+    are chosen.
+    """
+
+    def choose(ranked: Sequence[Ranked], places: int) -> list[Ranked]:
+        if places >= len(ranked):
+            return list(ranked)
+        crowd = [at for at, each in enumerate(ranked) if _is_the_crowds(each)]
+        room = max(math.ceil(profile.trending * places), places - (len(ranked) - len(crowd)))
+        barred = set(crowd[room:])
+        admitted = [at for at in range(len(ranked)) if at not in barred]
+        taken = _covered([ranked[at] for at in admitted[: _LOOKED_AT * places]], places)
+        return [ranked[at] for at in sorted(admitted[place] for place in taken)]
+
+    return choose
+
+
+def _covered(ranked: Sequence[Ranked], places: int) -> list[int]:
+    """Return which papers to take, one by one, each for what it adds to those before."""
+    told: dict[tuple[InterestKind, str], float] = {}
+    left = list(range(len(ranked)))
+    taken: list[int] = []
+    while left and len(taken) < places:
+        best = max(left, key=lambda at: (round(_worth(ranked[at], told), 9), -at))
+        left.remove(best)
+        taken.append(best)
+        speaking = [r for r in ranked[best].reasons if r.share > 0 and _is_an_interest(r)]
+        whole = math.fsum(reason.share for reason in speaking) or 1.0
+        for reason in speaking:
+            told[_interest(reason)] = told.get(_interest(reason), 0.0) + reason.share / whole
+    return taken
+
+
+def _worth(ranked: Ranked, told: dict[tuple[InterestKind, str], float]) -> float:
+    less = math.fsum(
+        reason.share * _TOLD_ALREADY * (1 - _HALVING ** told[_interest(reason)])
+        for reason in ranked.reasons
+        if reason.share > 0 and _interest(reason) in told
+    )
+    return ranked.score - less
+
+
+def _is_an_interest(reason: Reason) -> bool:
+    # Without a text it is a sum of many: nobody can say which of them was told of.
+    return bool(reason.text) or reason.kind is InterestKind.TRENDING
+
+
+def _interest(reason: Reason) -> tuple[InterestKind, str]:
+    # Votes are one interest, whatever their number.
+    return reason.kind, "" if reason.kind is InterestKind.TRENDING else reason.text
+
+
+def _is_the_crowds(ranked: Ranked) -> bool:
+    """Whether votes are all that speaks for a paper, or hardly anything else does."""
+    speaking = [reason for reason in ranked.reasons if reason.share > 0]
+    others = [each.share for each in speaking if each.kind is not InterestKind.TRENDING]
+    return len(others) < len(speaking) and math.fsum(others) < _HARDLY and not ranked.always

@@ -1,0 +1,190 @@
+"""Likeness: hashed terms, the shipped statistics, and what many examples say together."""
+
+from __future__ import annotations
+
+import math
+from importlib.resources import files
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from benchmarks import ranking_adapter
+from bot.models import InterestKind
+from bot.ranking import Background, rank
+from bot.ranking.hashing import BUCKETS, PAIRS, RUNS, hashed_terms, named_terms
+from bot.ranking.nearness import Description
+from bot.ranking.space import direction, shipped
+from support_round import NOW, a_paper, a_profile, arxiv
+
+ABSTRACT = (
+    "Sparse layers route every token to few experts, so that a model grows without costing more. "
+    "We balance the load of the experts by a loss of its own, and serve the model on one machine."
+)
+texts = st.one_of(
+    st.lists(
+        st.sampled_from(["expert", "routing", "sparse", "token", "protein", "日本", "Ünïcode"]),
+        max_size=12,
+    ).map(" ".join),
+    st.text(max_size=80),
+)
+
+
+# ── Terms ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_buckets_of_a_text_are_the_same_on_every_machine():
+    terms = hashed_terms("Expert routing", "")
+    kinds = (terms.buckets < PAIRS, (terms.buckets >= PAIRS) & (terms.buckets < RUNS))
+    assert [terms.buckets[kind].tolist() for kind in kinds] == EXPERT_ROUTING
+    assert terms.counts[kinds[0]].tolist() == [3.0, 3.0], "a title's words count three times"
+
+
+def test_a_term_is_called_by_its_words():
+    names = named_terms("How experts are routed: expert routing")
+    assert set(names.values()) == {"expert", "routed", "routing", "expert routing", "routed expert"}
+    terms = set(hashed_terms("", "Expert routing").buckets.tolist())
+    assert {names[bucket] for bucket in terms & names.keys()} == {
+        "expert",
+        "routing",
+        "expert routing",
+    }
+
+
+@given(texts, texts)
+def test_a_text_is_a_direction_of_a_fixed_length_or_none_at_all(title, abstract):
+    towards = direction(title, abstract)
+    # Words and pairs have seven tenths, runs of letters three; a text may lack either.
+    square = float(towards.weights @ towards.weights)
+    assert any(square == pytest.approx(whole) for whole in (0.0, 0.3, 0.7, 1.0))
+    assert np.all(np.diff(towards.buckets) > 0)
+    assert np.all((towards.buckets >= 0) & (towards.buckets < BUCKETS))
+    assert np.all(np.isfinite(towards.weights))
+    assert np.all(towards.weights > 0)
+
+
+# ── The space ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_shipped_statistics_are_small_and_hold_no_text():
+    with np.load(files("bot.ranking").joinpath("space.npz")) as told:
+        assert {told[name].dtype.kind for name in told.files} <= set("uif"), "numbers only"
+    assert files("bot.ranking").joinpath("space.npz").stat().st_size <= 4_000_000
+
+
+def test_rare_terms_tell_more_than_common_ones():
+    common, rare = (Description.of(word).direction for word in ("network", "perovskite"))
+    both = Description.of("network perovskite").direction
+    space = shipped()
+    near_common, near_rare = space.nearness([both], [common, rare])[0]
+    assert near_rare > near_common
+
+
+@given(st.lists(texts, min_size=1, max_size=4), st.lists(texts, max_size=4))
+def test_nearness_is_a_share_and_no_matter_of_who_else_is_looked_at(some, others):
+    space = shipped()
+    rows, columns = ([direction("", text) for text in each] for each in (some, others))
+    near = space.likeness(rows, columns)
+    assert near.shape == (len(some), len(others))
+    assert np.all((near >= 0) & (near <= 1))
+    for at, row in enumerate(rows):
+        for place, column in enumerate(columns):
+            assert space.likeness([row], [column])[0, 0] == near[at, place]
+
+
+def test_what_shares_only_the_words_of_every_paper_is_not_near():
+    one = direction("Sparse experts", "In this paper we propose a method. Results show experts.")
+    other = direction("Knitting wool", "In this paper we propose a method. Results show wool.")
+    assert shipped().likeness([one], [other])[0, 0] < 0.01
+
+
+# ── Examples together ─────────────────────────────────────────────────────────────────────────────
+
+LIKED = [
+    a_paper(arxiv(n), title=f"Routing tokens to experts, part {n}", abstract=ABSTRACT)
+    for n in range(100, 112)
+]
+KNOWN = Background.of([], LIKED, NOW)
+NEAR = a_paper(arxiv(1), title="Sparse experts", abstract=ABSTRACT)
+
+
+def _liking(count: int, **said):
+    likes = tuple(f"arXiv:2611.{n:05d}" for n in range(100, 100 + count))
+    return a_profile(**({"keywords": (), "trending": 0.0, "like": likes} | said))
+
+
+@pytest.mark.parametrize("count", [1, 5, 6, 12])
+def test_the_nearest_examples_are_named_and_the_others_told_in_one_sum(count):
+    (ranked,) = rank([NEAR], _liking(count), KNOWN)
+    named = [reason for reason in ranked.reasons if reason.text]
+    assert len(named) == min(count, 5)
+    assert len(ranked.reasons) - len(named) == (count > 5)
+    assert math.fsum(r.share for r in ranked.reasons) == pytest.approx(ranked.score, abs=1e-6)
+    assert {reason.kind for reason in ranked.reasons} == {InterestKind.LIKE}
+
+
+def test_every_further_example_raises_what_is_like_it_and_each_by_less():
+    scores = [rank([NEAR], _liking(count), KNOWN)[0].score for count in range(1, 13)]
+    steps = np.diff(scores)
+    assert np.all(steps > 0)
+    assert steps[-1] < steps[0]
+
+
+@settings(deadline=None)
+@given(st.integers(0, 6), st.sets(st.integers(100, 111), max_size=6), texts, texts)
+def test_liking_one_more_paper_never_lowers_any_score(more, likes, title, abstract):
+    papers = [NEAR, a_paper(arxiv(2), title=title or "?", abstract=abstract)]
+
+    def scores(numbers):
+        like = tuple(f"arXiv:2611.{n:05d}" for n in sorted(numbers))
+        found = rank(papers, _liking(0, like=like, keywords=("token",)), KNOWN)
+        return {each.paper: each.score for each in found}
+
+    before, after = scores(likes), scores(likes | {100 + more})
+    assert all(after[paper] >= score - 1e-9 for paper, score in before.items())
+
+
+def test_scores_are_the_same_on_every_machine():
+    profile = _liking(3, about="How tokens find experts.", keywords=("expert routing",))
+    (ranked,) = rank([NEAR], profile, KNOWN)
+    assert ranked.score == pytest.approx(SCORE, abs=1e-6)
+
+
+# ── What is odd ───────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_paper_without_an_abstract_and_one_in_another_script_are_ranked():
+    japanese = a_paper(arxiv(2), title="専門家ルーティングの負荷分散", abstract="")
+    liked = a_paper(
+        arxiv(3), title="専門家ルーティング", abstract="疎な層がトークンを専門家に送る。"
+    )
+    profile = a_profile(keywords=(), like=("arXiv:2611.00003",), trending=0.0)
+    ranked = rank([japanese, NEAR], profile, Background.of([], [liked], NOW))
+    assert ranked[0].paper == japanese
+
+
+def test_fifty_kilobytes_of_description_are_read():
+    about = ("Sparse experts route tokens. " * 2000)[:50_000]
+    (ranked,) = rank([NEAR], a_profile(keywords=(), about=about, trending=0.0))
+    assert ranked.reasons[0].kind is InterestKind.ABOUT
+
+
+# ── The benchmark's door ──────────────────────────────────────────────────────────────────────────
+
+
+def test_the_adapter_scores_every_candidate_by_the_products_own_ranker():
+    papers = [
+        {"id": str(n), "title": title, "abstract": ABSTRACT if n < 2 else "", "authors": [],
+         "categories": ["cs.LG"], "date": "2026-11"}
+        for n, title in enumerate(["Sparse experts", "Routing tokens", "Knitting patterns"])
+    ]  # fmt: skip
+    profile = {"id": "u", "description": "", "keywords": [], "authors": [], "categories": [],
+               "liked": papers[:1], "disliked": []}  # fmt: skip
+    ranking_adapter.prepare(papers)
+    scores = ranking_adapter.rank(profile, papers[1:])
+    assert scores[0] > 0 > scores[1] == -math.inf
+
+
+EXPERT_ROUTING = [[6937, 132697], [543923]]
+SCORE = 38.93705876904114
