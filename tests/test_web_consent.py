@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 import aiohttp
 import pytest
 from aiohttp.test_utils import make_mocked_request
+from multidict import CIMultiDict
 
 from bot import tokens
 from bot.app import open_app
@@ -266,6 +267,12 @@ def test_a_forwarded_address_counts_as_far_as_proxies_are_trusted(remote, forwar
     headers = {"X-Forwarded-For": forwarded} if forwarded else {}
     request = make_mocked_request("POST", "/subscribe", headers=headers).clone(remote=remote)
     assert network_of(request, ["10.0.0.0/8"]) == network
+
+
+def test_what_a_proxy_adds_on_a_line_of_its_own_counts_after_what_the_client_made_up():
+    headers = CIMultiDict([("X-Forwarded-For", "203.0.113.9"), ("X-Forwarded-For", "198.51.100.1")])
+    request = make_mocked_request("POST", "/subscribe", headers=headers).clone(remote="10.0.0.1")
+    assert network_of(request, ["10.0.0.0/8"]) == "198.51.100.1"
 
 
 def test_limits_hold_for_a_network_a_domain_and_all_and_end_with_the_hour():
