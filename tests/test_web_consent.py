@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import Mapping
@@ -106,6 +107,7 @@ class Visitor:
 @pytest.fixture
 async def visitor(app, monkeypatch):
     monkeypatch.setattr(consent, "QUICKEST", 0.0)
+    monkeypatch.setattr(consent, "ORDER_SECONDS", 0.0)
     woken = []
     async with (
         listening(lambda: app, lambda: woken.append(1)) as address,
@@ -166,6 +168,14 @@ async def test_the_answer_never_tells_whether_an_address_is_known(visitor, app):
     suppressed = await visitor.order(address="dead@example.org")
     assert {unknown.text, known.text, suppressed.text} == {unknown.text}
     assert {unknown.status, known.status, suppressed.status} == {200}
+
+
+async def test_an_order_takes_its_time_also_where_there_is_nothing_to_do(visitor, app, monkeypatch):
+    monkeypatch.setattr(consent, "ORDER_SECONDS", 0.2)
+    app.store.suppress(ADA, tokens.suppression_key(SECRET, ADA), "bounce", NOW)
+    began = asyncio.get_running_loop().time()
+    assert (await visitor.order()).status == 200
+    assert asyncio.get_running_loop().time() - began >= 0.2
 
 
 async def test_the_box_on_the_front_page_leads_to_the_form_with_its_address(visitor, app):
