@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bot import tokens
+from bot.errors import StateError
 from bot.models import DeliveryKind, DeliveryStatus, Door, SubscriptionStatus
 from bot.outputs.notes import NotePress
 from bot.render import TemplateRenderer
@@ -310,6 +311,30 @@ def test_who_never_answered_is_forgotten(lab):
     assert lab.store.db.rows("SELECT 1 FROM suppression") == []
 
 
+def test_who_could_not_even_be_asked_is_forgotten_as_well(lab, monkeypatch):
+    def full(*_):
+        raise StateError("The disk is full.")
+
+    monkeypatch.setattr(lab.store, "ask", full)
+    with pytest.raises(StateError):
+        lab.order()
+    assert lab.store.forget_unconfirmed(NOW + DAY) == 0
+    assert lab.store.forget_unconfirmed(NOW + EXPIRES + DAY) == 1
+    assert lab.store.db.rows("SELECT 1 FROM subscriber") == []
+
+
+def test_a_question_goes_a_month_after_its_end_and_its_answer_holds(lab):
+    lab.order()
+    lab.reception.confirm(lab.token(), NOW)
+    lab.store.forget_strangers(NOW + EXPIRES + 29 * DAY)
+    assert len(lab.store.db.rows("SELECT 1 FROM optin")) == 1
+    lab.store.forget_strangers(NOW + EXPIRES + 31 * DAY)
+    assert lab.store.db.rows("SELECT 1 FROM optin") == []
+    (subscription,) = lab.store.subscriptions()
+    assert subscription.status is SubscriptionStatus.CONFIRMED
+    assert len(lab.store.consents(subscription.subscriber)) == 1
+
+
 def test_who_is_forgotten_on_request_leaves_no_question_and_no_proof(lab):
     lab.order()
     lab.reception.confirm(lab.token(), NOW)
@@ -398,6 +423,8 @@ async def test_where_addresses_have_no_separator_the_subject_has_the_token(tmp_p
         letter(sender="mailer-daemon@example.org"),
         letter(sender="no-reply@example.org"),
         letter(sender="papers@lab.example"),
+        letter(sender="Subscribe@lab.example"),
+        letter(sender="confirm+qrbrgtt3jgfuiud2@lab.example"),
         b"Return-Path: <>\n" + letter(),
     ],
 )

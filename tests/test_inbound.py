@@ -259,9 +259,9 @@ _FIRST = {
 }
 
 
-def look(port, take, secret="y"):
+def look(port, take, word="y"):
     return mailbox.fetch_new(
-        host="127.0.0.1", port=port, tls="none", username="x", password=secret, largest=LARGEST,
+        host="127.0.0.1", port=port, tls="none", username="x", password=word, largest=LARGEST,
         take=take,
     )  # fmt: skip
 

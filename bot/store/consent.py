@@ -13,6 +13,7 @@ from bot.store.mailing import CURSOR, INSERT_DELIVERY, INSERT_SUBSCRIBER
 from bot.store.subscribers import FORGET, SubscriberLedger
 
 NETWORKS_KEPT = timedelta(days=30)  # long enough to look into an abuse, and no longer
+_UNASKED_KEPT = timedelta(days=3)  # whoever could not even be asked is kept no longer than others
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,9 +181,17 @@ class ConsentLedger(SubscriberLedger):
         ]
 
     def forget_strangers(self, now: datetime) -> None:
-        """Erase who never answered, and the networks that orders came from a month ago."""
+        """Erase who never answered, and what questions and networks are left of a month ago.
+
+        The proof of a yes stays; it is no question.
+        """
         self.forget_networks(now - NETWORKS_KEPT)
         self.forget_unconfirmed(now)
+        with self.db.transaction():
+            self.db.write(
+                "DELETE FROM optin WHERE expires < :cutoff",
+                {"cutoff": seconds(now - NETWORKS_KEPT)},
+            )
 
     def forget_networks(self, cutoff: datetime) -> None:
         """Take the network addresses out of what is older than `cutoff`."""
@@ -200,7 +209,10 @@ class ConsentLedger(SubscriberLedger):
         Nothing else is known of them, and nothing is kept. Returns how many they were.
         """
         with self.db.transaction():
-            strangers = self.db.rows(_NEVER_ANSWERED, {"cutoff": seconds(cutoff)})
+            strangers = self.db.rows(
+                _NEVER_ANSWERED,
+                {"cutoff": seconds(cutoff), "unasked": seconds(cutoff - _UNASKED_KEPT)},
+            )
             for row in strangers:
                 for statement in FORGET:
                     self.db.write(statement, {"id": row["id"]})
@@ -240,7 +252,8 @@ WHERE {_WANTED}
 _NEVER_ANSWERED = """
 SELECT r.id FROM subscriber r WHERE NOT EXISTS (
     SELECT 1 FROM subscription WHERE subscriber = r.id AND status <> 'unconfirmed'
-) AND EXISTS (SELECT 1 FROM optin WHERE subscriber = r.id)
+) AND EXISTS (SELECT 1 FROM subscription WHERE subscriber = r.id)
+AND (r.created_at < :unasked OR EXISTS (SELECT 1 FROM optin WHERE subscriber = r.id))
 AND NOT EXISTS (SELECT 1 FROM optin WHERE subscriber = r.id AND expires >= :cutoff)
 AND NOT EXISTS (
     SELECT 1 FROM delivery WHERE subscriber = r.id AND status IN ('pending', 'sending', 'retry')
