@@ -409,11 +409,15 @@ async def test_nobody_takes_back_what_others_said(visitor, app):
 
 async def test_all_that_is_known_can_be_had_as_a_file(visitor, app):
     link = await manage_link(app, visitor)
+    (subscription,) = app.store.subscriptions()
+    app.store.note_bounce(subscription.subscriber, 1, "soft", "4.2.2", "the mailbox is full", NOW)
     answer = await visitor.get(f"{link}/data")
     assert "attachment" in answer.headers["Content-Disposition"]
     known = json.loads(answer.text)
     assert known["address"] == ADA
     assert known["consent"][0]["door"] == "web"
+    assert known["consent"][0]["network"] == "127.0.0.1"
+    assert [each["said"] for each in known["came_back"]] == ["the mailbox is full"]
     assert known["subscriptions"][0]["list"] == "experts"
     assert {mail["kind"] for mail in known["mail"]} == {"confirm"}
 

@@ -34,6 +34,7 @@ class Consent:
     at: datetime
     door: str
     wording: str
+    network: str = ""
 
 
 class ConsentLedger(SubscriberLedger):
@@ -175,7 +176,7 @@ class ConsentLedger(SubscriberLedger):
             {"id": subscriber},
         )
         return [
-            Consent(row["profile"], at, row["door"], row["wording"])
+            Consent(row["profile"], at, row["door"], row["wording"], row["network"])
             for row in rows
             if (at := moment(row["at"])) is not None
         ]
