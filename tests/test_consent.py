@@ -17,6 +17,7 @@ from bot.models import DeliveryKind, DeliveryStatus, Door, SubscriptionStatus
 from bot.outputs.notes import NotePress
 from bot.render import TemplateRenderer
 from bot.store import Store
+from bot.workflows import consent
 from bot.workflows.consent import EXPIRES, MOST_A_DAY, Order, Reception
 from bot.workflows.receive import Outcome, incoming, receive
 from support_cli import desk_in, mails
@@ -412,6 +413,22 @@ async def test_where_addresses_have_no_separator_the_subject_has_the_token(tmp_p
         assert mail["Reply-To"] == "papers@lab.example"
         received = await lab.comes(letter(subject=f"Re: {mail['Subject']}"), mail["Reply-To"])
         assert received.outcome is Outcome.CONFIRMED
+
+
+async def test_a_flood_of_forged_mail_has_us_write_so_many_and_no_more(lab, monkeypatch):
+    monkeypatch.setattr(consent, "MOST_BY_MAIL", 3)
+    for n in range(5):
+        received = await lab.comes(
+            letter(sender=f"r{n}@n{n}.example.org"), "subscribe+experts@lab.example"
+        )
+        assert received.outcome is Outcome.ASKED, "whoever forges it learns nothing"
+    assert len(lab.notes()) == 3
+    assert len(lab.store.db.rows("SELECT 1 FROM subscriber")) == 3
+    assert lab.order() == "", "who orders on the web is asked all the same"
+    assert len(lab.notes()) == 4
+    later = NOW + timedelta(hours=2)
+    await lab.comes(letter(sender="late@example.org"), "subscribe+experts@lab.example", later)
+    assert len(lab.notes()) == 5
 
 
 @pytest.mark.parametrize(

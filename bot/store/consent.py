@@ -83,6 +83,15 @@ class ConsentLedger(SubscriberLedger):
             asked["n"] if asked else 0,
         )  # fmt: skip
 
+    def replies_since(self, since: datetime) -> int:
+        """Return how many mails were answered since then, among the latest thousand deliveries."""
+        row = self.db.row(
+            "SELECT count(*) AS n FROM (SELECT kind, created_at FROM delivery ORDER BY id DESC "
+            "LIMIT 1000) WHERE kind = 'reply' AND created_at > :since",
+            {"since": seconds(since)},
+        )
+        return int(row["n"]) if row else 0
+
     def ask(self, question: Question, note: Note, now: datetime) -> None:
         """Commit a question with the mail that asks it, in one transaction."""
         with self.db.transaction():
