@@ -147,12 +147,14 @@ class ConsentLedger(SubscriberLedger):
         """
         values: dict[str, object] = {"sha": token_sha, "now": seconds(now)}
         with self.db.transaction():
+            if self.suppressed([suppressed]):
+                return False
             used = self.db.write(
                 "UPDATE optin SET used_at = :now "
                 "WHERE token_sha = :sha AND used_at IS NULL AND expires >= :now",
                 values,
             ).rowcount
-            if not used or self.suppressed([suppressed]):
+            if not used:
                 return False
             row = self.db.row(
                 "SELECT subscriber, profiles FROM optin WHERE token_sha = :sha", values
