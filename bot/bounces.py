@@ -16,7 +16,7 @@ from email.errors import MessageError
 from email.message import Message
 from enum import StrEnum
 
-from bot.text import one_line, shorten
+from bot.text import nameless, one_line, shorten
 
 MOST_BYTES = (
     1_000_000  # of a report that are looked at: some carry all of what could not be delivered
@@ -373,7 +373,7 @@ def _decoded(header: str) -> str:
 
 
 def _short(words: str) -> str:
-    return shorten(one_line(_decoded(words)), _LONGEST_SAID)
+    return shorten(nameless(one_line(_decoded(words))), _LONGEST_SAID)
 
 
 # ── What follows ──────────────────────────────────────────────────────────────────────────────────

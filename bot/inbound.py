@@ -18,6 +18,7 @@ log = logging.getLogger("paperround")
 _LARGEST = 20_000_000  # bytes that a mail may have; what is kept of it is far less
 _MOST_RECIPIENTS = 100
 _SECONDS = 120.0
+MOST_CONNECTIONS = 50  # a mail server opens a few, and each may hold a mail in memory
 
 
 class _Taking:
@@ -60,8 +61,21 @@ async def taking_mail(current: Callable[[], App], wake: Callable[[], None]) -> A
     taking = _Taking(current, wake)
     loop = asyncio.get_running_loop()
 
-    def connected() -> LMTP:
-        return LMTP(
+    places: set[object] = set()
+
+    class Conversation(LMTP):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            places.add(self)
+            super().connection_made(transport)
+
+        def connection_lost(self, error: Exception | None) -> None:
+            places.discard(self)
+            super().connection_lost(error)
+
+    def connected() -> asyncio.BaseProtocol:
+        if len(places) >= MOST_CONNECTIONS:
+            return _Full()
+        return Conversation(
             taking, data_size_limit=_LARGEST, hostname=socket.gethostname(), ident="paperround",
             timeout=_SECONDS, loop=loop,
         )  # fmt: skip
@@ -85,6 +99,15 @@ async def taking_mail(current: Callable[[], App], wake: Callable[[], None]) -> A
         server.close()
         if place.startswith("/"):
             _clear(place)
+
+
+class _Full(asyncio.Protocol):
+    """Sends a mail server away for a while: all places are taken (RFC 5321 §3.8)."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        if isinstance(transport, asyncio.Transport):
+            transport.write(b"421 4.3.2 Too many connections\r\n")
+            transport.close()
 
 
 def _clear(place: str) -> None:

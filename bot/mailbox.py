@@ -6,6 +6,7 @@ import imaplib
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from typing import Any
 
 from bot.errors import MailError
 from bot.text import one_line, shorten
@@ -31,16 +32,25 @@ def fetch_new(
     Raises MailError, in a sentence without the password.
     """
     with _opened(host, port, tls, username, password) as box:
-        _, (found,) = box.uid("SEARCH", "UNSEEN")
-        numbers = (found or b"").split()[:_AT_ONCE]
-        for number in numbers:
+        taken = 0
+        for number in (_done(box.uid("SEARCH", "UNSEEN"))[0] or b"").split()[:_AT_ONCE]:
             name = number.decode("ascii", "replace")
-            _, answer = box.uid("FETCH", name, f"(BODY.PEEK[]<0.{largest}>)")
+            kind, answer = box.uid("FETCH", name, f"(BODY.PEEK[]<0.{largest}>)")
             raw = next((part[1] for part in answer if isinstance(part, tuple)), None)
-            if raw is not None:  # somebody else took it away meanwhile
-                take(raw)
-            box.uid("STORE", name, "+FLAGS.SILENT", "(\\Seen)")
-        return len(numbers)
+            if kind != "OK" or raw is None:
+                continue  # it cannot be given now, or somebody else took it away meanwhile
+            take(raw)
+            _done(box.uid("STORE", name, "+FLAGS.SILENT", "(\\Seen)"))
+            taken += 1
+        return taken
+
+
+def _done(answered: tuple[str, list[Any]]) -> list[Any]:
+    """Return what a server answered; raise imaplib's error where it refused, which imaplib does not."""
+    kind, answer = answered
+    if kind != "OK":
+        raise imaplib.IMAP4.error(answer[0] if answer and answer[0] else kind)
+    return answer
 
 
 @contextmanager
@@ -63,7 +73,7 @@ def _opened(
             if tls == "starttls":
                 box.starttls(ssl.create_default_context())
             _log_in(box, username, password)
-            box.select("INBOX")
+            _done(box.select("INBOX"))
             yield box
     except (OSError, imaplib.IMAP4.error) as error:
         # imaplib's errors quote the server, never what we sent.
@@ -74,8 +84,10 @@ def _log_in(box: imaplib.IMAP4, username: str, password: str) -> None:
     """Log in; LOGIN takes ASCII alone, and PLAIN any password (RFC 4616)."""
     if "AUTH=PLAIN" in box.capabilities:
         box.authenticate("PLAIN", lambda _: f"\0{username}\0{password}".encode())
-    else:
+    elif (username + password).isascii():
         box.login(username, password)
+    else:
+        raise imaplib.IMAP4.error("it takes only ASCII as a user name and a password")
 
 
 @contextmanager

@@ -233,7 +233,24 @@ def _is_below(domain: str, above: str) -> bool:
 
 def never_answered(address: str, config: Config) -> bool:
     """Whether mail from an address gets no answer: our own, and what sends by itself (RFC 3834 §2)."""
-    return address.lower() in set(_our_addresses(config)) or _MACHINE.match(address) is not None
+    folded = address.lower()
+    return (
+        folded in set(_our_addresses(config))
+        or _leads_here(folded, config)
+        or _MACHINE.match(address) is not None
+    )
+
+
+def _leads_here(address: str, config: Config) -> bool:
+    """Whether an address is one that tells us what to do: a forged From would have us write to us."""
+    before, _, after = config.mail.bounce.lower().partition("{token}")
+    if config.mail.bounce and address.startswith(before) and address.endswith(after):
+        return True
+    inbound = config.inbound
+    own, _, ours = inbound.address.lower().rpartition("@")
+    local, _, domain = address.rpartition("@")
+    word = local.partition(inbound.separator)[0] if inbound.separator else local
+    return bool(inbound.address) and domain == ours and word in (own, *Word)
 
 
 def _our_addresses(config: Config) -> Iterator[str]:

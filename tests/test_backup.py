@@ -348,6 +348,30 @@ def test_what_is_there_is_refused_and_with_force_kept_aside(desk, made):
     assert (desk.folder / "config.toml").read_text() == CONFIG
 
 
+def test_who_left_or_was_suppressed_since_the_copy_stays_so(desk):
+    for address in ("ada@example.org", "bob@example.org", "eve@example.org"):
+        desk("subscribers", "add", address, "experts")
+    archive = desk.folder / "later.tar"
+    assert desk(*MORNING, "backup", str(archive)).code == 0
+    desk("subscribers", "remove", "ada@example.org")
+    desk("subscribers", "remove", "bob@example.org", "--forget")
+    assert desk(*LATER, "restore", str(archive), "--force").code == 0
+    told = desk("subscribers", "list", "--json").document
+    standing = {each["address"]: (each["status"], each.get("suppressed", False)) for each in told}
+    assert standing["ada@example.org"][0] == "unsubscribed"
+    assert standing["bob@example.org"] == ("confirmed", True)
+    assert standing["eve@example.org"] == ("confirmed", False)
+
+
+def test_another_bots_database_says_nothing_of_who_left(desk, made):
+    shutil.rmtree(desk.state)
+    with Store(desk.state / "paperround.db") as store:
+        store.found("other", b"o" * 32)
+        store.suppress("ada@example.org", "key", "a reason", NOW)
+    assert desk(*LATER, "restore", str(made), "--force").code == 0
+    assert desk("suppressions", "list", "--json").document == []
+
+
 def test_a_damaged_database_is_moved_aside_with_what_lies_beside_it(desk, made):
     database = desk.state / "paperround.db"
     database.write_bytes(b"torn" * 5000)

@@ -12,10 +12,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bot import tokens
+from bot.errors import StateError
 from bot.models import DeliveryKind, DeliveryStatus, Door, SubscriptionStatus
 from bot.outputs.notes import NotePress
 from bot.render import TemplateRenderer
 from bot.store import Store
+from bot.workflows import consent
 from bot.workflows.consent import EXPIRES, MOST_A_DAY, Order, Reception
 from bot.workflows.receive import Outcome, incoming, receive
 from support_cli import desk_in, mails
@@ -256,7 +258,8 @@ def test_a_yes_of_who_was_suppressed_meanwhile_subscribes_nobody(lab):
     lab.order()
     token = lab.token()
     lab.store.suppress(ADA, tokens.suppression_key(SECRET, ADA), "complaint", NOW)
-    lab.reception.confirm(token, NOW)
+    for _ in range(2):
+        assert lab.reception.confirm(token, NOW) is None, "no page says that mail will come"
     assert lab.status() is not SubscriptionStatus.CONFIRMED
 
 
@@ -308,6 +311,30 @@ def test_who_never_answered_is_forgotten(lab):
     assert lab.store.forget_unconfirmed(NOW + EXPIRES + DAY) == 1
     assert lab.store.db.rows("SELECT 1 FROM subscriber") == []
     assert lab.store.db.rows("SELECT 1 FROM suppression") == []
+
+
+def test_who_could_not_even_be_asked_is_forgotten_as_well(lab, monkeypatch):
+    def full(*_):
+        raise StateError("The disk is full.")
+
+    monkeypatch.setattr(lab.store, "ask", full)
+    with pytest.raises(StateError):
+        lab.order()
+    assert lab.store.forget_unconfirmed(NOW + DAY) == 0
+    assert lab.store.forget_unconfirmed(NOW + EXPIRES + DAY) == 1
+    assert lab.store.db.rows("SELECT 1 FROM subscriber") == []
+
+
+def test_a_question_goes_a_month_after_its_end_and_its_answer_holds(lab):
+    lab.order()
+    lab.reception.confirm(lab.token(), NOW)
+    lab.store.forget_strangers(NOW + EXPIRES + 29 * DAY)
+    assert len(lab.store.db.rows("SELECT 1 FROM optin")) == 1
+    lab.store.forget_strangers(NOW + EXPIRES + 31 * DAY)
+    assert lab.store.db.rows("SELECT 1 FROM optin") == []
+    (subscription,) = lab.store.subscriptions()
+    assert subscription.status is SubscriptionStatus.CONFIRMED
+    assert len(lab.store.consents(subscription.subscriber)) == 1
 
 
 def test_who_is_forgotten_on_request_leaves_no_question_and_no_proof(lab):
@@ -389,6 +416,22 @@ async def test_where_addresses_have_no_separator_the_subject_has_the_token(tmp_p
         assert received.outcome is Outcome.CONFIRMED
 
 
+async def test_a_flood_of_forged_mail_has_us_write_so_many_and_no_more(lab, monkeypatch):
+    monkeypatch.setattr(consent, "MOST_BY_MAIL", 3)
+    for n in range(5):
+        received = await lab.comes(
+            letter(sender=f"r{n}@n{n}.example.org"), "subscribe+experts@lab.example"
+        )
+        assert received.outcome is Outcome.ASKED, "whoever forges it learns nothing"
+    assert len(lab.notes()) == 3
+    assert len(lab.store.db.rows("SELECT 1 FROM subscriber")) == 3
+    assert lab.order() == "", "who orders on the web is asked all the same"
+    assert len(lab.notes()) == 4
+    later = NOW + timedelta(hours=2)
+    await lab.comes(letter(sender="late@example.org"), "subscribe+experts@lab.example", later)
+    assert len(lab.notes()) == 5
+
+
 @pytest.mark.parametrize(
     "raw",
     [
@@ -398,6 +441,8 @@ async def test_where_addresses_have_no_separator_the_subject_has_the_token(tmp_p
         letter(sender="mailer-daemon@example.org"),
         letter(sender="no-reply@example.org"),
         letter(sender="papers@lab.example"),
+        letter(sender="Subscribe@lab.example"),
+        letter(sender="confirm+qrbrgtt3jgfuiud2@lab.example"),
         b"Return-Path: <>\n" + letter(),
     ],
 )

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import smtplib
 import socket
-from contextlib import asynccontextmanager
+import threading
+from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 
 import pytest
 
-from bot import mailbox
+from bot import inbound, mailbox
 from bot.app import open_app
 from bot.config import load_config
 from bot.errors import MailError, StateError
@@ -111,6 +112,34 @@ async def test_a_socket_that_a_killed_service_left_is_no_hindrance(tmp_path):
             assert await asyncio.to_thread(handed_over, place, "papers@test.example") == [250]
 
 
+async def test_who_takes_all_places_is_sent_away_until_some_are_free(tmp_path, place, monkeypatch):
+    monkeypatch.setattr(inbound, "MOST_CONNECTIONS", 3)
+
+    async def opened():
+        if place.startswith("/"):
+            reader, writer = await asyncio.open_unix_connection(place)
+        else:
+            reader, writer = await asyncio.open_connection(*place.split(":"))
+        return (await reader.readline())[:3], writer
+
+    async with an_app(tmp_path, "lmtp", place) as app, taking_mail(lambda: app, lambda: None):
+        answers = [await opened() for _ in range(4)]
+        assert [said for said, _ in answers] == [b"220", b"220", b"220", b"421"]
+        for _, writer in answers:
+            writer.close()
+            await writer.wait_closed()
+        async with asyncio.timeout(10):
+            while (await again(opened)) != b"220":
+                pass
+
+
+async def again(opened):
+    said, writer = await opened()
+    writer.close()
+    await writer.wait_closed()
+    return said
+
+
 # ── IMAP ──────────────────────────────────────────────────────────────────────────────────────────
 
 e2e = [pytest.mark.e2e, pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")]
@@ -193,3 +222,71 @@ def test_a_mailbox_that_is_not_there_is_said():
             host="127.0.0.1", port=free_port(), tls="none", username="x", password="y",
             largest=LARGEST, take=print,
         )  # fmt: skip
+
+
+@contextmanager
+def an_odd_mailbox(**refused):
+    """An IMAP server with one mail that refuses some commands; yield its port and what it was told."""
+    told = []
+
+    def answers(client):
+        with client, client.makefile("rb") as lines:
+            client.sendall(b"* OK here\r\n")
+            for line in lines:
+                tag, _, said = line.strip().partition(b" ")
+                word = said.upper().removeprefix(b"UID ").split()[0].decode()
+                told.append(word)
+                client.sendall(_FIRST.get(word, b""))
+                client.sendall(tag + refused.get(word, b" OK done") + b"\r\n")
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def once():
+            answers(server.accept()[0])
+
+        thread = threading.Thread(target=once)
+        thread.start()
+        try:
+            yield server.getsockname()[1], told
+        finally:
+            thread.join(10)
+
+
+_FIRST = {
+    "CAPABILITY": b"* CAPABILITY IMAP4rev1\r\n",
+    "SEARCH": b"* SEARCH 7\r\n",
+    "LOGOUT": b"* BYE\r\n",
+}
+
+
+def look(port, take, word="y"):
+    return mailbox.fetch_new(
+        host="127.0.0.1", port=port, tls="none", username="x", password=word, largest=LARGEST,
+        take=take,
+    )  # fmt: skip
+
+
+def test_a_mail_that_the_mailbox_cannot_give_now_stays_unseen():
+    taken = []
+    with an_odd_mailbox(FETCH=b" NO [SERVERBUG] later") as (port, told):
+        assert look(port, taken.append) == 0
+    assert (taken, told.count("FETCH"), "STORE" in told) == ([], 1, False)
+
+
+@pytest.mark.parametrize("command", ["SELECT", "SEARCH"])
+def test_what_a_mailbox_refuses_is_said_in_its_words(command):
+    with (
+        an_odd_mailbox(**{command: b" NO not at night"}) as (port, told),
+        pytest.raises(MailError, match="cannot be read: not at night"),
+    ):
+        look(port, print)
+    assert told[-1] == "LOGOUT"
+
+
+def test_a_password_that_the_mailbox_has_no_way_to_take_is_said_without_it():
+    with (
+        an_odd_mailbox() as (port, _),
+        pytest.raises(MailError, match="takes only ASCII") as said,
+    ):
+        look(port, print, "p\u00e4sse-par-tout")
+    assert "par-tout" not in str(said.value)

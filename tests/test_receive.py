@@ -12,7 +12,7 @@ from bot import tokens
 from bot.models import Attempt, DeliveredPick, DeliveryStatus, DigestPlan, Phase, Verdict
 from bot.outputs.notes import NotePress
 from bot.render import TemplateRenderer
-from bot.store import Store
+from bot.store import Store, inbox
 from bot.workflows.consent import Reception
 from bot.workflows.receive import Outcome, incoming, receive
 from support_cli import desk_in, mails
@@ -233,6 +233,20 @@ async def test_who_was_forgotten_is_not_brought_back_by_a_late_report(office):
     assert received.outcome is Outcome.PASSED_OVER
 
 
+async def test_of_who_is_forgotten_no_reason_and_no_mail_in_quarantine_names_them(office):
+    said = "smtp; 550 5.1.1 <ada@example.org>: User unknown"
+    await office.comes(
+        delivery_report(Status="5.1.1", Diagnostic_Code=said), office.bounce_address(office.sent())
+    )
+    assert office.suppressed == "bounce: 5.1.1 550 5.1.1 <…>: User unknown"
+    for sender in ("Ada@Example.org", "bob@example.org"):
+        await office.comes(f"From: {sender}\n\nhello, what is this?\n".encode())
+    office.store.forget(ADA, tokens.suppression_key(SECRET, ADA), NOW)
+    assert office.suppressed == "forgotten on request"
+    (left,) = office.store.quarantined()
+    assert b"bob@example.org" in left.raw
+
+
 # ── Unsubscribing by mail ─────────────────────────────────────────────────────────────────────────
 
 
@@ -298,6 +312,24 @@ async def test_the_bytes_of_a_mail_that_was_read_go(office):
     assert tuple(row) == ("done", b"")
 
 
+async def test_whom_a_mail_that_was_read_was_for_goes_too(office):
+    await office.comes(b"\n", f"unsub+{way_out(office)}@lab.example")
+    assert office.store.db.rows("SELECT recipient FROM inbox")[0]["recipient"] == ""
+
+
+async def test_a_flood_of_mail_that_nobody_can_read_drops_the_oldest(office, monkeypatch):
+    monkeypatch.setattr(inbox, "MOST_QUARANTINED", 3)
+    monkeypatch.setattr(inbox, "MOST_BYTES", 10_000)
+    for n in range(5):
+        office.now = NOW + n * DAY
+        await office.comes(f"From: bob@example.org\n\nletter {n}\n".encode())
+    assert [each.raw[-2:-1] for each in office.store.quarantined()] == [b"4", b"3", b"2"]
+    office.now = NOW + 5 * DAY
+    await office.comes(b"From: bob@example.org\n\n" + b"x" * 9_999)
+    assert len(office.store.quarantined()) == 0, "one that has no room itself goes too"
+    assert not office.store.take_in(incoming(b"From: bob@example.org\n\nletter 0\n", ""), NOW)
+
+
 async def test_a_mail_that_breaks_us_is_kept_and_the_next_is_read(office, monkeypatch, caplog):
     def broken(*_arguments):
         raise ZeroDivisionError
@@ -325,6 +357,12 @@ async def test_what_came_of_a_mail_is_told_without_an_address(office):
     address = office.bounce_address(office.sent())
     for raw, recipient in [
         (delivery_report(Status="5.1.1"), address),
+        (
+            delivery_report(
+                Status="4.2.2", Diagnostic_Code="smtp; 452 4.2.2 <ada@example.org>: full"
+            ),
+            address,
+        ),
         (b"\n", f"unsub+{way_out(office)}@lab.example"),
     ]:
         assert "ada" not in (await office.comes(raw, recipient)).said

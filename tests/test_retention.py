@@ -147,8 +147,7 @@ async def test_the_bytes_of_mails_that_nobody_read_go(store):
     store.quarantine("new", b"bytes", "It has no sender.", NOW - DAY)
     await pruned(store)
     assert [mail.key for mail in store.quarantined()] == ["new"]
-    rows = store.db.rows("SELECT key, length(raw) AS n FROM inbox ORDER BY key")
-    assert [tuple(row) for row in rows] == [("new", 5), ("old", 0)]
+    assert [row["key"] for row in store.db.rows("SELECT key FROM inbox")] == ["new"]
 
 
 async def test_a_feed_without_dates_leaves_one_sighting_of_a_paper_without_a_page(store):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import Mapping
@@ -11,6 +12,7 @@ from datetime import UTC, datetime
 import aiohttp
 import pytest
 from aiohttp.test_utils import make_mocked_request
+from multidict import CIMultiDict
 
 from bot import tokens
 from bot.app import open_app
@@ -105,6 +107,7 @@ class Visitor:
 @pytest.fixture
 async def visitor(app, monkeypatch):
     monkeypatch.setattr(consent, "QUICKEST", 0.0)
+    monkeypatch.setattr(consent, "ORDER_SECONDS", 0.0)
     woken = []
     async with (
         listening(lambda: app, lambda: woken.append(1)) as address,
@@ -165,6 +168,14 @@ async def test_the_answer_never_tells_whether_an_address_is_known(visitor, app):
     suppressed = await visitor.order(address="dead@example.org")
     assert {unknown.text, known.text, suppressed.text} == {unknown.text}
     assert {unknown.status, known.status, suppressed.status} == {200}
+
+
+async def test_an_order_takes_its_time_also_where_there_is_nothing_to_do(visitor, app, monkeypatch):
+    monkeypatch.setattr(consent, "ORDER_SECONDS", 0.2)
+    app.store.suppress(ADA, tokens.suppression_key(SECRET, ADA), "bounce", NOW)
+    began = asyncio.get_running_loop().time()
+    assert (await visitor.order()).status == 200
+    assert asyncio.get_running_loop().time() - began >= 0.2
 
 
 async def test_the_box_on_the_front_page_leads_to_the_form_with_its_address(visitor, app):
@@ -266,6 +277,12 @@ def test_a_forwarded_address_counts_as_far_as_proxies_are_trusted(remote, forwar
     headers = {"X-Forwarded-For": forwarded} if forwarded else {}
     request = make_mocked_request("POST", "/subscribe", headers=headers).clone(remote=remote)
     assert network_of(request, ["10.0.0.0/8"]) == network
+
+
+def test_what_a_proxy_adds_on_a_line_of_its_own_counts_after_what_the_client_made_up():
+    headers = CIMultiDict([("X-Forwarded-For", "203.0.113.9"), ("X-Forwarded-For", "198.51.100.1")])
+    request = make_mocked_request("POST", "/subscribe", headers=headers).clone(remote="10.0.0.1")
+    assert network_of(request, ["10.0.0.0/8"]) == "198.51.100.1"
 
 
 def test_limits_hold_for_a_network_a_domain_and_all_and_end_with_the_hour():
@@ -392,11 +409,15 @@ async def test_nobody_takes_back_what_others_said(visitor, app):
 
 async def test_all_that_is_known_can_be_had_as_a_file(visitor, app):
     link = await manage_link(app, visitor)
+    (subscription,) = app.store.subscriptions()
+    app.store.note_bounce(subscription.subscriber, 1, "soft", "4.2.2", "the mailbox is full", NOW)
     answer = await visitor.get(f"{link}/data")
     assert "attachment" in answer.headers["Content-Disposition"]
     known = json.loads(answer.text)
     assert known["address"] == ADA
     assert known["consent"][0]["door"] == "web"
+    assert known["consent"][0]["network"] == "127.0.0.1"
+    assert [each["said"] for each in known["came_back"]] == ["the mailbox is full"]
     assert known["subscriptions"][0]["list"] == "experts"
     assert {mail["kind"] for mail in known["mail"]} == {"confirm"}
 

@@ -24,7 +24,7 @@ from bot.files import (
     write_archive,
     write_chunks,
 )
-from bot.store.backup import copy_database, examine, hold_copy, settle
+from bot.store.backup import copy_database, examine, hold_copy, keep_refusals, settle
 from bot.workflows import backup as backing_up
 from bot.workflows import restore as restoring
 
@@ -32,6 +32,7 @@ _ROOMS = backing_up.Rooms(
     copy_database=copy_database,
     examine=examine,
     hold_copy=hold_copy,
+    keep_refusals=keep_refusals,
     settle=settle,
     write_archive=write_archive,
     read_archive=read_archive,

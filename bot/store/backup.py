@@ -122,6 +122,16 @@ def _opened(path: Path) -> sqlite3.Connection:
     return db
 
 
+def _looks_like_one(path: Path) -> bool:
+    """Whether a file begins as a database does: SQLite would tidy up beside one that does not."""
+    # This process has no connection to it whose locks reading could drop.
+    try:
+        with path.open("rb") as file:
+            return file.read(len(_MAGIC)) == _MAGIC
+    except OSError:
+        return True  # SQLite says why
+
+
 # ── Restoring ─────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -145,6 +155,30 @@ def hold_copy(path: Path, reason: str, made_at: datetime, now: datetime) -> int:
         held = db.execute(_HOLD_OPEN, {"said": _MAY_HAVE_GONE}).rowcount
         db.execute("COMMIT")
     return held
+
+
+def keep_refusals(copy: Path, standing: Path) -> None:
+    """Bring what people refused since a copy was made into it, from the database that it replaces.
+
+    Who left, or is suppressed, stays so: unsubscribing wins over a restore. A database that cannot be
+    read, which may be why a copy is restored, or that is another bot's tells nothing.
+    """
+    if not _looks_like_one(standing):
+        return
+    try:
+        with closing(_opened(standing)) as db:
+            (secret,) = db.execute(_WHOSE).fetchone()
+            suppressed = db.execute("SELECT address_hmac, reason, at FROM suppression").fetchall()
+            left = db.execute(_LEFT).fetchall()
+    except (sqlite3.Error, TypeError):
+        return
+    with _explained(copy), closing(_opened(copy)) as db:
+        if db.execute(_WHOSE).fetchone() != (secret,):
+            return
+        db.execute("BEGIN IMMEDIATE")
+        db.executemany("INSERT OR IGNORE INTO suppression VALUES (?, ?, ?)", suppressed)
+        db.executemany(_LEAVE, left)
+        db.execute("COMMIT")
 
 
 def restored(db: Connection) -> Restored | None:
@@ -178,10 +212,8 @@ def settle(path: Path) -> None:
     Raises StateLockedError where another program has it open. One that is damaged is left as it is:
     it is moved with the files beside it.
     """
-    # This process has no connection to it whose locks reading could drop.
-    with suppress(OSError), path.open("rb") as file:
-        if file.read(len(_MAGIC)) != _MAGIC:
-            return
+    if not _looks_like_one(path):
+        return
     with suppress(sqlite3.DatabaseError), closing(_opened(path)) as db:
         db.execute(f"PRAGMA busy_timeout = {_PATIENCE_SECONDS * 1000:.0f}")
         try:
@@ -275,6 +307,16 @@ def _explained(path: Path) -> Iterator[None]:
         raise StateError(f"{path} cannot be used: {error}.") from error
 
 
+_WHOSE = "SELECT value FROM meta WHERE key = 'secret'"
+_LEFT = """
+SELECT s.ended_by, r.canonical, s.profile FROM subscription s JOIN subscriber r ON r.id = s.subscriber
+WHERE s.status = 'unsubscribed'
+"""
+_LEAVE = """
+UPDATE subscription SET status = 'unsubscribed', ended_by = ?
+WHERE subscriber = (SELECT id FROM subscriber WHERE canonical = ?) AND profile = ?
+AND status <> 'unsubscribed'
+"""
 _MAY_HAVE_GONE = "open when the copy was made that was restored; it may have been sent since"
 _HOLD_OPEN = """
 UPDATE delivery SET resent = CASE WHEN status IN ('sending', 'uncertain') THEN 1 ELSE resent END,

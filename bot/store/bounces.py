@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
-from bot.store.connection import Connection, seconds
+from bot.store.connection import Connection, moment, seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Bounced:
+    """What was reported of a mail that came back."""
+
+    kind: str
+    said: str
+    at: datetime
 
 
 class BounceLedger:
@@ -39,6 +49,19 @@ class BounceLedger:
                     },
                 ).rowcount
             )  # fmt: skip
+
+    def bounces_of(self, subscriber: int) -> list[Bounced]:
+        """Return what was reported of a subscriber's mail, the latest first."""
+        rows = self.db.rows(
+            "SELECT b.kind, b.said, b.at FROM bounce b JOIN delivery d ON d.id = b.delivery "
+            "WHERE d.subscriber = :id ORDER BY b.at DESC, b.delivery DESC",
+            {"id": subscriber},
+        )
+        return [
+            Bounced(row["kind"], row["said"], at)
+            for row in rows
+            if (at := moment(row["at"])) is not None
+        ]
 
     def failing_days(
         self, subscriber: int, delivery: int, kinds: Collection[str], within: timedelta

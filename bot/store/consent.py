@@ -13,6 +13,7 @@ from bot.store.mailing import CURSOR, INSERT_DELIVERY, INSERT_SUBSCRIBER
 from bot.store.subscribers import FORGET, SubscriberLedger
 
 NETWORKS_KEPT = timedelta(days=30)  # long enough to look into an abuse, and no longer
+_UNASKED_KEPT = timedelta(days=3)  # whoever could not even be asked is kept no longer than others
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,7 @@ class Consent:
     at: datetime
     door: str
     wording: str
+    network: str = ""
 
 
 class ConsentLedger(SubscriberLedger):
@@ -80,6 +82,15 @@ class ConsentLedger(SubscriberLedger):
             row["id"], row["token_epoch"], frozenset(each["profile"] for each in confirmed),
             asked["n"] if asked else 0,
         )  # fmt: skip
+
+    def replies_since(self, since: datetime) -> int:
+        """Return how many mails were answered since then, among the latest thousand deliveries."""
+        row = self.db.row(
+            "SELECT count(*) AS n FROM (SELECT kind, created_at FROM delivery ORDER BY id DESC "
+            "LIMIT 1000) WHERE kind = 'reply' AND created_at > :since",
+            {"since": seconds(since)},
+        )
+        return int(row["n"]) if row else 0
 
     def ask(self, question: Question, note: Note, now: datetime) -> None:
         """Commit a question with the mail that asks it, in one transaction."""
@@ -136,12 +147,14 @@ class ConsentLedger(SubscriberLedger):
         """
         values: dict[str, object] = {"sha": token_sha, "now": seconds(now)}
         with self.db.transaction():
+            if self.suppressed([suppressed]):
+                return False
             used = self.db.write(
                 "UPDATE optin SET used_at = :now "
                 "WHERE token_sha = :sha AND used_at IS NULL AND expires >= :now",
                 values,
             ).rowcount
-            if not used or self.suppressed([suppressed]):
+            if not used:
                 return False
             row = self.db.row(
                 "SELECT subscriber, profiles FROM optin WHERE token_sha = :sha", values
@@ -174,15 +187,23 @@ class ConsentLedger(SubscriberLedger):
             {"id": subscriber},
         )
         return [
-            Consent(row["profile"], at, row["door"], row["wording"])
+            Consent(row["profile"], at, row["door"], row["wording"], row["network"])
             for row in rows
             if (at := moment(row["at"])) is not None
         ]
 
     def forget_strangers(self, now: datetime) -> None:
-        """Erase who never answered, and the networks that orders came from a month ago."""
+        """Erase who never answered, and what questions and networks are left of a month ago.
+
+        The proof of a yes stays; it is no question.
+        """
         self.forget_networks(now - NETWORKS_KEPT)
         self.forget_unconfirmed(now)
+        with self.db.transaction():
+            self.db.write(
+                "DELETE FROM optin WHERE expires < :cutoff",
+                {"cutoff": seconds(now - NETWORKS_KEPT)},
+            )
 
     def forget_networks(self, cutoff: datetime) -> None:
         """Take the network addresses out of what is older than `cutoff`."""
@@ -200,7 +221,10 @@ class ConsentLedger(SubscriberLedger):
         Nothing else is known of them, and nothing is kept. Returns how many they were.
         """
         with self.db.transaction():
-            strangers = self.db.rows(_NEVER_ANSWERED, {"cutoff": seconds(cutoff)})
+            strangers = self.db.rows(
+                _NEVER_ANSWERED,
+                {"cutoff": seconds(cutoff), "unasked": seconds(cutoff - _UNASKED_KEPT)},
+            )
             for row in strangers:
                 for statement in FORGET:
                     self.db.write(statement, {"id": row["id"]})
@@ -240,7 +264,8 @@ WHERE {_WANTED}
 _NEVER_ANSWERED = """
 SELECT r.id FROM subscriber r WHERE NOT EXISTS (
     SELECT 1 FROM subscription WHERE subscriber = r.id AND status <> 'unconfirmed'
-) AND EXISTS (SELECT 1 FROM optin WHERE subscriber = r.id)
+) AND EXISTS (SELECT 1 FROM subscription WHERE subscriber = r.id)
+AND (r.created_at < :unasked OR EXISTS (SELECT 1 FROM optin WHERE subscriber = r.id))
 AND NOT EXISTS (SELECT 1 FROM optin WHERE subscriber = r.id AND expires >= :cutoff)
 AND NOT EXISTS (
     SELECT 1 FROM delivery WHERE subscriber = r.id AND status IN ('pending', 'sending', 'retry')

@@ -7,12 +7,15 @@ from datetime import datetime
 from bot.models import InboundMail, Quarantined
 from bot.store.connection import Connection, moment, seconds
 
+# Whoever writes to us fills this: where it is full, the oldest goes, since nobody looked at it.
+MOST_QUARANTINED, MOST_BYTES = 1000, 50_000_000
+
 
 class InboxLedger:
     """The part of the store that inbound mail goes through.
 
     A mail is `waiting` until it was read, then `done`: its key stays, so that the same mail handed
-    over twice is read once; its bytes go.
+    over twice is read once, for as long as `prune` keeps it; its bytes go, and whom it was for.
     """
 
     db: Connection
@@ -45,14 +48,18 @@ class InboxLedger:
         """Commit that a mail was read and acted on; its bytes go."""
         with self.db.transaction():
             self.db.write(
-                "UPDATE inbox SET state = 'done', problem = '', raw = x'' WHERE key = :key",
+                "UPDATE inbox SET state = 'done', problem = '', raw = x'', recipient = '' "
+                "WHERE key = :key",
                 {"key": key},
             )
 
     def quarantine(
         self, key: str, raw: bytes, problem: str, now: datetime, recipient: str = ""
     ) -> None:
-        """Keep a mail that could not be read, under its unique key; `problem` is a sentence."""
+        """Keep a mail that could not be read, under its unique key; `problem` is a sentence.
+
+        Of all that is kept the oldest goes where there is no room.
+        """
         with self.db.transaction():
             self.db.write(
                 "INSERT INTO inbox (key, raw, state, problem, at, recipient) "
@@ -63,6 +70,7 @@ class InboxLedger:
                     "recipient": recipient,
                 },
             )  # fmt: skip
+            self.db.write(_NO_ROOM, {"mails": MOST_QUARANTINED, "bytes": MOST_BYTES})
 
     def quarantined(self, key: str = "") -> list[Quarantined]:
         """Return what is in quarantine, the latest first; with a key, that mail alone."""
@@ -87,3 +95,15 @@ class InboxLedger:
                     {"key": key},
                 ).rowcount
             )
+
+
+_NO_ROOM = """
+UPDATE inbox SET state = 'done', problem = '', raw = x'', recipient = '' WHERE key IN (
+    SELECT key FROM (
+        SELECT key, row_number() OVER latest AS mails, sum(length(raw)) OVER latest AS bytes
+        FROM inbox WHERE state = 'quarantined' WINDOW latest AS (
+            ORDER BY at DESC, key ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+        )
+    ) WHERE mails > :mails OR bytes > :bytes
+)
+"""

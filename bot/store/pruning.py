@@ -107,7 +107,7 @@ class Pruner:
             self._note(after, None)
 
     def end_pruning(self, cutoff: datetime, now: datetime) -> None:
-        """Drop the bytes of old mails that nobody could read, and commit that a pass is over."""
+        """Drop old inbound mail, and that it came; commit that a pass is over."""
         with self._db.transaction():
             self._db.write(_INBOX, {"cutoff": seconds(cutoff)})
             self._note(0, now)
@@ -189,6 +189,4 @@ AND delivery IN (
     AND status IN ('sent', 'failed', 'skipped')
 )
 """
-_INBOX = """
-UPDATE inbox SET raw = x'', state = 'expired' WHERE at < :cutoff AND state <> 'expired'
-"""
+_INBOX = "DELETE FROM inbox WHERE at < :cutoff AND state <> 'waiting'"

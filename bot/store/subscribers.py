@@ -137,12 +137,21 @@ class SubscriberLedger(MailLedger):
         """
         values = {"canonical": address.casefold(), "key": suppressed, "now": seconds(now)}
         with self.db.transaction():
-            self.db.write(_SUPPRESS, values | {"reason": "forgotten on request"})
+            self.db.write(_FORGOTTEN, values)
             row = self.db.row("SELECT id FROM subscriber WHERE canonical = :canonical", values)
             for statement in FORGET if row else ():
                 self.db.write(statement, {"id": row["id"] if row else 0})
+            self._forget_letters(address)
         self.db.rewrite()
         return row is not None
+
+    def _forget_letters(self, address: str) -> None:
+        """Delete inbound mail that names an address and that nobody could read."""
+        named = address.lower().encode()
+        for row in self.db.rows("SELECT key FROM inbox WHERE length(raw) > 0"):
+            mail = self.db.row("SELECT raw FROM inbox WHERE key = :key", dict(row))
+            if mail is not None and named in bytes(mail["raw"]).lower():
+                self.db.write("DELETE FROM inbox WHERE key = :key", dict(row))
 
     # ── Suppression ──
 
@@ -207,6 +216,11 @@ WHERE {_ITS}
 _SUPPRESS = """
 INSERT INTO suppression (address_hmac, reason, at) VALUES (:key, :reason, :now)
 ON CONFLICT (address_hmac) DO NOTHING
+"""
+# An earlier reason may quote a server that names the address.
+_FORGOTTEN = """
+INSERT INTO suppression (address_hmac, reason, at) VALUES (:key, 'forgotten on request', :now)
+ON CONFLICT (address_hmac) DO UPDATE SET reason = excluded.reason
 """
 _THEIR_DELIVERIES = "(SELECT id FROM delivery WHERE subscriber = :id)"
 FORGET = (

@@ -66,6 +66,17 @@ def shorten(value: str, limit: int) -> str:
     return cut.rstrip(" ,;:.") + "…"
 
 
+# What a server quotes: `<ada@example.org>:`, `rfc822;ada@example.org`, `"ada b"@example.org`.
+_ADDRESS = re.compile(
+    r"""(?:"[^"@]{1,64}"|[^\s<>()\[\],;:"'@]{1,254})@[^\s<>()\[\],;:"'@]{1,254}"""
+)
+
+
+def nameless(value: str) -> str:
+    """Return the text with `…` for each mail address: for what is logged, or outlives its reader."""
+    return _ADDRESS.sub("…", value) if "@" in value else value
+
+
 # ── HTML ──────────────────────────────────────────────────────────────────────────────────────────
 
 # A `<` that opens one of these is markup; any other is a "less than" of somebody's formula

@@ -10,6 +10,7 @@ from aiohttp import web
 
 _WINDOW = 3600.0  # seconds
 _OF_A_NETWORK, _OF_A_DOMAIN, _OF_ALL = 20, 200, 2000  # orders in it
+_MOST_HOPS = 20
 _MOST_KNOWN = 10_000  # networks and domains that are remembered, the latest
 
 
@@ -39,9 +40,10 @@ def network_of(request: web.Request, trusted: Sequence[str]) -> str:
 
     X-Forwarded-For counts only as far as the proxies that added to it are trusted.
     """
-    hops = [request.remote or ""]
-    for value in request.headers.getall("X-Forwarded-For", []):
-        hops[:0] = [hop.strip() for hop in value.split(",")][-20:]
+    # Several lines are one list in their order (RFC 9110 §5.3): HAProxy adds a line below the client's.
+    told = ",".join(request.headers.getall("X-Forwarded-For", []))
+    hops = [hop.strip() for hop in told.split(",")[-_MOST_HOPS:]] if told else []
+    hops.append(request.remote or "")
     while len(hops) > 1 and _is_among(hops[-1], trusted):
         hops.pop()
     try:

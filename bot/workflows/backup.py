@@ -68,6 +68,7 @@ class Rooms:
     copy_database: Callable[[Path, Path], Contents]
     examine: Callable[[Path], Contents]
     hold_copy: Callable[[Path, str, datetime, datetime], int]
+    keep_refusals: Callable[[Path, Path], None]
     settle: Callable[[Path], None]
     write_archive: Callable[
         [Path, Iterable[tuple[str, bytes | Path]], datetime, Callable[[Path], object]], int

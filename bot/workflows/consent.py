@@ -22,7 +22,8 @@ from bot.subscriptions import confirm_address, confirm_mark, refusal
 
 EXPIRES = timedelta(days=3)
 MOST_A_DAY = 3  # notes to one address, whoever asked for them
-_DAY = timedelta(days=1)
+MOST_BY_MAIL = 200  # answers to mail in an hour: a From is easily forged, and no network is known
+_DAY, _HOUR = timedelta(days=1), timedelta(hours=1)
 _TOKEN_BYTES = 20  # 160 bits (MAIL.md asks for 128)
 
 
@@ -97,6 +98,10 @@ class ConsentStore(Protocol):
         """Note that profiles were ordered for an address; None where it is suppressed."""
         ...
 
+    def replies_since(self, since: datetime) -> int:
+        """Return how many mails were answered since then, as far as the latest notes tell."""
+        ...
+
     def ask(self, question: Question, note: Note, now: datetime) -> None:
         """Commit a question with the mail that asks it."""
         ...
@@ -141,12 +146,15 @@ class Reception:
     def order(self, order: Order, now: datetime) -> str:
         """Ask the address; return why that was refused, "" where it was not.
 
-        A suppressed address, and one that was asked often today, is not asked: and nobody is told.
+        A suppressed address, one that was asked often today, and who writes amid a flood of mail is
+        not asked: and nobody is told.
         Raises TemplateError, StateError.
         """
         names = tuple(dict.fromkeys(order.profiles))
         if refused := refusal(order.address, names, self._config, order.door):
             return refused
+        if order.door is Door.MAIL and self._store.replies_since(now - _HOUR) >= MOST_BY_MAIL:
+            return ""
         key = tokens.suppression_key(self._secret, order.address)
         found = self._store.order(order.address, names, key, now, _DAY)
         if found is None or found.asked_lately >= MOST_A_DAY:
@@ -204,12 +212,15 @@ class Reception:
     def confirm(self, token: str, now: datetime) -> OptIn | None:
         """Take a yes; return what it was said to, None for a token that is not ours.
 
+        None also where the address was suppressed meanwhile: no page shall say that mail will come.
         It acts once: said again it changes nothing, also where its reader has left meanwhile.
         """
         found = self.asked(token)
         if found is not None:
             key = tokens.suppression_key(self._secret, found.address)
-            self._store.confirm(_sha(token), key, now)
+            said = self._store.confirm(_sha(token), key, now)
+            if not said and not found.used and found.expires >= now:
+                return None
         return found
 
 

@@ -58,6 +58,30 @@ class ConsentRecord(Protocol):
         """To which words."""
         ...
 
+    @property
+    def network(self) -> str:
+        """From which network, "" where that was not told or is forgotten."""
+        ...
+
+
+class BounceRecord(Protocol):
+    """What was reported of a mail that came back."""
+
+    @property
+    def kind(self) -> str:
+        """A word for it."""
+        ...
+
+    @property
+    def said(self) -> str:
+        """What the server said."""
+        ...
+
+    @property
+    def at(self) -> datetime:
+        """When it was reported."""
+        ...
+
 
 class ManageStore(Protocol):
     """What managing reads and writes."""
@@ -135,6 +159,10 @@ class ManageStore(Protocol):
 
     def deliveries_to(self, subscriber: int, limit: int) -> Sequence[Delivery]:
         """Return the latest deliveries to a subscriber."""
+        ...
+
+    def bounces_of(self, subscriber: int) -> Sequence[BounceRecord]:
+        """Return what was reported of a subscriber's mail, the latest first."""
         ...
 
     def forget(self, address: str, suppressed: str, now: datetime) -> bool:
@@ -305,7 +333,10 @@ class Counter:
                 for each in reader.subscriptions
             ],
             "consent": [
-                {"list": each.profile, "at": each.at, "door": each.door, "wording": each.wording}
+                {
+                    "list": each.profile, "at": each.at, "door": each.door,
+                    "wording": each.wording, "network": each.network,
+                }
                 for each in self._store.consents(number)
             ],
             "opinions": [
@@ -321,6 +352,10 @@ class Counter:
                     "sent_at": each.sent_at, "papers": len(each.picks),
                 }
                 for each in self._store.deliveries_to(number, _MOST_DELIVERIES)
+            ],
+            "came_back": [
+                {"kind": each.kind, "said": each.said, "at": each.at}
+                for each in self._store.bounces_of(number)
             ],
         }  # fmt: skip
 

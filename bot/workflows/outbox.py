@@ -32,6 +32,7 @@ from bot.models import (
     Verdict,
 )
 from bot.ports import MailSession, Printer
+from bot.text import nameless
 from bot.workflows.desk import HELD, Desk, Letter, Round
 
 LEASE = timedelta(minutes=15)  # longer than the ten minutes a server may take after the dot
@@ -347,15 +348,14 @@ class _Sending:
         ]
         if manners.no_such_address(attempt):
             key = tokens.suppression_key(self._around.post.secret, delivery.address)
-            reason = f"bounce: {attempt.code} {attempt.said}"
+            reason = f"bounce: {attempt.code} {nameless(attempt.said)}"
             writes.append(partial(self._store.suppress, delivery.address, key, reason, now))
         return writes
 
     def _tell(self, delivery: Delivery, status: DeliveryStatus, attempt: Attempt) -> None:
         if status is not DeliveryStatus.SENT:
-            self._around.report.tell(
-                f"Delivery {delivery.id} is {status.value}: {attempt.said or attempt.verdict.value}"
-            )
+            said = nameless(attempt.said) or attempt.verdict.value
+            self._around.report.tell(f"Delivery {delivery.id} is {status.value}: {said}")
         self._around.ended(delivery, status)
 
     def _envelope(self, letter: Letter) -> Envelope:

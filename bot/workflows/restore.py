@@ -73,6 +73,8 @@ async def restore(
                 f"{now:%Y-%m-%d %H:%M}", f"{manifest.made_at:%Y-%m-%d %H:%M}", until
             )
             held = rooms.hold_copy(stage / DATABASE, reason, manifest.made_at, now)
+            if (state / DATABASE).exists():
+                rooms.keep_refusals(stage / DATABASE, state / DATABASE)
             aside = _move_aside(there, config.parent, state, now, rooms) if there else None
             for name, place in places.items():
                 rooms.put_in_place(stage / name, place)
