@@ -64,6 +64,8 @@ def _table(name: str, stage: dict[str, object]) -> str:
         "|" + " --- |" * len(columns),
         *("| " + " | ".join(str(row.get(key, "")) for key in columns) + " |" for row in rows),
         f"\n{stage['date']}, {stage['machine']}, `{stage['command']}`\n",
+        # Written by hand of this very run; the next run's results have none.
+        *([f"{stage['note']}\n"] if "note" in stage else []),
     ]
     return "\n".join(lines)
 

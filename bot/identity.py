@@ -15,6 +15,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
 
 from bot import lifecycle
@@ -218,8 +219,14 @@ def stamped(paper: Paper, stamp: Stamp) -> Paper:
     """
     if not paper.notice and (notice := lifecycle.notice_in(paper.title, paper.abstract)):
         paper = replace(paper, notice=notice)
-    stamps = tuple([(name, stamp) for name in _STAMPED if getattr(paper, name)])
-    return replace(paper, stamps=stamps)
+    filled = tuple([name for name in _STAMPED if getattr(paper, name)])
+    return replace(paper, stamps=stamps(filled, stamp))
+
+
+@lru_cache(maxsize=1024)
+def stamps(filled: tuple[str, ...], stamp: Stamp) -> tuple[tuple[str, Stamp], ...]:
+    """Return the same stamp on each of these fields, of those that are merged."""
+    return tuple([(name, stamp) for name in _STAMPED if name in filled])
 
 
 def merge(papers: Sequence[Paper]) -> Paper:

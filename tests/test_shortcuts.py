@@ -73,8 +73,14 @@ WORDS = st.sampled_from(
 )  # fmt: skip
 
 
-@given(st.one_of(st.text(max_size=30), st.lists(WORDS, max_size=5).map(" ".join)))
-def test_one_name_is_what_splitting_gives(value):
+NAMES = st.one_of(st.text(max_size=30), st.lists(WORDS, max_size=5).map(" ".join))
+
+
+@given(st.one_of(NAMES, st.lists(NAMES, max_size=5).map(", ".join)))
+@example("Ada Example, J. K.")
+@example("de Vries, J. K., Ada Example, Ada A. Example")
+@example("Ada Example, Bo Example, Jr. III")
+def test_one_name_or_a_list_of_such_is_what_splitting_gives(value):
     short = split_any(value)
     with (
         patch("bot.sources.names._ONE_NAME", NEVER),

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from bot import identity, text
+from bot import identity, lifecycle, text
 from bot.config import SourceSettings
 from bot.models import (
     Document,
@@ -198,20 +198,28 @@ def _sighting(
         identifiers = frozenset({identity.title_key(named, next(iter(authors), ""))})
     published = moment(entry, "published", "created", "updated")
     changed = moment(entry, "updated", "published", "created")
+    listed = categories(entry)
+    filled = {
+        "title": reading.title, "authors": authors, "abstract": abstract, "categories": listed,
+        "venue": venue,
+    }  # fmt: skip
+    stamp = Stamp(AUTHORITY, 0, stamp_day(changed, now))
     paper = Paper(
         title=reading.title,
         identifiers=identifiers,
         authors=authors,
         abstract=abstract,
-        categories=categories(entry),
+        categories=listed,
         venue=venue,
         published=clamped(published, now),
         links=_links(reading),
+        notice=lifecycle.notice_in(reading.title, abstract),
+        # Not by `stamped`, which would make every paper twice.
+        stamps=identity.stamps(tuple([name for name, value in filled.items() if value]), stamp),
     )
     guid = reading.guid if guids[reading.guid] == 1 else ""
     guid = guid or next(iter(reading.links), "") or str(identity.strongest(identifiers))
-    stamp = Stamp(AUTHORITY, 0, stamp_day(changed, now))
-    return Sighting(identity.stamped(paper, stamp), Event.SEEN, clamped(published, now), guid)
+    return Sighting(paper, Event.SEEN, clamped(published, now), guid)
 
 
 def _wording(reading: _Reading, channel: Entry) -> tuple[tuple[str, ...], str, str]:

@@ -82,6 +82,8 @@ def split_any(value: str) -> tuple[str, ...]:
 def _split(value: str) -> tuple[str, ...]:
     if _ONE_NAME.fullmatch(value):
         return (value,)
+    if whole := _whole_names(value):
+        return whole
     line = text.one_line(text.plain(value))
     if ";" in line:
         names = [_turned(part) for part in line.split(";")]
@@ -89,6 +91,15 @@ def _split(value: str) -> tuple[str, ...]:
         names = _listed([part.strip() for part in line.split(",")])
     cleaned = (_PREAMBLE.sub("", name.strip()) for name in names)
     return bounded([name for name in cleaned if not _NOBODY.fullmatch(name)])
+
+
+def _whole_names(value: str) -> tuple[str, ...]:
+    """Return the names of a list in which each is such a name, or nothing: most lists are."""
+    parts = value.split(", ")
+    if len(parts) > MOST_AUTHORS or not all(map(_ONE_NAME.fullmatch, parts)):
+        return ()
+    # `de Vries, J. K.`: what looks like initials is a name's second half.
+    return () if any(map(_INITIALS.fullmatch, parts[1::2])) else tuple(parts)
 
 
 _split_short = lru_cache(maxsize=4096)(_split)

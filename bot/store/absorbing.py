@@ -118,11 +118,11 @@ class AbsorbLedger(PaperLedger):
         paper = self._update(group, now)
         if group.changed:
             names = [(name_of(name), paper) for name in group.paper.identifiers]
-            self.db.write_many(_PUT_IDENTIFIER, names)
+            self.db.insert(_IDENTIFIER, names, _NAMES_NOW)
             touched = [(paper,), *((each.id,) for each in group.known[1:])]
-            self.db.write_many(_TO_INDEX, touched)
+            self.db.insert(_UNINDEXED, touched, _ALREADY)
             events = gained(group.known, group.paper)
-            self.db.write_many(_PUT_SIGHTING, _event_rows(paper, source, events, now))
+            self.db.insert(_SIGHTING, _event_rows(paper, source, events, now), _SEEN_AGAIN)
 
     def _guids(self, source: str, told: Iterable[_Record]) -> dict[str, int]:
         return guids_of(self.db, source, {record.sighting.guid for record in told})
@@ -130,7 +130,8 @@ class AbsorbLedger(PaperLedger):
     def _recognised(
         self, source: str, fresh: list[_Record], shown: int, ids: dict[str, int]
     ) -> Recognised:
-        papers = self.papers({ids[r.sighting.guid] for r in fresh if r.sighting.guid in ids})
+        stood_for = {ids[r.sighting.guid] for r in fresh if r.sighting.guid in ids}
+        papers = self.papers(stood_for) if stood_for else {}
         return recognised(
             [record.sighting for record in fresh],
             shown,
@@ -388,15 +389,11 @@ class _Lists:
 
     def write(self) -> None:
         """Write all of it inside the current transaction."""
-        for sql, rows in (
-            (_INSERT_PAPER, self.papers),
-            (_PUT_IDENTIFIER, self.identifiers),
-            (_PUT_SIGHTING, self.sightings),
-            (_PUT_GUID, self.new_guids),
-            (_TO_INDEX, [(n,) for n in self.to_index]),
-        ):
-            if rows:
-                self.db.write_many(sql, rows)
+        self.db.insert(_PAPER, self.papers)
+        self.db.insert(_IDENTIFIER, self.identifiers, _NAMES_NOW)
+        self.db.insert(_SIGHTING, self.sightings, _SEEN_AGAIN)
+        self.db.insert(_GUID, self.new_guids, _STANDS_NOW)
+        self.db.insert(_UNINDEXED, [(n,) for n in self.to_index], _ALREADY)
         for paper, guids in self.guids:
             put_guids(self.db, paper, self.source, guids)
 
@@ -413,26 +410,18 @@ _KNOWN = """
 SELECT i.name, i.paper, s.digest FROM json_each(:names) j JOIN identifier i ON i.name = j.value
 LEFT JOIN sighting s ON s.paper = i.paper AND s.source = :source
 """
-_INSERT_PAPER = (
-    f"INSERT INTO paper (id, key, backfilled, first_seen, updated_at, {', '.join(PAPER_COLUMNS)}) "  # noqa: S608 - our own columns
-    f"VALUES (?, ?, ?, ?, ?, {', '.join('?' for _ in PAPER_COLUMNS)})"
-)
+_PAPER = f"paper (id, key, backfilled, first_seen, updated_at, {', '.join(PAPER_COLUMNS)})"
 _UPDATE_PAPER = (
     f"UPDATE paper SET {', '.join(f'{name} = ?' for name in PAPER_COLUMNS)}, "  # noqa: S608 - our own columns
     "updated_at = coalesce(?, updated_at) WHERE id = ?"
 )
-_TO_INDEX = "INSERT OR IGNORE INTO unindexed (paper) VALUES (?)"
-_PUT_IDENTIFIER = """
-INSERT INTO identifier (name, paper) VALUES (?, ?)
-ON CONFLICT (name) DO UPDATE SET paper = excluded.paper WHERE paper <> excluded.paper
-"""
-_PUT_GUID = """
-INSERT INTO guid (source, guid, paper) VALUES (?, ?, ?)
-ON CONFLICT (source, guid) DO UPDATE SET paper = excluded.paper
-"""
-_PUT_SIGHTING = """
-INSERT INTO sighting (paper, source, event, stored_at, seen_on, at, votes, comments, digest)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+_UNINDEXED, _ALREADY = "unindexed (paper)", "ON CONFLICT (paper) DO NOTHING"
+_IDENTIFIER = "identifier (name, paper)"
+_NAMES_NOW = "ON CONFLICT (name) DO UPDATE SET paper = excluded.paper WHERE paper <> excluded.paper"
+_GUID = "guid (source, guid, paper)"
+_STANDS_NOW = "ON CONFLICT (source, guid) DO UPDATE SET paper = excluded.paper"
+_SIGHTING = "sighting (paper, source, event, stored_at, seen_on, at, votes, comments, digest)"
+_SEEN_AGAIN = """
 ON CONFLICT (paper, source, event, seen_on)
 DO UPDATE SET at = excluded.at, votes = excluded.votes, comments = excluded.comments,
     digest = excluded.digest

@@ -7,6 +7,8 @@ import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 
 from bot.errors import DiskFullError, SchemaTooNewError, StateError, StateLockedError
@@ -15,6 +17,9 @@ from bot.errors import DiskFullError, SchemaTooNewError, StateError, StateLocked
 # is recognised without importing sqlite-utils (FACTS.md, Packaging). A test holds the two together.
 SCHEMA_VERSION = 2
 _BUSY_SECONDS = 30
+# In powers of two, so that few statements are prepared. 32 papers are 512 values; SQLite before 3.32
+# took 999.
+_MOST_ROWS = 32
 _LEAST_ROOM = 65_536  # bytes; to open a database in WAL mode alone takes 32 KB
 
 
@@ -111,6 +116,21 @@ class Connection:
         with self._explained():
             self._db.executemany(sql, values)
 
+    def insert(self, into: str, rows: Sequence[tuple[object, ...]], on_conflict: str = "") -> None:
+        """Insert rows of one width inside the current transaction; `into` is `table (columns)`.
+
+        Up to 32 rows are one statement. Each statement lets go of Python's lock and waits for it
+        anew, and where another thread computes, that is 5 ms: for a row each, a minute a round.
+        """
+        with self._explained():
+            begin = 0
+            while begin < len(rows):
+                count = min(_MOST_ROWS, 1 << ((len(rows) - begin).bit_length() - 1))
+                some = rows[begin : begin + count]
+                sql = _insertion(into, len(some[0]), count, on_conflict)
+                self._db.execute(sql, list(chain.from_iterable(some)))
+                begin += count
+
     def rewrite(self) -> None:
         """Write the whole file anew: what was deleted can no longer be read in it.
 
@@ -161,6 +181,12 @@ class Connection:
         with suppress(OSError):
             return shutil.disk_usage(self.path.parent).free < _LEAST_ROOM
         return False
+
+
+@lru_cache(maxsize=128)
+def _insertion(into: str, width: int, count: int, on_conflict: str) -> str:
+    row = f"({', '.join('?' * width)})"
+    return f"INSERT INTO {into} VALUES {', '.join([row] * count)} {on_conflict}"  # noqa: S608 - our own words
 
 
 def _number_of(path: Path) -> int | None:

@@ -77,12 +77,19 @@ def paper_row(paper: Paper) -> tuple[object, ...]:
         paper.venue,
         paper.version,
         seconds(paper.published),
-        json.dumps([[link.rel, link.href] for link in sorted(paper.links)]),
+        _links_text(paper.links),
         _packed_stamps(paper.stamps),
         paper.votes,
         paper.comments,
         paper.notice,
     )
+
+
+def _links_text(links: frozenset[Link]) -> str:
+    """Return links as JSON. A string alone takes `json` a tenth of what a list takes it."""
+    ordered = sorted(links) if len(links) > 1 else links
+    pairs = ['["' + link.rel + '", ' + json.dumps(link.href) + "]" for link in ordered]
+    return f"[{', '.join(pairs)}]"
 
 
 @lru_cache(maxsize=1024)

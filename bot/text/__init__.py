@@ -258,12 +258,12 @@ def plain(fragment: str) -> str:
     """
     fragment = fragment[:_LONGEST_FRAGMENT].replace(_AMPERSAND, "")
     if "<" not in fragment and "&" not in fragment:
-        return fragment if _is_tidy(fragment) else _paragraphs(inert(fragment))
+        return fragment if _is_tidy(fragment) else _paragraphs(fragment)
     if _is_simple(fragment):
         bare = _SIMPLE.sub(lambda found: "\n\n" if found.group(1) else "", fragment)
     else:
         bare = _bare(fragment)
-    return _paragraphs(inert(html.unescape(bare) if "&" in bare else bare))
+    return _paragraphs(html.unescape(bare) if "&" in bare else bare)
 
 
 def _is_simple(fragment: str) -> bool:
@@ -288,12 +288,12 @@ def _bare(fragment: str) -> str:
 
 
 def _paragraphs(value: str) -> str:
-    """Return the text with single spaces; a blank line, and nothing else, parts two paragraphs."""
-    if "\n" not in value:
-        return " ".join(value.split())
+    """Return the text inert, with single spaces; a blank line, and nothing else, parts paragraphs."""
+    if "\r" in value:
+        value = inert(value)  # where it makes lines of them
     parts: list[list[str]] = [[]]
     for line in value.split("\n"):
-        if bare := line if _is_tidy(line) else " ".join(line.split()):
+        if bare := line if _is_tidy(line) else " ".join(inert(line).split()):
             parts[-1].append(bare)
         elif parts[-1]:
             parts.append([])
