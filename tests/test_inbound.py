@@ -6,7 +6,7 @@ import asyncio
 import smtplib
 import socket
 import threading
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import UTC, datetime
 
 import pytest
@@ -290,3 +290,28 @@ def test_a_password_that_the_mailbox_has_no_way_to_take_is_said_without_it():
     ):
         look(port, print, "p\u00e4sse-par-tout")
     assert "par-tout" not in str(said.value)
+
+
+@pytest.mark.parametrize("tls", ["none", "tls"])
+def test_a_mailbox_that_says_a_byte_now_and_then_is_left_in_time(tls, monkeypatch):
+    """No read of it takes long; before it was watched, a round waited for it for ever."""
+    monkeypatch.setattr(mailbox, "_LOOK_SECONDS", 0.5)
+    left = threading.Event()
+
+    def drip(client):
+        with client, suppress(OSError):
+            while not left.wait(0.05):
+                client.sendall(b"*" if tls == "none" else b"\x16")
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=lambda: drip(server.accept()[0]))
+        thread.start()
+        try:
+            with pytest.raises(MailError, match="cannot be reached"):
+                mailbox.fetch_new(
+                    host="127.0.0.1", port=server.getsockname()[1], tls=tls, username="x",
+                    password="y", largest=LARGEST, take=print,
+                )  # fmt: skip
+        finally:
+            left.set()
+            thread.join(10)
