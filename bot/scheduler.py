@@ -65,9 +65,13 @@ async def _tick(
 ) -> None:
     tick = asyncio.Event()
     tick.set()
+
+    async def ring() -> None:  # a plain function would be called in a thread; events are the loop's
+        tick.set()
+
     ticker = AsyncIOScheduler(timezone="UTC")
     ticking = ticker.add_job(
-        tick.set,
+        ring,
         IntervalTrigger(seconds=every),
         coalesce=True,
         max_instances=1,
@@ -86,6 +90,9 @@ async def _tick(
             for lane in lanes:
                 lane.wake.set()
     finally:
+        # APScheduler cancels what it has begun, and logs that as an error: a ring is over in one turn.
+        ticker.pause()
+        await asyncio.sleep(0)
         ticker.shutdown(wait=False)
 
 

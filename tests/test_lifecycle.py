@@ -283,8 +283,8 @@ def _edition(store: Store, day: int, had: dict[int, Told]) -> dict[int, tuple[Ev
     papers = store.recent(50)
     news = store.news("experts", NOW - 700 * DAY, NOW - 90 * DAY)
     new = [paper for paper in papers if paper.id not in store_picked(store)]
-    ranked = [digest.Ranked(paper, 1.0) for paper in new]
-    picks = digest.picks(EXPERTS, ranked, news, lambda _: 1.0)
+    ranked = [digest.Ranked(paper, 1.0, probability=1.0) for paper in new]
+    picks = digest.picks(EXPERTS, ranked, news)
     an_edition(store, picks=picks, period=TODAY + day * DAY, now=NOW + day * DAY)
     said = {}
     for pick in picks:

@@ -172,3 +172,15 @@ async def test_a_wall_clock_that_goes_back_does_not_silence_the_ticker(monkeypat
 
     await run(Lane("one", work, 1), stop=stop, every=0.05)
     assert worked == 4
+
+
+async def test_told_to_stop_at_the_very_tick_it_logs_no_error(caplog):
+    for _ in range(20):
+        stop = asyncio.Event()
+
+        async def rounds(stop=stop):
+            await asyncio.sleep(0.01)  # as long as a tick: the next one rings as this ends
+            stop.set()
+
+        await run_lanes([], stop, rounds, every=0.01)
+    assert not [record for record in caplog.records if record.exc_info]
