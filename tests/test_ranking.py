@@ -22,7 +22,7 @@ from bot.ranking import (
     probability,
     rank,
 )
-from bot.ranking.words import same_person
+from bot.ranking.words import same_person, words
 from support_round import NOW, a_paper, a_profile, arxiv, doi
 
 DAY = timedelta(days=1)
@@ -488,3 +488,13 @@ def test_fifteen_hundred_papers_and_twelve_examples_are_ranked_in_three_seconds(
         started = time.process_time()
         assert rank(papers, profile, papers[:12])
         assert time.process_time() - started < 3
+
+
+@pytest.mark.parametrize(
+    ("written", "one"),
+    [("Indexes", "index"), ("approaches", "approach"), ("losses", "loss"), ("caches", "cache"),
+     ("policies", "policy"), ("experts", "expert"), ("bias", "bias"), ("databases", "database")],
+)  # fmt: skip
+def test_a_plural_is_its_singular_as_people_write_it(written, one):
+    """Reasons show these words."""
+    assert words(written) == (one,)

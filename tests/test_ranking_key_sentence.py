@@ -108,3 +108,15 @@ def test_it_is_one_line_within_its_limit_and_always_the_same(abstract, limit, mo
 def test_what_is_told_stands_in_the_abstract(parts):
     told = key_sentences(" ".join(parts), 2000)
     assert told.removeprefix("We") in " ".join(parts)
+
+
+def test_without_a_word_of_what_is_new_it_is_told_from_the_first_we_on():
+    told = (
+        "Much of what science knows is in tables that search engines cannot see. "
+        "We collect 3.3 million tables from open papers, with 1,150 questions whose answers are cells. "
+        "Recall at 10 is 0.78 on them. Half of the remaining errors are units."
+    )
+    assert key_sentences(told, 140).startswith("We collect")
+    assert key_sentences(told, 140).endswith("0.78 on them.")
+    assert key_sentences(told, 140, most=1).endswith("are cells.")
+    assert key_sentences(told.replace("We collect", "There are"), 180).startswith("Much of what")

@@ -9,6 +9,7 @@ docs/decisions/0086-key-sentences.md tells how well they do.
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
@@ -36,6 +37,7 @@ _TOO_SHORT, _TOO_LONG = -1.5, -0.05  # the latter a word
 _AS_GOOD = 0.5  # so much less, and a sentence that fits is taken for one that must be cut
 _SPEAKS = 0.8  # cues that a second sentence must have, or figures, lest it be background
 _SECOND = 1.2  # what a second sentence must be worth
+_OWN = re.compile(r"\b[Ww]e\b")
 _RESULT, _ANOTHER_PART = 1.0, -2.5  # what a second sentence has for being one
 
 
@@ -63,6 +65,8 @@ def _chosen(text: str, limit: int, most: int) -> str:
     told = sentences(text)[:_MOST_SENTENCES]
     if not told:
         return ""
+    if max(map(cues, told)) < _SPEAKS and (part := _own_part(told, limit, most)):
+        return part
     worth = [round(each, 9) for each in scores(told)]
     places = range(len(told))
     first = max(places, key=lambda at: (worth[at], -at))
@@ -83,6 +87,22 @@ def _chosen(text: str, limit: int, most: int) -> str:
     # Only what comes first may lose its opening: `Therefore` after it means something.
     parts = [_opened(told[chosen[0]]), *(told[at] for at in chosen[1:])]
     return shorten(" ".join(parts), limit)
+
+
+def _own_part(told: Sequence[str], limit: int, most: int) -> str:
+    """Return what an abstract without a word of news tells from its first `we` on, as far as fits.
+
+    Without a `we` that is its beginning, and "" where one sentence is wanted.
+    """
+    begin = next((at for at, each in enumerate(told) if _OWN.search(each)), -1)
+    if begin < 0 and most == 1:
+        return ""
+    part = _opened(told[max(begin, 0)])
+    for each in told[max(begin, 0) + 1 :] if most > 1 else ():
+        if len(part) + 1 + len(each) > limit:
+            break
+        part = f"{part} {each}"
+    return shorten(part, limit)
 
 
 def scores(told: Sequence[str]) -> list[float]:

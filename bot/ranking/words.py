@@ -35,13 +35,16 @@ _SURNAME_FIRST = re.compile(r"(?P<surname>\w\S*[a-z]\S*(?: \S+)*?) (?P<initials>
 _SHORTEST_WITH_SUFFIX = 3  # words: `Robert Smith Jr`
 _TITLE_WEIGHT = 3
 _SHORTEST_PLURAL = 4
+_PLURAL_IN_ES = re.compile(r"(?:ss|x|sh|(?<!\bca)(?<!\bni)ch)es$")  # not caches, niches
 
 
 @lru_cache(maxsize=50_000)
 def _stem(word: str) -> str:
-    """Fold the plural: `experts` and `expert` are one word, `class` and `bias` stay."""
-    if len(word) < _SHORTEST_PLURAL or not word.endswith("s") or word.endswith(("ss", "us", "is")):
+    """Fold the plural: `experts` and `expert` are one word, as are `losses` and `loss`; `bias` stays."""
+    if len(word) < _SHORTEST_PLURAL or not word.endswith("s") or word.endswith(("ss", "us", "is", "ias")):
         return word
+    if _PLURAL_IN_ES.search(word):
+        return word[:-2]
     return word[:-3] + "y" if word.endswith("ies") and len(word) > _SHORTEST_PLURAL else word[:-1]
 
 
