@@ -269,9 +269,11 @@ def _with_folded(
 def _news(editions: Sequence[Edition], had: Had, shown: Collection[int]) -> list[DeliveredPick]:
     """Return a line for each paper this subscriber had and does not know all of, withdrawn ones first.
 
-    It says all that these editions tell and no digest told them yet, at the place of the last one.
+    It says all that these editions tell and no digest told them yet, where the last
+    of those stands that know its latest version.
     """
     lines: dict[int, DeliveredPick] = {}
+    versions: dict[int, int] = {}
     for edition in editions:
         for pick in edition.picks:
             if pick.role is not Role.UPDATE or pick.paper not in had.papers or pick.paper in shown:
@@ -281,7 +283,10 @@ def _news(editions: Sequence[Edition], had: Had, shown: Collection[int]) -> list
             if news := _unknown(pick, had.papers[pick.paper]):
                 before = lines.pop(pick.paper, None)
                 said = lifecycle.ordered({*news, *(before.told if before else ())})
-                lines[pick.paper] = DeliveredPick(edition.id, pick.paper, Role.UPDATE, said)
+                newest = pick.version >= versions.get(pick.paper, 0)
+                home = edition.id if newest or before is None else before.edition
+                lines[pick.paper] = DeliveredPick(home, pick.paper, Role.UPDATE, said)
+                versions[pick.paper] = max(pick.version, versions.get(pick.paper, 0))
     return sorted(lines.values(), key=lambda line: Event.WITHDRAWN not in line.told)
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bot import digest
@@ -317,6 +317,12 @@ updates = st.lists(
 
 
 @given(updates)
+@example([
+    ("experts", 2, {Event.REPLACE}, 2, True),
+    ("experts", 2, {Event.REPLACE}, 3, False),
+    ("experts", 2, {CODE}, 2, True),
+    ("experts", 2, {Event.REPLACE}, 3, True),
+])  # fmt: skip
 def test_whatever_two_profiles_tell_at_whatever_cadence_a_reader_hears_each_thing_once(told):
     """Editions come one by one; where the flag is set a digest is due, of all that is owed by then."""
     had = {paper: Told(1) for paper in (1, 2, 3)}

@@ -41,7 +41,11 @@ _PLURAL_IN_ES = re.compile(r"(?:ss|x|sh|(?<!\bca)(?<!\bni)ch)es$")  # not caches
 @lru_cache(maxsize=50_000)
 def _stem(word: str) -> str:
     """Fold the plural: `experts` and `expert` are one word, as are `losses` and `loss`; `bias` stays."""
-    if len(word) < _SHORTEST_PLURAL or not word.endswith("s") or word.endswith(("ss", "us", "is", "ias")):
+    if (
+        len(word) < _SHORTEST_PLURAL
+        or not word.endswith("s")
+        or word.endswith(("ss", "us", "is", "ias"))
+    ):
         return word
     if _PLURAL_IN_ES.search(word):
         return word[:-2]
