@@ -70,7 +70,8 @@ def test_who_cannot_be_reached_keeps_nobody_else_from_it(
     desk.settings(port=servers.ports["starttls"])
     delivered = desk.deliver()
     assert delivered.code == 1
-    assert said.partition(" ")[2] in delivered.words
+    # Where it may reach a log, a server's answer quotes no address.
+    assert said.partition(" ")[2].replace(address, "…") in delivered.words
     assert desk.states() == {address: status, reader: "sent"}
     assert f"rcpt {verdict} {said}" in desk.told(1) + desk.told(2)
     assert desk.deliver(minutes=60).code == (1 if status == "retry" else 0), "failed: told once"
