@@ -208,6 +208,17 @@ def test_the_date_is_in_the_readers_zone():
     assert "Saturday 21 November 2026" in body(digest(tokyo))
 
 
+def test_two_zones_at_one_moment_have_a_date_each():
+    there = digest(material(zone="UTC"))
+    here = digest(material(zone="Europe/Berlin"))
+    assert [
+        line for mail in (there, here) for line in header_lines(mail) if line[:5] == "Date:"
+    ] == [
+        "Date: Fri, 20 Nov 2026 06:30:00 +0000",
+        "Date: Fri, 20 Nov 2026 07:30:00 +0100",
+    ]
+
+
 def test_several_profiles_share_the_bots_title():
     two = digest(material(section(EXPERTS, EDITION), section(PROTEINS, OTHER)))
     assert read(two)["Subject"] == "Morning papers: 5 new papers — Fri 20 Nov"
