@@ -313,3 +313,8 @@ def test_a_captured_day_of_the_corpus_reads_well():
 def test_all_captured_days_read_well():
     check([entry for path in days(DAILY_FEEDS) for entry in of_feeds(path)])
     check([entry for path in days(DAILY_CORPUS) for entry in of_corpus(path)])
+
+
+def test_half_a_character_in_odd_markup_is_shown_as_one_that_is_missing():
+    shown = plain("r<emains unclear <b class=x>whether\ud800</b> it is")
+    assert shown == "r<emains unclear whether\ufffd it is"

@@ -278,7 +278,8 @@ def _is_simple(fragment: str) -> bool:
 
 def _bare(fragment: str) -> str:
     """Return any fragment less its tags and scripts, still with character references."""
-    marked = _OPENING.sub(_shield, fragment)
+    # JSON may spell half a character (\ud800), which nh3 cannot be handed.
+    marked = _OPENING.sub(_shield, _SURROGATES.sub("\ufffd", fragment))
     # Nesting costs an HTML parser the square of its depth; no abstract has so many tags.
     marked = "<".join(marked.split("<", _MOST_TAGS + 1)[: _MOST_TAGS + 1])
     marked = _BLOCK_END.sub(lambda match: match.group(0) + "\n\n", _JATS.sub(r"\1", marked))
