@@ -104,7 +104,9 @@ def check_papers(ledger: Ledger) -> None:
         assert not lost, (address, "papers were lost with a digest that was called off", lost)
         for subscription in ledger.subscriptions.values():
             if subscription.address == address and (told := covers[subscription.profile]):
-                assert sorted(told) == list(range(min(told), max(told) + 1)), subscription
+                # One may be owed again, for a paper that a called-off mail kept (decision 47).
+                every = list(range(min(told), max(told) + 1))
+                assert sorted(set(told)) == every, (subscription, told)
                 assert max(told) <= subscription.cursor, subscription
 
 
