@@ -228,6 +228,8 @@ def _new_picks(
 
 def _led_by_unknown(edition: Edition, known: Collection[int]) -> Edition:
     """Return an edition in which papers that were folded into a known one are new by themselves."""
+    if all(pick.role is not Role.FOLDED for pick in edition.picks):
+        return edition  # as most are: this is asked for every reader
     picks: list[Pick] = []
     led = False
     for pick in edition.picks:
@@ -269,8 +271,8 @@ def _with_folded(
 def _news(editions: Sequence[Edition], had: Had, shown: Collection[int]) -> list[DeliveredPick]:
     """Return a line for each paper this subscriber had and does not know all of, withdrawn ones first.
 
-    It says all that these editions tell and no digest told them yet, where the last
-    of those stands that know its latest version.
+    It says all that these editions tell and no digest told them yet, and stands in the last of those
+    that know its latest version.
     """
     lines: dict[int, DeliveredPick] = {}
     versions: dict[int, int] = {}

@@ -91,7 +91,8 @@ class Compositor:
             # What is folded into a paper that stands elsewhere by now stands by itself.
             role = Role.NEW if line.role is Role.FOLDED and led != line.edition else line.role
             led = line.edition if role is not Role.UPDATE else 0
-            shown.append((line.edition, self._told(replace(line, role=role), paper), paper))
+            line = line if role is line.role else replace(line, role=role)  # noqa: PLW2901 - as it is told
+            shown.append((line.edition, self._told(line, paper), paper))
         return shown
 
     def _told(self, line: DeliveredPick, paper: Paper) -> Pick:
