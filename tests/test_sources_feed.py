@@ -6,7 +6,7 @@ import pytest
 
 from bot.config import SourceSettings
 from bot.errors import ParseError
-from bot.identity import title_key
+from bot.identity import stamped, title_key
 from bot.models import Document, Identifier, Paper, Parsed, Rel, Scheme, SourceState, Stamp
 from bot.sources import announces, entries, feed, parse, parse_feed, request, wanted
 from bot.sources.margins import read_margins
@@ -420,3 +420,11 @@ def test_authority_is_in_every_stamp():
     paper = only(rss("<title>T</title><description>D</description>"))
     assert {name for name, _ in paper.stamps} == {"title", "abstract"}
     assert {stamp.authority for _, stamp in paper.stamps} == {feed.AUTHORITY}
+
+
+def test_that_an_article_was_retracted_is_stamped_like_all_that_a_record_says():
+    paper = only(
+        rss("<item><title>Retracted: Gates</title><link>https://j.example/1</link></item>")
+    )
+    assert paper.notice == "Retracted"
+    assert paper == stamped(paper, dict(paper.stamps)["title"])

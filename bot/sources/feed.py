@@ -199,9 +199,10 @@ def _sighting(
     published = moment(entry, "published", "created", "updated")
     changed = moment(entry, "updated", "published", "created")
     listed = categories(entry)
+    notice = lifecycle.notice_in(reading.title, abstract)
     filled = {
         "title": reading.title, "authors": authors, "abstract": abstract, "categories": listed,
-        "venue": venue,
+        "venue": venue, "notice": notice,
     }  # fmt: skip
     stamp = Stamp(AUTHORITY, 0, stamp_day(changed, now))
     paper = Paper(
@@ -213,7 +214,7 @@ def _sighting(
         venue=venue,
         published=clamped(published, now),
         links=_links(reading),
-        notice=lifecycle.notice_in(reading.title, abstract),
+        notice=notice,
         # Not by `stamped`, which would make every paper twice.
         stamps=identity.stamps(tuple([name for name, value in filled.items() if value]), stamp),
     )
