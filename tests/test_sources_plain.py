@@ -207,6 +207,7 @@ def rss(inside: str, before: str = "") -> bytes:
         rss("<link>/relative</link>").replace(b"<rss", b'<rss xml:base="http://example.org/"'),
         rss("<pubDate>yesterday</pubDate>"),
         rss("<author>ada@example.org (Ada)</author>"),
+        rss("<author>Ada</author><author><name>Grace</name></author>"),
         rss("").replace(b">T<", b">\xe9<"),
         rss("", '<?xml version="1.0" encoding="utf-16"?>'),
         rss("").decode().encode("utf-16-le"),

@@ -112,6 +112,7 @@ class _Reading:
         self._has_content = False
         self._name: str | None = None  # of the person that is being read
         self._has_children = False
+        self._by_text = False  # whether an author was named without a <name>
         self._categories = 0
         self._pieces: list[str] = []
         self._tags: dict[str, str] = {}
@@ -365,6 +366,8 @@ class _Reading:
     def _named(self, text: str) -> None:
         if not text or "@" in text:
             raise NotPlainError
+        if self._by_text:
+            raise NotPlainError  # feedparser writes a <name> over a dc:creator before it
         self._name, self._role = text, Role.AUTHOR
 
     def _author(self, text: str) -> None:
@@ -373,6 +376,8 @@ class _Reading:
             if self._name is None:
                 raise NotPlainError
             text = self._name
+        else:
+            self._by_text = True
         if "@" in text:
             raise NotPlainError  # feedparser takes addresses and names apart
         entry["author"] = text
