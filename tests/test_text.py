@@ -14,7 +14,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from bot.text import inert, one_line, plain, readable, shorten
+from bot.text import inert, one_line, plain, quoted, readable, shorten
 
 SHARED = Path(__file__).parents[1].parent / "shared" / "data"
 DAILY_FEEDS = SHARED / "arxiv_rss" / "parsed_daily"
@@ -243,6 +243,14 @@ def test_one_line_is_one_line(value):
     assert one_line(line) == line
     assert len(line.splitlines()) <= 1
     assert line == line.strip()
+
+
+@given(st.text(), st.integers(1, 40))
+def test_anothers_words_can_be_shown_in_a_sentence(value, limit):
+    words = quoted(value, limit)
+    assert words.isprintable()
+    assert len(words) <= limit
+    assert not words.endswith(".")
 
 
 @given(st.text(), st.integers(-1, 40))

@@ -132,8 +132,7 @@ def parsed_feed(feed: Feed, url: str, now: datetime) -> Parsed:
 
 def _refusal(channel: Entry, entries: tuple[Entry, ...]) -> str:
     first = entries[0] if entries else {}
-    words = said(first, "summary", "title") or said(channel, "subtitle", "title")
-    return text.shorten(text.one_line(words), 300).rstrip(".")
+    return text.quoted(said(first, "summary", "title") or said(channel, "subtitle", "title"))
 
 
 def _sighting(entry: Entry, built: datetime | None, now: datetime) -> Sighting | None:

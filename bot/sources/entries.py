@@ -196,7 +196,9 @@ def _understood(body: bytes, host: str, content_type: str) -> Any:  # noqa: ANN4
     except Exception as error:
         # feedparser promises not to raise and does, on hostile input (bad character references,
         # deep nesting): one document must never stop the others.
-        raise ParseError(f"{host} sent a feed that cannot be read ({error})") from error
+        raise ParseError(
+            f"{host} sent a feed that cannot be read ({text.quoted(str(error))})"
+        ) from error
 
 
 def _check_empty(body: bytes, host: str, *, version: str, sound: bool) -> None:

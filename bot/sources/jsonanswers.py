@@ -36,8 +36,7 @@ def read_json(document: Document, wanted: str) -> object:
 def refusal(host: str, said: str, wanted: str, form: str = "JSON") -> ParseError:
     """Return the error for what is no `wanted`, with what it says of itself ("": nothing)."""
     if said:
-        words = text.shorten(text.one_line(said), 300).rstrip(".")
-        return ParseError(f"{host} answered with an error: {words}")
+        return ParseError(f"{host} answered with an error: {text.quoted(said)}")
     return ParseError(f"{host} sent {form} that is no {wanted}")
 
 

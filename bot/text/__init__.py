@@ -16,7 +16,7 @@ import nh3
 from bot.text.lines import columns, wrapped
 from bot.text.tex import readable
 
-__all__ = ["columns", "inert", "one_line", "plain", "readable", "shorten", "wrapped"]
+__all__ = ["columns", "inert", "one_line", "plain", "quoted", "readable", "shorten", "wrapped"]
 
 # C0 and C1 controls (tab and newline are white space, handled by callers), and the marks that
 # reorder or hide text on a line (CVE-2021-42574).
@@ -64,6 +64,18 @@ def shorten(value: str, limit: int) -> str:
     if space > limit // 2:
         cut = cut[:space]
     return cut.rstrip(" ,;:.") + "…"
+
+
+def quoted(said: str, limit: int = 300) -> str:
+    """Return another's words as part of a sentence of ours: one line, without its full stop.
+
+    What no terminal can show (unassigned, private use) becomes U+FFFD: an answer in the wrong
+    encoding is full of it.
+    """
+    words = shorten(one_line(said), limit).rstrip(".")
+    if words.isprintable():
+        return words
+    return "".join(char if char.isprintable() else "\ufffd" for char in words)
 
 
 # What a server quotes: `<ada@example.org>:`, `rfc822;ada@example.org`, `"ada b"@example.org`.
