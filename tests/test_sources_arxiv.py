@@ -191,7 +191,7 @@ def test_the_rdf_of_before_2024_is_read():
     href="http://arxiv.org/b"&gt;R. Aaij&lt;/a&gt;, et al. (909 additional authors not shown)
     </dc:creator></item>
     <item rdf:about="http://arxiv.org/abs/2106.00550">
-    <title>T. (arXiv:2106.00550v2 [hep-ph] UPDATED)</title></item>
+    <title>T . (arXiv:2106.00550v2 [hep-ph] UPDATED)</title></item>
     <item rdf:about="http://arxiv.org/abs/2106.00551">
     <title>T. (arXiv:2106.00551v1 [hep-ph])</title></item></rdf:RDF>"""
     first, second, third = read(rdf).sightings

@@ -202,7 +202,7 @@ def _event(entry: Entry, head: re.Match[str] | None, old: re.Match[str] | None) 
 def _title(entry: Entry) -> tuple[str, re.Match[str] | None]:
     title = text.one_line(said(entry, "title"))[:_LONGEST_OLD_TITLE]
     old = _OLD_TITLE.search(title)
-    return text.shorten(title[: old.start()] if old else title, LONGEST_TITLE), old
+    return text.shorten(title[: old.start()].rstrip() if old else title, LONGEST_TITLE), old
 
 
 def _old_category(old: re.Match[str] | None) -> tuple[str, ...]:
