@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import smtplib
 import time
 from email import message_from_bytes
@@ -17,6 +16,7 @@ from email.policy import default
 import pytest
 
 from bot.store import Store
+from support_browser import a_browser
 from support_dovecot import free_port, wait_until
 from support_postal import WITH_SERVERS
 from support_round import NOW, a_paper, absorb, an_edition, arxiv, with_profiles
@@ -59,66 +59,8 @@ host = "127.0.0.1:{lmtp}"
 
 @pytest.fixture
 def browser():
-    from selenium import webdriver
-
-    if shutil.which("chromedriver") is None:
-        pytest.skip("no chromedriver here (Debian: chromium-driver)")
-    options = webdriver.ChromeOptions()
-    options.binary_location = shutil.which("chromium") or ""
-    for argument in (
-        "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-        "--disable-background-networking", "--disable-component-update", "--disable-sync",
-        "--window-size=390,900",
-    ):  # fmt: skip
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(
-        options=options,
-        service=webdriver.ChromeService(executable_path=shutil.which("chromedriver")),
-    )
-    yield Browser(driver)
-    driver.quit()
-
-
-class Browser:
-    """What a person does in a browser: open, read, fill in, press."""
-
-    def __init__(self, driver):
-        self.driver = driver
-
-    def open(self, address):
-        self.driver.get(address)
-        self._complain()
-
-    def _complain(self):
-        told = [each for each in self.driver.get_log("browser") if "favicon" not in each["message"]]
-        assert told == [], "the console is quiet"
-
-    @property
-    def words(self):
-        return " ".join(self.driver.find_element("tag name", "body").text.split())
-
-    def fill(self, name, value):
-        field = self.driver.find_element("name", name)
-        field.clear()
-        field.send_keys(value)
-
-    def tick(self, name):
-        self.driver.find_element("id", f"list-{name}").click()
-
-    def choose(self, name, words):
-        self.driver.find_element(
-            "xpath", f'//select[@name="{name}"]/option[text()="{words}"]'
-        ).click()
-
-    def press(self, words):
-        before = self.driver.find_element("tag name", "html")
-        self.driver.find_element("xpath", f'//button[normalize-space()="{words}"]').click()
-        wait_until(lambda: self._is_new(before), "the next page")
-        self._complain()
-
-    def _is_new(self, before):
-        return self.driver.find_element("tag name", "html") != before
+    with a_browser() as running:
+        yield running
 
 
 class Reader:
