@@ -231,6 +231,24 @@ async def test_a_profile_that_turns_private_is_withdrawn_with_its_reasons(full):
     assert await same_as_anew(full)
 
 
+async def test_parts_of_a_feeds_archive_come_go_and_keep_former_names_like_the_feed(full):
+    full.config = full.configured(PROFILES, base_url="https://papers.example.org")
+    for number in range(2, 16):
+        full.edition("experts", number, number % 6)
+    assert "feeds/experts/1.rss" in (await full.publish()).paths
+    assert (full.public / "feeds/experts/1.atom").is_file()
+    renamed = PROFILES["experts"].model_copy(update={"was": ("gates",)}).named("experts")
+    full.config = full.configured({"experts": renamed}, base_url="https://papers.example.org")
+    await full.publish()
+    one, other = (full.public / f"feeds/{name}/1.rss" for name in ("experts", "gates"))
+    assert one.read_bytes() == other.read_bytes()
+    hidden = renamed.model_copy(update={"public": False}).named("experts")
+    full.config = full.configured({"experts": hidden}, base_url="https://papers.example.org")
+    await full.publish()
+    assert not one.exists()
+    assert not other.exists()
+
+
 async def test_what_trended_long_ago_is_made_once_and_then_left_alone(full):
     long_ago = date(2026, 6, 1)
     full.votes(long_ago, p5=7)

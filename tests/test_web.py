@@ -542,7 +542,7 @@ async def test_a_mistake_of_ours_while_a_file_is_sent_is_logged(site, caplog, mo
     async def broken(*_):
         raise RuntimeError("a mistake of ours")
 
-    monkeypatch.setattr(aiohttp.web.FileResponse, "prepare", broken)
+    monkeypatch.setattr(aiohttp.web.Response, "prepare", broken)
     with pytest.raises(aiohttp.ServerDisconnectedError):
         await site("GET", "/feed.rss")
     assert "a mistake of ours" in caplog.text

@@ -35,6 +35,7 @@ _ABSTRACT_LIMIT = 6000
 _AUTHORS_NAMED = 30
 _IDENTIFIERS_NAMED = 8
 _NAMED_SCHEMES = frozenset({Scheme.ARXIV, Scheme.DOI, Scheme.PMID, Scheme.OPENREVIEW})
+_ARXIV_CATEGORY = re.compile(r"[a-z]+(-[a-z]+)*(\.[A-Za-z]+(-[a-z]+)*)?")
 _TAG_SAFE = "/:;()@!$'*+,=-._~"
 _FOUNDED = 2026  # RFC 4151 wants a year; this is the one of an authority that names none
 # By so many seconds at most an entry's date is moved, so that no two are the same.
@@ -56,7 +57,67 @@ def profile_feed(
     it once, where it was last picked. `authority` is the guids' tag authority (`example.org` or
     `example.org,2026`).
     """
-    newest = sorted(editions, key=lambda edition: -edition.number)[:EDITIONS_SHOWN]
+    whole = sorted(editions, key=lambda edition: -edition.number)
+    newest = whole[:EDITIONS_SHOWN]
+    parts = archive_parts(whole)
+    return replace(
+        _of_profile(bot, profile, newest, papers, authority, changed or {}),
+        earlier=archive_path(profile, len(parts)) if parts and bot.base_url else "",
+    )
+
+
+def archived_feed(
+    *,
+    bot: BotSettings,
+    profile: Profile,
+    part: int,
+    parts: int,
+    editions: Iterable[Edition],
+    papers: Mapping[int, Paper],
+    authority: str,
+) -> Feed:
+    """Return one part of a profile's archive (RFC 5005): `part` 1 is the oldest of `parts`.
+
+    What becomes of a paper later is told by the feed itself: a part rests.
+    """
+    held = sorted(editions, key=lambda edition: -edition.number)
+    return replace(
+        _of_profile(bot, profile, held, papers, authority, {}),
+        path=archive_path(profile, part),
+        archived=True,
+        current=f"/feeds/{profile.name}",
+        earlier=archive_path(profile, part - 1) if part > 1 else "",
+        later=archive_path(profile, part + 1) if part < parts else "",
+    )
+
+
+def archive_parts(editions: Iterable[Edition]) -> list[list[Edition]]:
+    """Return a profile's editions by the parts of its archive, the oldest first.
+
+    A part is 14 numbers that are all given out: never one more, and whatever is in no part yet is
+    among the last 14 that the feed itself shows.
+    """
+    parts: dict[int, list[Edition]] = {}
+    last = 0
+    for edition in sorted(editions, key=lambda edition: edition.number):
+        parts.setdefault((edition.number - 1) // EDITIONS_SHOWN, []).append(edition)
+        last = edition.number
+    return [held for part, held in parts.items() if (part + 1) * EDITIONS_SHOWN <= last]
+
+
+def archive_path(profile: Profile, part: int) -> str:
+    """Return where a part of a profile's archive stands, less its form: `/feeds/experts/3`."""
+    return f"/feeds/{profile.name}/{part}"
+
+
+def _of_profile(
+    bot: BotSettings,
+    profile: Profile,
+    newest: Sequence[Edition],
+    papers: Mapping[int, Paper],
+    authority: str,
+    changed: Mapping[int, datetime],
+) -> Feed:
     heading = heading_of(profile)
     return _feed(
         bot,
@@ -67,7 +128,7 @@ def profile_feed(
         id=_tag(authority, f"profile/{profile.name}"),
         authority=authority,
         built=newest[0].made_at if newest else None,
-        entries=_profile_entries(bot, newest, papers, authority, changed or {}),
+        entries=_profile_entries(bot, newest, papers, authority, changed),
     )
 
 
@@ -302,6 +363,7 @@ def _entry(
     revised: bool,
 ) -> FeedEntry:
     named = [i for i in by_trust(paper.identifiers) if i.scheme in _NAMED_SCHEMES]
+    on_arxiv = any(i.scheme is Scheme.ARXIV for i in named)
     return FeedEntry(
         id=paper_guid(authority, key_of(paper)),
         title=_title(card),
@@ -315,6 +377,11 @@ def _entry(
         revised=revised,
         discussion=web_address(paper.link(Rel.DISCUSSION)),
         content=_content(paper, card),
+        dated=paper.published.astimezone(UTC).date() if paper.published else None,
+        doi=next((one_line(i.value) for i in named if i.scheme is Scheme.DOI), ""),
+        venue=card.venue,
+        primary=next(filter(_ARXIV_CATEGORY.fullmatch, card.categories), "") if on_arxiv else "",
+        announced=("replace" if revised else "new") if on_arxiv else "",
     )
 
 

@@ -20,6 +20,7 @@ def former_sheets(profiles: Iterable[Profile], sheets: Sequence[Sheet]) -> Itera
             for now, then in (
                 (f"p/{profile.name}/", f"p/{old}/"),
                 (_feed(profile.name), _feed(old)),
+                (f"feeds/{profile.name}/", f"feeds/{old}/"),
             ):
                 for sheet in sheets:
                     if sheet.path.startswith(now):

@@ -35,6 +35,8 @@ from bot.outputs.contexts import (
 from bot.outputs.feeds import (
     EDITIONS_SHOWN,
     TRENDING,
+    archive_parts,
+    archived_feed,
     feeds_opml,
     profile_feed,
     trending_feed,
@@ -155,14 +157,25 @@ def _feed_of(
     profile = archive.profile
     newest = sorted(archive.editions, key=lambda edition: -edition.number)[:EDITIONS_SHOWN]
     papers = _papers_of(site, newest)
+    # Without a public address nothing could lead to them.
+    parts = archive_parts(archive.editions) if site.bot.base_url else []
     yield from _in_every_form(
         profile.name,
-        (profile, newest, papers, [changed.get(paper.id) for paper in papers]),
+        (profile, newest, papers, [changed.get(paper.id) for paper in papers], len(parts)),
         partial(
-            profile_feed, bot=site.bot, profile=profile, editions=newest, papers=site.papers,
-            authority=authority, changed=changed,
+            profile_feed, bot=site.bot, profile=profile, editions=archive.editions,
+            papers=site.papers, authority=authority, changed=changed,
         ),
     )  # fmt: skip
+    for part, held in enumerate(parts, start=1):
+        yield from _in_every_form(
+            f"{profile.name}/{part}",
+            (profile, held, _papers_of(site, held), part, part < len(parts)),
+            partial(
+                archived_feed, bot=site.bot, profile=profile, part=part, parts=len(parts),
+                editions=held, papers=site.papers, authority=authority,
+            ),
+        )  # fmt: skip
 
 
 def _in_every_form(

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import html
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from email.utils import format_datetime
 from types import MappingProxyType
 
 from bot.text import inert
 
-_NAMESPACES = 'xmlns:atom="http://www.w3.org/2005/Atom" xmlns:dc="http://purl.org/dc/elements/1.1/"'
+_ATOM = "http://www.w3.org/2005/Atom"
+# Dublin Core, PRISM, arXiv's own, and RFC 5005's archives: what readers of papers know them by.
+_WORDS = {
+    "xmlns:dc": "http://purl.org/dc/elements/1.1/",
+    "xmlns:prism": "http://prismstandard.org/namespaces/basic/2.0/",
+    "xmlns:arxiv": "http://arxiv.org/schemas/atom",
+    "xmlns:fh": "http://purl.org/syndication/history/1.0",
+}
 _JSON_FEED = "https://jsonfeed.org/version/1.1"
 
 
@@ -23,7 +30,9 @@ class FeedEntry:
     `id` is its tag URI, the same in every format and for ever. `title` is plain text, `content` is
     HTML, `identifiers` are as people write them (`arXiv:…`, `doi:…`). `updated` differs from that
     of every other entry; `revised` where the paper changed after it came. `byline` is the authors
-    in one line, "" where none is known.
+    in one line, "" where none is known. `dated` is the day the paper itself bears, `venue` where it
+    was published, `doi` its DOI; `primary` is arXiv's first category of it, and `announced` how
+    arXiv would announce it (`new`, `replace`), both "" for what arXiv has not.
     """
 
     id: str
@@ -38,6 +47,11 @@ class FeedEntry:
     revised: bool
     discussion: str
     content: str
+    dated: date | None = None
+    doi: str = ""
+    venue: str = ""
+    primary: str = ""
+    announced: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +60,8 @@ class Feed:
 
     `path` is the feed's own, less its form (`/feeds/experts`); `base` is the public address or "";
     `built` is None where nothing was told yet, and `updated` then is when the house was founded.
+    Of one that is an `archived` part of a whole (RFC 5005), `current` is the path of the feed that is
+    followed; `earlier` and `later` are the parts beside it, "" at the ends.
     """
 
     title: str
@@ -59,6 +75,19 @@ class Feed:
     built: datetime | None
     updated: datetime
     entries: tuple[FeedEntry, ...]
+    archived: bool = False
+    current: str = ""
+    earlier: str = ""
+    later: str = ""
+
+    def around(self) -> Iterator[tuple[str, str]]:
+        """Yield (relation, path less its form) of the documents that complete this one."""
+        beside = {
+            "current": self.current,
+            "prev-archive": self.earlier,
+            "next-archive": self.later,
+        }
+        return ((relation, path) for relation, path in beside.items() if path)
 
 
 # ── RSS ───────────────────────────────────────────────────────────────────────────────────────────
@@ -68,14 +97,18 @@ def as_rss(feed: Feed) -> bytes:
     """Return the feed as RSS 2.0."""
     own = ""
     if feed.base:
-        own = _empty("atom:link", rel="self", type=FORMS["rss"].type, href=_own(feed, "rss"))
+        own = _lines(*(
+            _empty("atom:link", rel=relation, type=FORMS["rss"].type, href=f"{feed.base}{path}.rss")
+            for relation, path in (("self", feed.path), *feed.around())
+        ))  # fmt: skip
     return _document(
-        f'<rss version="2.0" {_NAMESPACES}>',
+        f"<rss{_attributes({'version': '2.0', 'xmlns:atom': _ATOM} | _WORDS)}>",
         "<channel>",
         _element("title", feed.title),
         # RSS demands a link; without a public address only a name is true everywhere.
         _element("link", f"{feed.base}{feed.home}" if feed.base else feed.id),
         own,
+        "<fh:archive/>" if feed.archived else "",
         _element("description", feed.description),
         _element("language", feed.language),
         _element("lastBuildDate", _rfc822(feed.built)),
@@ -94,7 +127,7 @@ def _rss_item(entry: FeedEntry) -> str:
         _element("guid", entry.id, isPermaLink="false"),
         # Not <author>: that one must be a mail address.
         _element("dc:creator", entry.byline),
-        *(_element("dc:identifier", identifier) for identifier in entry.identifiers),
+        *_of_a_paper(entry),
         *(_element("category", category) for category in entry.categories),
         _element("pubDate", _rfc822(entry.published)),
         _element("atom:updated", _rfc3339(entry.updated) if entry.revised else ""),
@@ -102,6 +135,17 @@ def _rss_item(entry: FeedEntry) -> str:
         _element("description", entry.content),
         "</item>",
     )
+
+
+def _of_a_paper(entry: FeedEntry) -> Iterator[str]:
+    """Yield what reference managers and readers of papers look for, the same in RSS and Atom."""
+    for identifier in entry.identifiers:
+        yield _element("dc:identifier", identifier)
+    yield _element("prism:doi", entry.doi)
+    yield _element("prism:publicationName", entry.venue)
+    yield _element("prism:publicationDate", entry.dated.isoformat() if entry.dated else "")
+    yield _element("arxiv:announce_type", entry.announced)
+    yield _empty("arxiv:primary_category", term=entry.primary) if entry.primary else ""
 
 
 # ── Atom ──────────────────────────────────────────────────────────────────────────────────────────
@@ -114,12 +158,14 @@ def as_atom(feed: Feed) -> bytes:
         links = _lines(
             _empty("link", rel="self", type=FORMS["atom"].type, href=_own(feed, "atom")),
             _empty("link", rel="alternate", type="text/html", href=f"{feed.base}{feed.home}"),
+            *(
+                _empty(
+                    "link", rel=relation, type=FORMS["atom"].type, href=f"{feed.base}{path}.atom"
+                )
+                for relation, path in feed.around()
+            ),
         )
-    opening = {
-        "xmlns": "http://www.w3.org/2005/Atom",
-        "xmlns:dc": "http://purl.org/dc/elements/1.1/",
-        "xml:lang": feed.language,
-    }
+    opening = {"xmlns": _ATOM} | _WORDS | {"xml:lang": feed.language}
     return _document(
         f"<feed{_attributes(opening)}>",
         _element("id", feed.id),
@@ -128,6 +174,7 @@ def as_atom(feed: Feed) -> bytes:
         _element("updated", _rfc3339(feed.updated)),
         _author(feed.house),
         links,
+        "<fh:archive/>" if feed.archived else "",
         _element("generator", "paperround"),
         *(_atom_entry(feed, entry) for entry in feed.entries),
         "</feed>",
@@ -142,7 +189,7 @@ def _atom_entry(feed: Feed, entry: FeedEntry) -> str:
         _empty("link", rel="alternate", href=entry.href) if entry.href else "",
         # RFC 4287, section 4.1.2: an entry has an author, were it only the one who shows it.
         *map(_author, entry.authors or (feed.house,)),
-        *(_element("dc:identifier", identifier) for identifier in entry.identifiers),
+        *_of_a_paper(entry),
         *(_empty("category", term=category) for category in entry.categories),
         _element("published", _rfc3339(entry.published)),
         _element("updated", _rfc3339(entry.updated)),
@@ -165,6 +212,8 @@ def as_json(feed: Feed) -> bytes:
         "title": feed.title,
         "home_page_url": f"{feed.base}{feed.home}" if feed.base else "",
         "feed_url": _own(feed, "json") if feed.base else "",
+        # The format's own way to what came before: the next page is the one further back.
+        "next_url": f"{feed.base}{feed.earlier}.json" if feed.base and feed.earlier else "",
         "description": feed.description,
         "language": feed.language,
         "authors": [{"name": feed.house}],
@@ -184,7 +233,8 @@ def _json_item(entry: FeedEntry) -> dict[str, object]:
         "date_modified": _rfc3339(entry.updated),
         "authors": [{"name": inert(name)} for name in entry.authors],
         "tags": [inert(category) for category in entry.categories],
-        "_paperround": {"identifiers": list(entry.identifiers)},
+        "_paperround": {"identifiers": list(entry.identifiers)}
+        | _present({"doi": inert(entry.doi), "venue": inert(entry.venue)}),
     })  # fmt: skip
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import json
 from datetime import UTC, date, datetime
 
@@ -16,6 +15,7 @@ from bot.models import Door, OptIn
 from bot.outputs.consent_pages import confirm_page, manage_page, subscribe_page
 from bot.outputs.syndication import FORMS
 from bot.web.answers import LIMITS, STANDING, form_lists, notice, private_page
+from bot.web.conditional import Content, answer
 from bot.web.limits import network_of
 from bot.workflows.consent import Order
 from bot.workflows.manage import Chosen
@@ -263,16 +263,10 @@ async def private_feed(request: web.Request) -> web.StreamResponse:
         raise web.HTTPNotFound from None
     if feed is None:
         raise web.HTTPGone
-    content = await app.workers.cpu(form.written, feed)
-    etag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
-    headers = {"ETag": etag, "Cache-Control": "private, max-age=900", "X-Robots-Tag": "noindex"}
-    if etag in request.headers.get("If-None-Match", ""):
-        return web.Response(status=304, headers=headers)
-    response = web.Response(
-        body=content, content_type=form.type.partition(";")[0], charset="utf-8", headers=headers
-    )
-    response.enable_compression()
-    return response
+    written = await app.workers.cpu(form.written, feed)
+    content = await app.workers.cpu(Content.of, written, textual=True)
+    headers = {"Cache-Control": "private, max-age=900", "X-Robots-Tag": "noindex"}
+    return answer(request, content, f"{form.type}; charset=utf-8", headers)
 
 
 async def _manage_page(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 from aiohttp import web
 
 from bot.web.answers import STANDING
+from bot.web.conditional import file_answer
 
 _TYPES = {
     ".html": "text/html", ".css": "text/css", ".rss": "application/rss+xml",
@@ -48,7 +50,10 @@ async def published(request: web.Request) -> web.StreamResponse:
         # One slash: a browser takes two for another host's address.
         raise web.HTTPMovedPermanently(f"/{request.rel_url.raw_path.strip('/')}/")
     path = path / "index.html" if folder else path
-    return web.FileResponse(path, headers={"Content-Type": _type(path)})
+    try:
+        return await asyncio.to_thread(file_answer, request, path, _type(path))
+    except FileNotFoundError:  # withdrawn in between
+        raise web.HTTPNotFound from None
 
 
 def _hidden(path: Path) -> bool:

@@ -226,7 +226,7 @@ def _withdrawn(config: Config, note: _Note, folder: Path, withdraw: Callable[[Pa
         for each in (name, *profile.was)
     }
     forms = ("rss", "atom", "json")
-    paths = [f"p/{name}" for name in sorted(private)]
+    paths = [f"{where}/{name}" for where in ("p", "feeds") for name in sorted(private)]
     paths += [f"feeds/{name}.{form}" for name in sorted(private) for form in forms]
     gone = [withdraw(folder / path) for path in paths]
     if any(gone) or private & note.profiles:
