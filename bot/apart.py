@@ -11,9 +11,10 @@ import asyncio
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from importlib import import_module
 from types import TracebackType
 from typing import TYPE_CHECKING, ParamSpec, Self, TypeVar, cast
 
@@ -36,11 +37,14 @@ _GOODBYE_SECONDS = 5.0
 class Apart:
     """A `ports.Worker` that runs picklable functions in a process which may be killed.
 
-    One at a time; `deadline` is in seconds for each. Use it as a context manager.
+    One at a time; `deadline` is in seconds for each. `loads` are modules that the process imports
+    when it starts: on a machine that does much else, that alone may take longer than some deadline.
+    Use it as a context manager.
     """
 
-    def __init__(self, deadline: float = DEADLINE) -> None:
+    def __init__(self, deadline: float = DEADLINE, loads: Sequence[str] = ()) -> None:
         self._deadline = deadline
+        self._loads = tuple(loads)
         self._thread: ThreadPoolExecutor | None = None
         self._process: BaseProcess | None = None
         self._pipe: Connection | None = None
@@ -124,7 +128,7 @@ class Apart:
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
         process = context.Process(
-            target=_work, args=(theirs, self._deadline), name="apart", daemon=True
+            target=_work, args=(theirs, self._deadline, self._loads), name="apart", daemon=True
         )
         process.start()
         self._pipe, self._process = ours, process
@@ -145,11 +149,13 @@ class Apart:
         self._pipe = self._process = None
 
 
-def _work(pipe: Connection, deadline: float) -> None:
+def _work(pipe: Connection, deadline: float, loads: Sequence[str]) -> None:
     """Do what comes through the pipe until its other end is closed, or nothing comes."""
     # Ctrl-C and a service's stop reach every process of the group: the parent drains, and ends us.
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, signal.SIG_IGN)
+    for name in loads:
+        import_module(name)
     with suppress(OSError):  # the other end may be gone already
         pipe.send(None)
         while pipe.poll(_IDLE_SECONDS):

@@ -543,7 +543,7 @@ def _workers() -> Iterator[Workers]:
     with (
         ThreadPoolExecutor(1, "store") as store,
         ThreadPoolExecutor(1, "cpu") as cpu,
-        Apart() as apart,
+        Apart(loads=("feedparser", "bot.workflows.collect")) as apart,
         _brief_turns(),
     ):
         yield Workers(store=_worker(store), cpu=_worker(cpu), apart=apart)

@@ -45,6 +45,7 @@ _ARXIV_DOI = re.compile(
     rf"10\.48550/arxiv\.({_ARXIV_NEW}|{_ARXIV_OLD})(?:v\d{{1,3}})?", re.IGNORECASE
 )
 # bioRxiv and medRxiv name versions in the tail; the DOI without it is the paper.
+_PREPRINT_HEADS = ("10.1101/", "10.64898/")
 _PREPRINT_DOI = re.compile(
     r"(10\.(?:1101|64898)/(?:\d{4}\.\d{2}\.\d{2}\.)?\d{5,9})(?:v\d+)?(?:\.(?:full|abstract).*)?$"
 )
@@ -88,15 +89,17 @@ def doi(value: str) -> Identifier | None:
     """Read a DOI in any spelling. arXiv's own DOIs become arXiv ids; case does not matter."""
     if "10." not in value and "%" not in value:
         return None
-    bare = _DOI_HEAD.sub("", value.strip())
-    if match := _DOI_ADDRESS.match(bare):
-        bare = unquote(match.group(1))
+    bare = value.strip()
+    if not bare.startswith("10."):
+        bare = _DOI_HEAD.sub("", bare)
+        if match := _DOI_ADDRESS.match(bare):
+            bare = unquote(match.group(1))
     if not _DOI_SHAPE.fullmatch(bare) or len(bare.split(None, 1)) != 1:
         return None
     bare = bare.rstrip(".,;").lower()
     if bare.startswith("10.48550") and (match := _ARXIV_DOI.fullmatch(bare)):
         return Identifier(Scheme.ARXIV, _arxiv_case(match.group(1)))
-    if match := _PREPRINT_DOI.fullmatch(bare):
+    if bare.startswith(_PREPRINT_HEADS) and (match := _PREPRINT_DOI.fullmatch(bare)):
         bare = match.group(1)
     return Identifier(Scheme.DOI, bare) if len(bare) <= 300 else None  # noqa: PLR2004 - bounded
 
@@ -119,7 +122,7 @@ def from_url(url: str) -> Identifier | None:
 def _named(
     hostname: str, port: int | None, path: str, query: str, fragment: str
 ) -> Identifier | None:
-    host = _WWW.sub("", hostname)
+    host = _WWW.sub("", hostname, count=1) if hostname[0] in "wm" else hostname
     path = unquote(path) if "%" in path else path
     site = f"[{host}]" if ":" in host else host
     if port not in (None, 80, 443):
@@ -141,7 +144,7 @@ def _of_known_host(host: str, path: str, query: str) -> Identifier | None:
         return Identifier(Scheme.OPENREVIEW, forum) if forum else None
     elif host == "nature.com" and (match := re.match(r"^/articles/([sdn]\w[\w.-]+)", path)):
         return doi(f"10.1038/{match.group(1).removesuffix('.pdf')}")
-    if match := _DOI.search(path):
+    if "10." in path and (match := _DOI.search(path)):
         return doi(
             re.sub(
                 r"(?:/(?:full|abstract|pdf|epdf|meta)|\.(?:full|abstract|pdf))+$",
@@ -156,8 +159,8 @@ def _of_address(site: str, path: str, query: str, fragment: str) -> Identifier |
     pairs = parse_qsl(query, keep_blank_values=True) if query else []
     kept = sorted((k, v) for k, v in pairs if not _TRACKING.match(k))
     # A page of many entries tells them apart by a numbered anchor; `#comments` is no other paper.
-    numbered = re.search(r"\d", fragment) and not fragment.startswith(("utm_", "xtor="))
-    anchor = fragment if numbered else ""
+    numbered = fragment and re.search(r"\d", fragment)
+    anchor = fragment if numbered and not fragment.startswith(("utm_", "xtor=")) else ""
     trimmed = path.rstrip("/")
     if not _QUOTED.fullmatch(trimmed):
         trimmed = quote(trimmed, safe="/:@!$&'()*+,;=~")

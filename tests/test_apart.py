@@ -33,10 +33,18 @@ async def test_no_process_is_started_before_it_is_needed():
         assert apart._process is None  # noqa: SLF001 - nothing else tells
 
 
+async def test_what_it_loads_when_it_starts_is_not_counted(tmp_path, monkeypatch):
+    slow = "import os, time\ntime.sleep(2.5)\nos.environ['LOADED'] = 'yes'\n"
+    (tmp_path / "slowly_loading.py").write_text(slow)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with Apart(deadline=2, loads=("slowly_loading",)) as apart:
+        assert await apart(os.getenv, "LOADED") == "yes"
+
+
 async def test_what_never_ends_is_killed_and_the_next_is_done_as_if_nothing_had_been():
-    with Apart(deadline=0.5) as apart:
+    with Apart(deadline=3) as apart:  # not less: a busy machine may leave the second one waiting
         for _ in range(2):
-            with pytest.raises(ApartError, match=r"took longer than 0\.5 s to read"):
+            with pytest.raises(ApartError, match="took longer than 3 s to read"):
                 await apart(*ENDLESS)
             assert await apart(divmod, 17, 5) == (3, 2)
 

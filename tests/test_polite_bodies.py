@@ -198,7 +198,7 @@ async def test_what_would_take_for_ever_is_killed_and_the_others_are_read(world)
     world.site.put("/j", WHOLE.replace(b"</rss>", b" & </rss>"))
     world.site.put("/plain", journal("Plain"))
     names = ("slow", "j", "plain")
-    with Apart(deadline=5) as apart:
+    with Apart(deadline=5, loads=("feedparser", "bot.workflows.collect")) as apart:
         workers = Workers(WORKERS.store, WORKERS.cpu, apart)
         around = Round(world.store, world.fetcher, workers, NOW)
         sources = [a_journal(world, f"/{name}", name=name) for name in names]

@@ -33,6 +33,8 @@ from bot.sources.plain import read_plain
 
 T = TypeVar("T")
 
+_get = dict.get
+
 _ENTRY_STARTS = re.compile(rb"<(?:\w+:)?(?:item|entry)[\s>]", re.IGNORECASE)
 _CATEGORY_STARTS = re.compile(rb"<(?:\w+:)?(?:category|subject|keywords|tag)[\s>/]", re.IGNORECASE)
 MOST_AUTHORS = 10_000
@@ -228,20 +230,22 @@ def said(entry: Entry, *keys: str) -> str:
     """Return the first of these fields that holds text, as written, or ""."""
     for key in keys:
         # `entry.get` warns for fields that feedparser has under two names.
-        value = dict.get(entry, key)
-        if isinstance(value, str) and value and not value.isspace():
+        value = _get(entry, key)
+        if value and isinstance(value, str) and not value.isspace():
             return value
     return ""
 
 
 def parts(entry: Entry, key: str) -> list[Entry]:
     """Return the dictionaries of a field that repeats (authors, links, tags, content)."""
-    value = dict.get(entry, key)
+    value = _get(entry, key)
     return [part for part in value if isinstance(part, dict)] if isinstance(value, list) else []
 
 
 def categories(entry: Entry) -> tuple[str, ...]:
     """Return an entry's categories, each once, in their order."""
+    if not _get(entry, "tags"):
+        return ()
     terms = [text.one_line(said(tag, "term", "label")) for tag in parts(entry, "tags")]
     unique = dict.fromkeys([term for term in terms if term and len(term) <= LONGEST_NAME])
     return tuple(unique)[:MOST_CATEGORIES]
@@ -250,13 +254,15 @@ def categories(entry: Entry) -> tuple[str, ...]:
 def moment(entry: Entry, *keys: str) -> datetime | None:
     """Return the first of these dates that can be read: aware, UTC, between 1900 and 2200."""
     for key in keys:
-        value = dict.get(entry, f"{key}_parsed")
+        value = _get(entry, key + "_parsed")
         if value is not None and (found := _aware(value)):
             return found
     return None
 
 
 def _aware(value: object) -> datetime | None:
+    if isinstance(value, datetime):
+        return value if _EARLIEST <= value.year < _LATEST else None
     try:
         found = (
             datetime.fromtimestamp(calendar.timegm(value), UTC)
@@ -302,7 +308,7 @@ def web_address(value: str, base: str = "") -> str:
     """Return an absolute http(s) address without white space, or ""."""
     if _PLAIN_ADDRESS.fullmatch(value) and len(value) <= LONGEST_ADDRESS:
         return value
-    if not value.strip():
+    if not value.strip() or not (base or value.lstrip()[:4].lower() == "http"):
         return ""
     try:
         whole = urljoin(base, value.strip()) if base else value.strip()

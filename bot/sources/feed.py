@@ -52,6 +52,12 @@ _MOST_PDFS = 10
 _MAIL_ADDRESS = re.compile(r"[<(]?[^\s<>()@]{1,100}@[^\s<>()@]{1,200}[>)]?")
 
 _UNTITLED = "(untitled)"
+_DOI_FIELDS = ("prism_doi", "doi", "dc_doi", "dc_identifier")
+_RARE = frozenset(
+    {*_DOI_FIELDS, "prism_url", "prism_publicationname", "feedburner_origlink", "pdf_url",
+     "enclosures"}
+)  # fmt: skip
+_NONE: Entry = {}
 # Markup that was escaped twice, and so is still there when it has been made plain once.
 _STILL_MARKUP = re.compile(
     r"</(?:p|div|a|span|ul|ol|li|h[1-6]|table|blockquote|em|strong|sup|sub|b|i)>|<br ?/?>|<(?:img|p) ",
@@ -63,6 +69,8 @@ _DOI_AT_END = re.compile(r"(?:^|[:/\s])(10\.\d{4,9}/\S+)$")
 _IMPRINT = re.compile(
     r"^[^\n;]{1,120}, Published online: [^\n;]{1,40};?\s*(?:\|\s*)?(?:doi:\S+)?\s*"
 )
+_IMPRINT_WORDS, _LONGEST_IMPRINT = ", Published online: ", 140
+_LONGEST_ISSUE = 400
 _ISSUE_ONLY = re.compile(r"[^\n]{1,150}, (?:Volume|Vol\.) [^\n]{1,120}, (?:Page|Pages) [^\n]{1,80}")
 _ACL_DESCRIPTION = re.compile(
     r"(?:(?P<names>.{1,20000}?)\s)?in (?P<volume>[A-Z\d].{0,300})", re.DOTALL
@@ -74,6 +82,7 @@ class _Reading:
     """One entry with its addresses, and the identifiers they and its fields name."""
 
     entry: Entry
+    rare: Entry  # the same, or empty where it has none of the fields that few have
     title: str
     guid: str
     links: tuple[str, ...]
@@ -122,19 +131,20 @@ def sightings_of(feed: Feed, body: bytes, url: str, now: datetime | None) -> Ite
 
 
 def _read(entry: Entry, url: str, margin: Margin | None) -> _Reading | None:
+    rare = _NONE if _RARE.isdisjoint(entry) else entry
     guid = text.shorten(text.one_line(said(entry, "id")), LONGEST_ADDRESS)
-    links = _addresses(entry, guid, url)
-    raw_link = text.one_line(said(entry, "link"))
+    link = said(entry, "link")
+    links = _addresses(rare, link, guid, url)
     raw_title = said(entry, "title")
-    title = text.shorten(text.one_line(_plain(raw_title)), LONGEST_TITLE)
-    name = title or text.shorten(next(iter(links), "") or raw_link or guid, LONGEST_TITLE)
+    name = text.shorten(text.one_line(_plain(raw_title)), LONGEST_TITLE)
+    if not name:
+        name = text.shorten(next(iter(links), "") or text.one_line(link) or guid, LONGEST_TITLE)
     if not name and raw_title:
         name = _UNTITLED  # a title of nothing but a picture
     if not name:
         return None
-    linked = frozenset(filter(None, map(identity.from_url, links)))
-    return _Reading(entry, name, guid, links, frozenset(_stated(entry, guid, margin)),
-                    linked, margin)  # fmt: skip
+    linked = frozenset([named for at in links if (named := identity.from_url(at))])
+    return _Reading(entry, rare, name, guid, links, _stated(rare, guid, margin), linked, margin)
 
 
 def _plain(fragment: str) -> str:
@@ -142,37 +152,47 @@ def _plain(fragment: str) -> str:
     return text.plain(once) if "<" in once and _STILL_MARKUP.search(once) else once
 
 
-def _addresses(entry: Entry, guid: str, url: str) -> tuple[str, ...]:
+def _addresses(rare: Entry, link: str, guid: str, url: str) -> tuple[str, ...]:
     """Return an entry's own http addresses, the one to show first."""
-    link = said(entry, "link")
-    candidates = [
-        web_address(said(entry, "feedburner_origlink")),
-        # A guid that is no address makes no link, though feedparser offers it as one.
-        "" if link == guid else web_address(link, url),
-        web_address(guid) if ":" in guid else "",
-        web_address(said(entry, "prism_url")),
-    ]
-    return tuple(dict.fromkeys(filter(None, candidates)))
+    # A guid that is no address makes no link, though feedparser offers it as one.
+    usual = ["" if link == guid else web_address(link, url), web_address(guid)]
+    if rare:
+        usual = [
+            web_address(said(rare, "feedburner_origlink")), *usual,
+            web_address(said(rare, "prism_url")),
+        ]  # fmt: skip
+    return tuple(dict.fromkeys(filter(None, usual)))
 
 
-def _stated(entry: Entry, guid: str, margin: Margin | None) -> Iterator[Identifier]:
-    """Yield what the entry's fields say it is."""
-    fields = [said(entry, key) for key in ("prism_doi", "doi", "dc_doi", "dc_identifier")]
-    if margin:
-        fields += margin.identifiers
-    given = (text.one_line(field[:LONGEST_ADDRESS]) for field in (*fields, guid))
-    for value in dict.fromkeys(filter(None, given)):
-        found = identity.doi(value)
-        if found is None and "10." in value and (at_end := _DOI_AT_END.search(value)):
-            found = identity.doi(at_end.group(1))
-        if found := found or identity.arxiv(value):
-            yield found
-    if pmid := _PMID.fullmatch(guid):
-        yield Identifier(Scheme.PMID, pmid.group(1))
+def _stated(rare: Entry, guid: str, margin: Margin | None) -> frozenset[Identifier]:
+    """Return what the entry's fields say it is."""
+    given = [guid]  # on one line
+    if rare or margin:
+        fields = [said(rare, key) for key in _DOI_FIELDS]
+        if margin:
+            fields += margin.identifiers
+        given += [text.one_line(field[:LONGEST_ADDRESS]) for field in fields]
+    found = [named for value in given if value and (named := _named(value))]
+    if guid[:1] in "pP" and (pmid := _PMID.fullmatch(guid)):
+        found.append(Identifier(Scheme.PMID, pmid.group(1)))
+    return frozenset(found)
+
+
+def _named(value: str) -> Identifier | None:
+    """Return the DOI or arXiv id that a field holds, or that an address in it ends with."""
+    if "10." in value or "%" in value:
+        if found := identity.doi(value):
+            return found
+        if (at_end := _DOI_AT_END.search(value)) and (found := identity.doi(at_end.group(1))):
+            return found
+    return identity.arxiv(value)
 
 
 def _shared(readings: list[_Reading]) -> frozenset[Identifier]:
     """Return identifiers that addresses of differently titled entries share: they name none."""
+    linked = [identifier for reading in readings for identifier in reading.linked]
+    if len(set(linked)) == len(linked):
+        return frozenset()
     titles: defaultdict[Identifier, set[str]] = defaultdict(set)
     for reading in readings:
         for identifier in reading.linked:
@@ -196,8 +216,9 @@ def _sighting(
         if not said(entry, "title"):
             named = f"{url} {named}"  # another feed's entry "2" is another
         identifiers = frozenset({identity.title_key(named, next(iter(authors), ""))})
-    published = moment(entry, "published", "created", "updated")
-    changed = moment(entry, "updated", "published", "created")
+    published, updated = moment(entry, "published", "created"), moment(entry, "updated")
+    changed = updated or moment(entry, "published", "created")
+    published = clamped(published or updated, now)
     listed = categories(entry)
     notice = lifecycle.notice_in(reading.title, abstract)
     filled = {
@@ -212,7 +233,7 @@ def _sighting(
         abstract=abstract,
         categories=listed,
         venue=venue,
-        published=clamped(published, now),
+        published=published,
         links=_links(reading),
         notice=notice,
         # Not by `stamped`, which would make every paper twice.
@@ -220,7 +241,7 @@ def _sighting(
     )
     guid = reading.guid if guids[reading.guid] == 1 else ""
     guid = guid or next(iter(reading.links), "") or str(identity.strongest(identifiers))
-    return Sighting(paper, Event.SEEN, clamped(published, now), guid)
+    return Sighting(paper, Event.SEEN, published, guid)
 
 
 def _wording(reading: _Reading, channel: Entry) -> tuple[tuple[str, ...], str, str]:
@@ -230,7 +251,7 @@ def _wording(reading: _Reading, channel: Entry) -> tuple[tuple[str, ...], str, s
     abstract = _abstract(entry)
     if abstract == reading.title:
         abstract = ""
-    venue = said(entry, "prism_publicationname")
+    venue = said(reading.rare, "prism_publicationname")
     if not venue or text.one_line(_plain(venue)) == reading.title:
         venue = said(channel, "prism_publicationname")  # Atypon nests the title in the entry's own
     if any("//aclanthology.org/" in link for link in reading.links):
@@ -239,7 +260,9 @@ def _wording(reading: _Reading, channel: Entry) -> tuple[tuple[str, ...], str, s
         if described and not authors:
             authors = names.split_any(described.group("names") or "")
             abstract, venue = "", described.group("volume")
-    return authors, abstract, text.shorten(text.one_line(_plain(venue)), LONGEST_NAME)
+    if venue:
+        venue = text.shorten(text.one_line(_plain(venue)), LONGEST_NAME)
+    return authors, abstract, venue
 
 
 def _authors(reading: _Reading) -> tuple[str, ...]:
@@ -249,7 +272,9 @@ def _authors(reading: _Reading) -> tuple[str, ...]:
     listed = [name for name in listed if name]
     if len(listed) <= 1:
         # feedparser cuts an address with a long top-level domain in two, and half of it stays.
-        bare = _MAIL_ADDRESS.sub(" ", said(reading.entry, "author"))
+        bare = said(reading.entry, "author")
+        if "@" in bare:
+            bare = _MAIL_ADDRESS.sub(" ", bare)
         listed = [bare.strip().removeprefix("(").removesuffix(")")]
     everyone = [name for value in listed for name in names.split_any(value)]
     # An address alone (RSS 2.0's <author>) is nobody's name, and no reader's business.
@@ -258,23 +283,33 @@ def _authors(reading: _Reading) -> tuple[str, ...]:
 
 
 def _abstract(entry: Entry) -> str:
-    bodies = [said(entry, "summary"), *(said(part, "value") for part in parts(entry, "content"))]
-    body = _plain(next((body for body in bodies if body), "")[: LONGEST_ABSTRACT * 20])
-    body = _IMPRINT.sub("", body, count=1).strip()
-    return "" if _ISSUE_ONLY.fullmatch(body) else text.shorten(body, LONGEST_ABSTRACT)
+    body = said(entry, "summary")
+    if not body:
+        contents = (said(part, "value") for part in parts(entry, "content"))
+        body = next(filter(None, contents), "")
+    body = _plain(body[: LONGEST_ABSTRACT * 20]).strip()
+    # Both are looked for only where they may be: most abstracts are spared two patterns.
+    if _IMPRINT_WORDS in body[:_LONGEST_IMPRINT]:
+        body = _IMPRINT.sub("", body, count=1).strip()
+    if len(body) <= _LONGEST_ISSUE and _ISSUE_ONLY.fullmatch(body):
+        return ""
+    return text.shorten(body, LONGEST_ABSTRACT)
 
 
 def _links(reading: _Reading) -> frozenset[Link]:
-    links = {Link(Rel.ABSTRACT, address_) for address_ in reading.links[:1]}
-    typed = (*parts(reading.entry, "links"), *parts(reading.entry, "enclosures"))
-    offered = [said(reading.entry, "pdf_url")] + [
+    links = [Link(Rel.ABSTRACT, address_) for address_ in reading.links[:1]]
+    typed = parts(reading.entry, "links")
+    offered = [said(reading.rare, "pdf_url")]
+    if reading.rare:
+        typed += parts(reading.rare, "enclosures")
+    offered += [
         said(link, "href", "url")
         for link in typed
         if said(link, "type").startswith("application/pdf")
     ]
-    links |= {
+    links += [
         Link(Rel.PDF, pdf) for pdf in map(web_address, filter(None, offered[:_MOST_PDFS])) if pdf
-    }
+    ]
     return frozenset(links)
 
 

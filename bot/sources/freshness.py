@@ -13,6 +13,7 @@ DAY = timedelta(days=1)
 _LONGEST_SKIP = 3  # days that skipDays may hold a poll back
 _MOST_HEAD = 65_536  # bytes of a document in which its channel's own fields stand
 
+_SPEAKS = re.compile(rb"<(?:ttl|skip)", re.IGNORECASE)
 _TTL = re.compile(rb"<ttl>\s*(\d{1,6})\s*</ttl>", re.IGNORECASE)
 _SKIPPED_DAY = re.compile(rb"<day>\s*([a-z]+)\s*</day>")
 _SKIPPED_HOUR = re.compile(rb"<hour>\s*(\d{1,2})\s*</hour>")
@@ -34,6 +35,11 @@ def fresh_for(answer: Document | NotModified, now: datetime) -> timedelta:
     if expires is None:
         return timedelta()
     return min(max(expires - (http_date(answer.header("date")) or now), timedelta()), DAY)
+
+
+def speaks_of_polling(body: bytes) -> bool:
+    """Tell whether it is worth looking for a ttl, skipDays or skipHours: few feeds have any."""
+    return _SPEAKS.search(body, 0, _MOST_HEAD) is not None
 
 
 def time_to_live(body: bytes) -> timedelta:

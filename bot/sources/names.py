@@ -130,4 +130,6 @@ def _turned(name: str) -> str:
 
 def bounded(names: list[str]) -> tuple[str, ...]:
     """Return at most 10,000 names of at most 200 characters; two may well share one name."""
+    if len(names) <= MOST_AUTHORS and max(map(len, names), default=0) <= LONGEST_NAME:
+        return tuple(filter(None, names))
     return tuple(text.shorten(name, LONGEST_NAME) for name in names[:MOST_AUTHORS] if name)

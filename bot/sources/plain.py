@@ -46,6 +46,8 @@ _CHARSET = re.compile(r";\s*charset\s*=\s*[\"']?([^\"';]*)", re.IGNORECASE)
 _BASE = re.compile(rb"[\s:](?:base|BASE)\s*=")
 _UNICODE = frozenset({"utf-8", "utf8", "us-ascii", "ascii"})
 _WIDER_THAN_ASCII = frozenset({"iso-8859-1", "latin-1", "windows-1252", "iso-8859-15"})
+# Of these something is done where they begin.
+_BEGUN = frozenset({Role.AUTHOR, Role.CATEGORY, Role.ENCLOSURE, Role.IGNORED})
 _ROOTS = frozenset({"rss", "feed", "rdf_rdf"})
 _IN_IMAGE = frozenset("title link description url href width height".split())
 
@@ -96,12 +98,20 @@ def _in_unicode(body: bytes, content_type: str) -> bool:
 class _Reading:
     """One pass over a document. Raises NotPlainError out of expat's `Parse`."""
 
+    # A document has ten thousand elements, and each looks at half of these.
+    __slots__ = (
+        "_attributes", "_by_text", "_categories", "_context", "_ends", "_entry", "_has_children",
+        "_has_content", "_in_feed", "_in_image", "_name", "_pieces", "_role", "_skipped",
+        "_structure", "_tag", "_tags", "_titled", "channel", "entries", "parser", "repeats", "root",
+    )  # fmt: skip
+
     def __init__(self) -> None:
         self.channel: Entry = {}
         self.entries: list[Entry] = []
         self.root = ""
         self.repeats = False
         self._entry: Entry | None = None
+        self._context = self.channel  # what an element says something about: the entry, if in one
         self._role: Role | None = None  # of the element whose text is being gathered
         self._tag = ""
         self._attributes: dict[str, str] = {}
@@ -115,7 +125,8 @@ class _Reading:
         self._by_text = False  # whether an author was named without a <name>
         self._categories = 0
         self._pieces: list[str] = []
-        self._tags: dict[str, str] = {}
+        # By the names that expat has for them: the tag, and what it is to us in an entry.
+        self._tags: dict[str, tuple[str, Role | None]] = {}
         self._ends: dict[Role, Callable[[str], None]] = {
             Role.TITLE: self._title, Role.LINK: self._link, Role.ID: self._id,
             Role.DESCRIPTION: self._description, Role.SUMMARY: self._summary,
@@ -144,50 +155,56 @@ class _Reading:
     # ── Elements ──
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
-        tag = self._tags.get(name)
-        if tag is None:
-            tag = self._tags[name] = tag_of(name)
-            self.repeats = self.repeats or tag.rpartition(":")[2] in _REPEATED
+        known = self._tags.get(name)
+        tag, role = known or self._first(name)
         if self._skipped:
             if tag in MEANING:
                 raise NotPlainError
             self._skipped += 1
         elif self._role is not None:
             self._inside(tag)
-        elif self._entry is not None:
-            self._in_entry(tag, attributes)
-        else:
+        elif self._entry is None:
             self._in_channel(tag, attributes)
+        elif role is None:
+            if tag in MEANING:
+                raise NotPlainError
+            self._skipped = 1
+        else:
+            self._role, self._tag, self._attributes = role, tag, attributes
+            self._pieces.clear()
+            if attributes:
+                self._with_attributes(role, tag, lowered(attributes))
+            elif role in _BEGUN:
+                self._without_attributes(role)
+
+    def _first(self, name: str) -> tuple[str, Role | None]:
+        """Return what an element is that this document has not shown before."""
+        tag = tag_of(name)
+        self.repeats = self.repeats or tag.rpartition(":")[2] in _REPEATED
+        known = self._tags[name] = tag, ENTRY_ROLES.get(tag)
+        return known
 
     def _end(self, _: str) -> None:
         if self._skipped:
             self._skipped -= 1
             return
         role = self._role
-        if role is not None:
-            self._role = None
-            text = "".join(self._pieces).strip()
-            self._ends[role](text if text.isascii() or role is Role.NAME else mended(text))
-            return
-        self._leave(self._structure.pop())
-
-    def _in_entry(self, tag: str, attributes: dict[str, str]) -> None:
-        role = ENTRY_ROLES.get(tag)
         if role is None:
-            if tag in MEANING:
-                raise NotPlainError
-            self._skipped = 1
+            self._leave(self._structure.pop())
             return
-        self._role, self._tag, self._attributes = role, tag, attributes
-        if attributes:
-            self._with_attributes(role, tag, lowered(attributes))
-        elif role is Role.AUTHOR:
+        self._role = None
+        pieces = self._pieces
+        text = (pieces[0] if len(pieces) == 1 else "".join(pieces)).strip()
+        self._ends[role](text if text.isascii() or role is Role.NAME else mended(text))
+
+    def _without_attributes(self, role: Role) -> None:
+        """Begin an element of an entry of which something is to be done before its text comes."""
+        if role is Role.AUTHOR:
             self._begin_author()
         elif role is Role.CATEGORY:
             self._add_category(None, None, None)
-        elif role is Role.ENCLOSURE or role is Role.IGNORED:
+        else:
             self._role, self._skipped = None, 1
-        self._pieces.clear()
 
     def _with_attributes(self, role: Role, tag: str, attributes: dict[str, str]) -> None:
         """Begin an element of an entry that has attributes."""
@@ -269,7 +286,7 @@ class _Reading:
             raise NotPlainError
         if len(self.entries) >= MOST_ENTRIES_SENT:
             raise NotPlainError
-        self._entry = {}
+        self._entry = self._context = {}
         # What is past the bound is only counted.
         self.entries.append(self._entry if len(self.entries) < MOST_ENTRIES else {})
         if about := attributes.get(ABOUT):
@@ -280,16 +297,13 @@ class _Reading:
 
     def _leave(self, tag: str) -> None:
         if tag == "entry":
-            self._entry, self._has_content = None, False
+            self._entry, self._context, self._has_content = None, self.channel, False
         elif tag == "image":
             self._in_image, self._titled = False, False
         elif tag in ("channel", "feed"):
             self._in_feed = False
 
     # ── What an element says ──
-
-    def _context(self) -> Entry:
-        return self.channel if self._entry is None else self._entry
 
     def _title(self, text: str) -> None:
         # The first title that says anything stands.
@@ -306,7 +320,7 @@ class _Reading:
         kind = attributes.setdefault(
             "type", "application/atom+xml" if relation == "self" else "text/html"
         )
-        entry = self._context()
+        entry = self._context
         entry.setdefault("links", []).append(attributes)
         if "href" not in attributes:
             return
@@ -321,7 +335,7 @@ class _Reading:
         self._role, self._skipped = None, 1
 
     def _link(self, text: str) -> None:
-        entry = self._context()
+        entry = self._context
         if not self._attributes:
             entry.setdefault("links", []).append({"rel": "alternate", "type": "text/html"})
         entry["link"] = href = unescaped_query(text)
@@ -329,7 +343,7 @@ class _Reading:
             entry["links"][-1]["href"] = href
 
     def _id(self, text: str) -> None:
-        entry = self._context()
+        entry = self._context
         is_link = self._attributes.get("ispermalink", "true") == "true"
         if is_link:
             text = absolute(text)
@@ -338,7 +352,7 @@ class _Reading:
             entry.setdefault("link", text)
 
     def _description(self, text: str) -> None:
-        entry = self._context()
+        entry = self._context
         if "summary" in entry and not self._has_content:
             self._content(text)
         else:
@@ -350,18 +364,18 @@ class _Reading:
         self._encoded(text)
 
     def _encoded(self, text: str) -> None:
-        entry = self._context()
+        entry = self._context
         self._has_content = True
         entry.setdefault("content", []).append({"value": text})
         entry.setdefault("summary", text)
 
     def _date(self, text: str) -> None:
         name = ENTRY_ROLES[self._tag].value
-        self._context()[f"{name}_parsed"] = read_date(text) if text else None
+        self._context[f"{name}_parsed"] = read_date(text) if text else None
 
     def _begin_author(self) -> None:
         self._name, self._has_children = None, False
-        self._context().setdefault("authors", []).append({})
+        self._context.setdefault("authors", []).append({})
 
     def _named(self, text: str) -> None:
         if not text or "@" in text:
@@ -371,7 +385,7 @@ class _Reading:
         self._name, self._role = text, Role.AUTHOR
 
     def _author(self, text: str) -> None:
-        entry = self._context()
+        entry = self._context
         if self._has_children:
             if self._name is None:
                 raise NotPlainError
@@ -388,7 +402,7 @@ class _Reading:
         self._categories += 1
         if self._categories > MOST_CATEGORIES_SENT:
             raise NotPlainError
-        tags = self._context().setdefault("tags", [])
+        tags = self._context.setdefault("tags", [])
         if term or scheme or label:
             tag = {"term": term, "scheme": scheme, "label": label}
             if tag not in tags:
@@ -397,7 +411,7 @@ class _Reading:
     def _category(self, text: str) -> None:
         if not text:
             return
-        tags = self._context()["tags"]
+        tags = self._context["tags"]
         if tags and not tags[-1]["term"]:
             tags[-1]["term"] = text
         else:
@@ -408,7 +422,7 @@ class _Reading:
 
     def _wanted(self, text: str) -> None:
         if self._entry is not None or self._in_feed:
-            context = self._context()
+            context = self._context
             self.repeats = self.repeats or self._tag in context
             context[self._tag] = text
 

@@ -40,7 +40,7 @@ _ENTITY_LIKE = re.compile(r"&([A-Za-z0-9_]+);")
 
 def absolute(href: str) -> str:
     """Return an address less the slashes that are too many behind its scheme."""
-    return _TOO_MANY_SLASHES.sub(r"\1", href)
+    return _TOO_MANY_SLASHES.sub(r"\1", href) if ":///" in href else href
 
 
 def unescaped_query(text: str) -> str:
@@ -63,6 +63,8 @@ def named_href(attributes: dict[str, str]) -> dict[str, str]:
 
 _XML = "http://www.w3.org/XML/1998/namespace "
 _RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns# "
+# Most attributes; their names are as they should be, and their values stay.
+_AS_THEY_ARE = frozenset({"href", "term", "scheme", "label", "ispermalink", "domain", "url"})
 _PLAIN_TYPES = frozenset({"text", "plain", "html", "text/plain", "text/html"})
 
 
@@ -70,6 +72,9 @@ def lowered(attributes: dict[str, str]) -> dict[str, str]:
     """Return attributes by lower-cased name, those that are only for XML or RDF left out."""
     found: dict[str, str] = {}
     for name, value in attributes.items():
+        if name in _AS_THEY_ARE and name not in found:
+            found[name] = value
+            continue
         key = name.lower()
         if " " in key:
             if name.startswith(_RDF):

@@ -32,7 +32,7 @@ from bot.sources import (
     spans,
     why_quiet,
 )
-from bot.sources.freshness import fresh_for, not_skipped, time_to_live
+from bot.sources.freshness import fresh_for, not_skipped, speaks_of_polling, time_to_live
 from bot.sources.spans import Span
 
 DAY = timedelta(days=1)
@@ -324,11 +324,14 @@ def _spread(jitter: float) -> timedelta:
 def _after_document_at(
     source: SourceSettings, document: Document, now: datetime, jitter: float
 ) -> datetime:
-    said = max(fresh_for(document, now), time_to_live(document.body))
+    said = fresh_for(document, now)
+    speaks = speaks_of_polling(document.body)
+    if speaks:
+        said = max(said, time_to_live(document.body))
     at = now + max(_interval(source), said) + _spread(jitter)
     # RSS counts skipDays in GMT and arXiv means New York's: Friday's papers would be lost to who
     # looks on Saturday at 02:00 UTC. For arXiv a conditional request tells as cheaply.
-    return at if announces(source.kind) else not_skipped(at, document.body)
+    return at if announces(source.kind) or not speaks else not_skipped(at, document.body)
 
 
 # ── How a source stands ───────────────────────────────────────────────────────────────────────────

@@ -104,7 +104,10 @@ class AbsorbLedger(PaperLedger):
             seen_before = lists.now + timedelta(days=1)
         groups = self._grouped(fresh, stored, lists.introduces)
         for members, group in groups:
-            self._put_group(lists, group, members, seen_before)
+            if group.is_new and len(members) == 1 and group.paper is members[0].sighting.paper:
+                _put_newcomer(lists, members[0], seen_before)
+            else:
+                self._put_group(lists, group, members, seen_before)
         lists.write()
         return Absorbed(
             new=0 if moved else sum(group.is_new for _, group in groups),
@@ -250,10 +253,12 @@ class _Record:
     def __init__(self, sighting: Sighting, now: datetime) -> None:
         # Votes are a series by the day we looked; anything else is dated by its source.
         at = now if sighting.votes is not None or sighting.at is None else sighting.at
-        self.sighting, self.at, self.seen_on = sighting, at, at.date().isoformat()
+        self.sighting, self.at, self.seen_on = sighting, seconds(at), at.date().isoformat()
         self.names = [name_of(identifier) for identifier in sighting.paper.identifiers]
         self.row = paper_row(sighting.paper)
-        self.digest = _digest(sighting, self.row, self.seen_on, self.names)
+        # Most are dated as their papers are.
+        said = self.at if at is sighting.at else seconds(sighting.at)
+        self.digest = _digest(sighting, self.row, self.seen_on, self.names, said)
         self.renamed = False
         self.place = 0
 
@@ -271,15 +276,16 @@ def _placed(some: list[_Record], told: list[_Record]) -> list[_Record]:
     return some
 
 
-def _digest(sighting: Sighting, row: tuple[object, ...], seen_on: str, names: list[str]) -> int:
+def _digest(
+    sighting: Sighting, row: tuple[object, ...], seen_on: str, names: list[str], at: int | None
+) -> int:
     """Return 63 bits that stand for all that a sighting says; 0 where it has a count of votes.
 
     Votes are the latest, not the greatest: two counts that are the same may have another between.
     """
     if sighting.votes is not None or sighting.comments is not None:
         return 0
-    told = (*map(str, row), *sorted(names), sighting.event, seen_on, str(seconds(sighting.at)),
-            sighting.guid)  # fmt: skip
+    told = (*map(str, row), *sorted(names), sighting.event, seen_on, str(at), sighting.guid)
     digest = blake2b("\x1f".join(told).encode("utf-8", "backslashreplace"), digest_size=8).digest()
     return int.from_bytes(digest, "big") >> 1 or 1
 
@@ -358,6 +364,10 @@ class _Lists:
     guids: list[tuple[int, set[str]]] = field(default_factory=list)
     to_index: list[int] = field(default_factory=list)
     newest: int = -1
+    at: int | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.at = seconds(self.now)
 
     def add_paper(self, key: Identifier, row: tuple[object, ...], *, backfilled: bool) -> int:
         """Add a new paper; return the number that it will have."""
@@ -365,21 +375,20 @@ class _Lists:
             last = self.db.row("SELECT seq FROM sqlite_sequence WHERE name = 'paper'")
             self.newest = last["seq"] if last else 0
         self.newest += 1
-        at = seconds(self.now)
-        self.papers.append((self.newest, name_of(key), int(backfilled), at, at, *row))
+        self.papers.append((self.newest, name_of(key), int(backfilled), self.at, self.at, *row))
         return self.newest
 
     def add_sightings(self, paper: int, members: Iterable[_Record]) -> None:
-        now = seconds(self.now)
         for record in members:
             sighting = record.sighting
             self.sightings.append(
-                (paper, self.source, sighting.event.value, now, record.seen_on, seconds(record.at),
+                (paper, self.source, sighting.event.value, self.at, record.seen_on, record.at,
                  sighting.votes, sighting.comments, record.digest)
             )  # fmt: skip
 
-    def add_events(self, paper: int, events: Iterable[Event]) -> None:
-        self.sightings += _event_rows(paper, self.source, events, self.now)
+    def add_events(self, paper: int, events: Sequence[Event]) -> None:
+        if events:
+            self.sightings += _event_rows(paper, self.source, events, self.now)
 
     def add_guids(self, paper: int, guids: set[str], *, fresh: bool) -> None:
         if fresh and len(guids) == 1:
@@ -396,6 +405,22 @@ class _Lists:
         self.db.insert(_UNINDEXED, [(n,) for n in self.to_index], _ALREADY)
         for paper, guids in self.guids:
             put_guids(self.db, paper, self.source, guids)
+
+
+def _put_newcomer(lists: _Lists, record: _Record, seen_before: datetime | None) -> None:
+    """Add a paper that one record alone tells of: what `_put_group` does, without its questions."""
+    sighting = record.sighting
+    paper, row = sighting.paper, record.row
+    if sighting.votes is not None or sighting.comments is not None:
+        row = paper_row(_with_votes(Group(paper, (0,)), [sighting], 0).paper)
+    old = seen_before is not None and (sighting.at is None or sighting.at < seen_before)
+    number = lists.add_paper(paper.key or strongest(paper.identifiers), row, backfilled=old)
+    lists.to_index.append(number)
+    lists.identifiers += [(name, number) for name in record.names]
+    lists.add_sightings(number, (record,))
+    lists.add_events(number, gained((), paper))
+    if lists.keep_guids and sighting.guid:
+        lists.add_guids(number, {sighting.guid}, fresh=True)
 
 
 def _event_rows(
