@@ -131,11 +131,64 @@ def fill(
     has a `skip`, and moves no cursor: news waits for the next digest. Only that a paper was withdrawn
     does not wait.
     """
-    editions = [edition for each in owed for edition in each.editions]
-    told = _told_by(editions) if len(editions) > 1 else {}  # one edition's picks say it themselves
+    return _fill([owed], profiles, had, withdrawn)[0]
+
+
+def fill_apart(
+    owed: Sequence[Owed],
+    profiles: Mapping[str, Profile],
+    had: Had,
+    withdrawn: Collection[int] = (),
+) -> list[DigestPlan]:
+    """Return the digests of a subscriber who wants one for each profile: a plan for each of `owed`.
+
+    They show the papers that one for all would, each under the same profile; what one of them tells,
+    no later one does. So they are to be opened in this order, and none without those before it.
+    """
+    plans = _fill([[each] for each in owed], profiles, had, withdrawn)
+    return [
+        replace(plan, subscription=each.subscription.id)
+        for each, plan in zip(owed, plans, strict=True)
+    ]
+
+
+def _fill(
+    mails: Sequence[Sequence[Owed]],
+    profiles: Mapping[str, Profile],
+    had: Had,
+    withdrawn: Collection[int],
+) -> list[DigestPlan]:
+    """Return a plan for each mail, as if their sections stood below one another in one."""
+    everything = [edition for owed in mails for each in owed for edition in each.editions]
+    # One edition's picks say it themselves.
+    told = _told_by(everything) if len(everything) > 1 else {}
     shown: set[int] = set()
-    cut: set[int] = set()
+    sections = []
+    for owed in mails:
+        lines, cut = _sections(owed, profiles, had, withdrawn, told, shown)
+        sections.append((owed, lines, cut))
+    plans = []
+    for owed, lines, cut in sections:
+        editions = [edition for each in owed for edition in each.editions]
+        news = _news(editions, had) if had.papers else []
+        # Another section may have had room for what was cut: that is shown.
+        plans.append(_plan(owed, profiles, [*lines, *news], len(cut - shown), had))
+        if news and plans[-1].picks:
+            had = _knowing(had, news, editions)
+    return plans
+
+
+def _sections(
+    owed: Sequence[Owed],
+    profiles: Mapping[str, Profile],
+    had: Had,
+    withdrawn: Collection[int],
+    told: Mapping[int, tuple[Event, ...]],
+    shown: set[int],
+) -> tuple[list[DeliveredPick], set[int]]:
+    """Return a mail's new papers, and those that it has no room for; add the former to `shown`."""
     picked: list[DeliveredPick] = []
+    cut: set[int] = set()
     for each in owed:
         limit = each.subscription.limit or profiles[each.subscription.profile].limit
         known = shown.union(had.papers, withdrawn)
@@ -144,10 +197,17 @@ def fill(
         lines = _with_folded(new[:limit], offered, known, told)
         picked += lines
         shown |= {pick.paper for pick in lines}
-        cut |= {pick.paper for pick in new[limit:]}  # another section may still have room for it
-    overflow = len(cut - shown)
-    if had.papers:
-        picked += _news(editions, had, shown)
+        cut |= {pick.paper for pick in new[limit:]}
+    return picked, cut
+
+
+def _plan(
+    owed: Sequence[Owed],
+    profiles: Mapping[str, Profile],
+    picked: Sequence[DeliveredPick],
+    overflow: int,
+    had: Had,
+) -> DigestPlan:
     skip = _reason_to_skip(owed, profiles, picked, had)
     first = owed[0].subscription
     return DigestPlan(
@@ -162,6 +222,17 @@ def fill(
         overflow=overflow,
         skip=skip,
     )  # fmt: skip
+
+
+def _knowing(had: Had, news: Sequence[DeliveredPick], editions: Sequence[Edition]) -> Had:
+    """Return what somebody knows who had that, and is told this news by these editions too."""
+    versions = {(edition.id, p.paper): p.version for edition in editions for p in edition.picks}
+    papers = dict(had.papers)
+    for line in news:
+        before = papers[line.paper]
+        version = max(before.version, versions[line.edition, line.paper])
+        papers[line.paper] = Told(version, before.events.union(line.told))
+    return replace(had, papers=papers)
 
 
 def narrowed(
@@ -268,7 +339,7 @@ def _with_folded(
     return ordered
 
 
-def _news(editions: Sequence[Edition], had: Had, shown: Collection[int]) -> list[DeliveredPick]:
+def _news(editions: Sequence[Edition], had: Had) -> list[DeliveredPick]:
     """Return a line for each paper this subscriber had and does not know all of, withdrawn ones first.
 
     It says all that these editions tell and no digest told them yet, and stands in the last of those
@@ -278,7 +349,7 @@ def _news(editions: Sequence[Edition], had: Had, shown: Collection[int]) -> list
     versions: dict[int, int] = {}
     for edition in editions:
         for pick in edition.picks:
-            if pick.role is not Role.UPDATE or pick.paper not in had.papers or pick.paper in shown:
+            if pick.role is not Role.UPDATE or pick.paper not in had.papers:
                 continue
             if (edition.id, pick.paper) in had.updates:
                 continue

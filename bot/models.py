@@ -449,7 +449,8 @@ class Subscription:
 
     `at` and `limit` are the subscriber's own, "" and 0 where the profile's hold; so is `zone`, ""
     where the bot's holds; `confirmed_at` is when its reader last said yes. A paused one with a
-    `paused_until` goes on by itself on that date.
+    `paused_until` goes on by itself on that date. `apart` is whether its reader wants a mail of its
+    own for each profile, rather than one for all that come at the same time.
     """
 
     id: int
@@ -465,6 +466,7 @@ class Subscription:
     limit: int = 0
     paused_until: date | None = None
     confirmed_at: datetime | None = None
+    apart: bool = False
 
 
 class Opinion(StrEnum):
@@ -544,7 +546,8 @@ class DigestPlan:
     """What one subscriber is owed now: the slots it serves, the picks, the editions it closes.
 
     `slots` are (subscription id, period); `cursors` are (subscription id, edition number).
-    `overflow` is how many picks did not fit and are only counted and linked.
+    `overflow` is how many picks did not fit and are only counted and linked. `subscription` is the
+    one that it is a mail of its own for, 0 where it is the subscriber's mail for all.
     """
 
     subscriber: int
@@ -555,13 +558,15 @@ class DigestPlan:
     editions: tuple[int, ...]
     overflow: int = 0
     skip: str = ""
+    subscription: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
     """What one subscriber is owed in one slot, as the store has it.
 
-    `token_epoch` is the subscriber's: links in an older mail end where it was raised.
+    `token_epoch` is the subscriber's: links in an older mail end where it was raised. `subscription`
+    is as in its plan.
     """
 
     id: int
@@ -581,6 +586,7 @@ class Delivery:
     resent: bool = False
     token_epoch: int = 0
     kind: DeliveryKind = DeliveryKind.DIGEST
+    subscription: int = 0
 
 
 class Phase(StrEnum):

@@ -20,7 +20,7 @@ _ID = struct.Struct(">Q")
 class Purpose(StrEnum):
     """What a token is good for; one for another purpose is worthless."""
 
-    UNSUBSCRIBE = "unsubscribe"  # (subscriber)
+    UNSUBSCRIBE = "unsubscribe"  # (subscriber), or of a mail for one (subscriber, subscription)
     FEEDBACK = "feedback"  # (subscriber, edition, paper)
     MANAGE = "manage"  # (subscriber)
     FEED = "feed"  # (subscriber), under the subscriber's feed epoch

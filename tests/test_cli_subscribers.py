@@ -100,6 +100,30 @@ def test_set_changes_all_that_an_address_gets(desk):
     assert told["zone"] == "Europe/Berlin"
 
 
+def test_one_mail_or_one_each_is_set_shown_exported_and_imported(desk):
+    assert shown(desk, "ada@example.org")["mails"] == "one"
+    said = desk("subscribers", "set", "ada@example.org", "--mails", "each")
+    assert "ada@example.org: a mail for each profile" in said.words
+    assert shown(desk, "ada@example.org")["mails"] == "each"
+    assert (
+        "A mail of its own comes for each profile"
+        in desk("subscribers", "show", "ada@example.org").words
+    )
+    listing = desk("subscribers", "export", "--json").document
+    assert {row["address"]: row["mails"] for row in listing} == {
+        "ada@example.org": "each", "grace@example.org": "",
+    }  # fmt: skip
+    moved = desk.folder / "moved.csv"
+    moved.write_text("address,profiles,mails\nlin@example.org,experts proteins,each\n")
+    assert desk("subscribers", "import", str(moved), "--confirmed").code == 0
+    assert shown(desk, "lin@example.org")["mails"] == "each"
+    back = desk("subscribers", "set", "ada@example.org", "--mails", "one", "--json").document
+    assert back["mails"] == "one"
+    moved.write_text("address,profiles,mails\nmax@example.org,experts,both\n")
+    skipped = desk("subscribers", "import", str(moved), "--confirmed", "--json").document["skipped"]
+    assert "neither" in skipped[0]["problem"]
+
+
 def test_a_new_subscription_of_an_address_keeps_its_habits(desk):
     desk("subscribers", "set", "grace@example.org", "--cadence", "weekly", "--limit", "2")
     desk("subscribers", "add", "grace@example.org", "experts")

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from datetime import timedelta
+from email import message_from_bytes
+from email.policy import default
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bot.models import Attempt, Event, Link, Origin, Phase, Rel, Role, SourceNote, Verdict, Weather
+from bot.store.subscribers import Choices
+from bot.workflows.subscribe import take_way_out
 from support_office import Office, text_of_mail
 from support_round import (
     DAY,
     HOUR,
     NOW,
+    SECRET,
     TODAY,
+    WORKERS,
     a_paper,
     a_profile,
     absorb,
@@ -124,6 +131,108 @@ async def test_profiles_of_different_hours_are_two_mails(office):
     assert (await office.run(SEVEN)).sent == 1
     assert (await office.run(NOW + HOUR)).sent == 1
     assert [office.papers(0), office.papers(1)] == [[1, 2, 3], [4]]
+
+
+@pytest.fixture
+def apart(office):
+    """Ada gets two profiles, and a mail for each; both picked paper 3."""
+    office.readers("ada", profile="others")
+    office.edition(0, 3, 4, profile="others")
+    office.store.choose("ada@example.org", Choices(apart=True))
+    return office
+
+
+def _way_out(office, index: int) -> str:
+    return re.search(rb"List-Unsubscribe: <([^>]+)>", office.mailer.sent[index].content)[1].decode()
+
+
+async def test_by_choice_each_profile_is_a_mail_of_its_own(apart):
+    report = await apart.run()
+    assert (report.opened, report.sent) == (2, 2)
+    assert [apart.papers(0), apart.papers(1)] == [[1, 2, 3], [4]], "paper 3 comes once"
+    mails = [message_from_bytes(e.content, policy=default) for e in apart.mailer.sent]
+    assert [re.search(r"<(\w+)\.", mail["List-Id"])[1] for mail in mails] == ["experts", "others"]
+    assert len({mail["Message-ID"] for mail in mails}) == 2
+    assert (await apart.run(NOW + HOUR)).opened == 0, "both slots are served"
+
+
+async def test_each_of_several_mails_has_a_return_address_of_its_own(tmp_path):
+    mail = {"bounce": "bounce+{token}@example.org"}
+    made = Office(tmp_path, mail=mail).readers("ada").readers("ada", profile="others")
+    made.edition(0, 4, profile="others")
+    made.store.choose("ada@example.org", Choices(apart=True))
+    await made.run()
+    assert len({each.sender for each in made.mailer.sent}) == 2
+    made.store.close()
+
+
+@pytest.mark.parametrize(("before", "after"), [(False, True), (True, False)])
+async def test_a_choice_after_the_mails_were_opened_repeats_and_loses_nothing(apart, before, after):
+    apart.store.choose("ada@example.org", Choices(apart=before))
+    apart.says(*[ENDS["later"]] * 2)
+    await apart.run()  # opened, and not accepted
+    apart.store.choose("ada@example.org", Choices(apart=after))
+    apart.says()
+    await apart.run(NOW + HOUR)
+    opened = len(apart.store.deliveries(9))
+    sent = [paper for at in range(-opened, 0) for paper in apart.papers(at)]
+    assert sorted(sent) == [1, 2, 3, 4], "what was opened goes as it was"
+    apart.edition(1, 5)
+    apart.edition(1, 6, profile="others")
+    await apart.run(NOW + DAY)
+    assert len(apart.store.deliveries(9)) - opened == (2 if after else 1)
+
+
+async def test_a_paper_of_a_mail_that_failed_comes_with_the_other_profile(apart):
+    apart.says(ENDS["refused"])
+    await apart.run()
+    assert [d.status.value for d in apart.store.deliveries(9)] == ["sent", "failed"]
+    apart.store.unsubscribe("ada@example.org", "experts", Origin.SELF)
+    apart.edition(1, profile="others")
+    await apart.run(NOW + DAY)
+    assert apart.papers() == [3], "the one that others picked too, and left out for that mail"
+
+
+async def test_the_way_out_of_a_mail_for_one_profile_ends_only_that(tmp_path):
+    made = Office(tmp_path, bot={"timezone": "UTC", "base_url": "https://papers.example.org"})
+    made.readers("ada").readers("ada", profile="others")
+    made.edition(0, 4, profile="others")
+    made.store.choose("ada@example.org", Choices(apart=True))
+    await made.run()
+    token = _way_out(made, 1).rpartition("/")[2]
+    ended = await take_way_out(token, made.store, WORKERS, SECRET)
+    assert (ended.only, ended.profiles, ended.ended) == ("others", ("experts",), ("others",))
+    assert await take_way_out(token, made.store, WORKERS, SECRET) == ended, "as often as asked"
+    everything = await take_way_out(token, made.store, WORKERS, SECRET, "")
+    assert everything.profiles == ()
+    made.store.close()
+
+
+async def test_of_a_profile_that_became_another_the_way_out_ends_all(tmp_path):
+    """A mail of before the move names what does not come any more: silence is what was asked for."""
+    made = Office(tmp_path, bot={"timezone": "UTC", "base_url": "https://papers.example.org"})
+    made.readers("ada")
+    made.store.choose("ada@example.org", Choices(apart=True))
+    await made.run()
+    made.store.retire_profile("experts", "others")
+    token = _way_out(made, 0).rpartition("/")[2]
+    assert (await take_way_out(token, made.store, WORKERS, SECRET)).profiles == ()
+    made.store.close()
+
+
+async def test_of_several_mails_none_is_opened_after_one_that_another_process_opened(apart):
+    """What it left out for that one's sake might be in neither."""
+    real = apart.store.open_delivery
+    calls = []
+
+    def faster(plan, *more):
+        calls.append(plan.slots)
+        return real(plan, *more) if len(calls) > 1 else False
+
+    apart.store.open_delivery = faster
+    assert (await apart.run()).opened == 0
+    assert len(calls) == 1
+    assert (await apart.run()).opened == 2
 
 
 async def test_a_quiet_day_is_served_without_a_mail(office):
@@ -265,7 +374,9 @@ some_days = st.lists(
     st.tuples(
         st.lists(st.integers(1, 7), max_size=3, unique=True),  # picks of experts
         st.lists(st.integers(1, 7), max_size=3, unique=True),  # picks of others
-        st.lists(st.tuples(st.integers(0, 40), st.sampled_from(sorted(ENDS))), max_size=3),
+        st.lists(
+            st.tuples(st.integers(0, 40), st.sampled_from(sorted(ENDS)), st.booleans()), max_size=3
+        ),
     ),
     min_size=1,
     max_size=6,
@@ -288,7 +399,10 @@ async def test_whatever_fails_no_paper_is_lost_and_none_comes_twice(tmp_path_fac
                 made.edition(day, *fresh, profile=profile)
                 picked[profile] |= set(fresh)
                 owed |= set(fresh)
-            for half_hours, end in sorted(runs):
+            # Between any two rounds, also while something waits to be sent, the reader may choose
+            # one mail for both profiles, or one for each.
+            for half_hours, end, apart in sorted(runs):
+                made.store.choose("ada@example.org", Choices(apart=apart))
                 made.says(ENDS[end], ENDS[end])
                 await made.run(SEVEN + day * DAY + half_hours * HOUR / 2)
         made.says()
@@ -305,5 +419,9 @@ async def test_whatever_fails_no_paper_is_lost_and_none_comes_twice(tmp_path_fac
         )
         assert set(counts) == owed
         assert set(counts.values()) <= {1}
+        for delivery in made.store.deliveries(1000):
+            shown = made.store.editions_by_id(delivery.editions).values()
+            if delivery.subscription:
+                assert len({edition.profile for edition in shown}) <= 1, "a mail of its own"
     finally:
         made.store.close()

@@ -457,6 +457,46 @@ def test_a_digest_keeps_its_laws_whatever_is_owed(one, other, had, limit, own):
         assert dict(plan.cursors) == ends
 
 
+@given(editions, editions, st.sets(st.integers(1, 12)), st.integers(1, 4), st.integers(0, 4))
+def test_mails_apart_hold_what_one_mail_would(one, other, had, limit, own):
+    owed = [
+        _owed(*_made(one, "experts"), limit=own),
+        _owed(*_made(other, "others"), profile="others"),
+    ]
+    known = _had(*had)
+    joined = digest.fill(owed, _profiles(limit=limit, empty="note"), known)
+    apart = digest.fill_apart(owed, _profiles(limit=limit, empty="note"), known)
+    assert [plan.subscription for plan in apart] == [1, 2]
+    assert [slot for plan in apart for slot in plan.slots] == list(joined.slots)
+    new = [pick for plan in apart for pick in plan.picks if pick.role is not Role.UPDATE]
+    assert new == [pick for pick in joined.picks if pick.role is not Role.UPDATE]
+    ids = [{edition.id for edition in each.editions} for each in owed]
+    for plan, its in zip(apart, ids, strict=True):
+        assert {pick.edition for pick in plan.picks} <= its, "each under its own profile"
+    told = [(p.paper, event) for plan in apart for p in plan.picks
+            if p.role is Role.UPDATE for event in p.told]  # fmt: skip
+    assert len(told) == len(set(told)), "no news twice"
+    assert set(told) == {(p.paper, event) for p in joined.picks
+                         if p.role is Role.UPDATE for event in p.told}  # fmt: skip
+
+
+@given(updates)
+def test_whatever_two_profiles_tell_no_mail_apart_repeats_another(told):
+    had = {paper: Told(1) for paper in (1, 2, 3)}
+    owed: dict[str, list[Edition]] = {"experts": [], "others": []}
+    for number, (profile, paper, events, version, _) in enumerate(told, start=1):
+        update = _update(1, paper, *events, version=version)
+        owed[profile].append(_edition(number, update, profile=profile))
+    sections = [_owed(*made, profile=name) for name, made in owed.items()]
+    plans = digest.fill_apart(sections, _profiles(empty="note"), Had(had))
+    heard = [(p.paper, event) for plan in plans for p in plan.picks
+             for event in p.told if event is not Event.REPLACE]  # fmt: skip
+    assert len(heard) == len(set(heard))
+    assert set(heard) == {
+        (paper, event) for _, paper, events, _, _ in told for event in events - {Event.REPLACE}
+    }
+
+
 # ── Folded papers ─────────────────────────────────────────────────────────────────────────────────
 
 

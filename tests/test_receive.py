@@ -272,6 +272,19 @@ async def test_a_mail_to_the_way_out_unsubscribes(office, recipient, subject):
     assert office.subscribed == []
 
 
+async def test_a_mail_to_the_way_out_of_a_mail_for_one_profile_ends_only_that(office):
+    with_profiles(office.store, "experts", "proteins")
+    subscribed(office.store, ADA, "proteins")
+    ids = [office.reader, office.subscription.id]
+    token = tokens.make_for_mail(SECRET, tokens.Purpose.UNSUBSCRIBE, ids, 0)
+    assert len(f"unsub+{token}") <= 64, "RFC 5321 §4.5.3.1.1"
+    for said in (b"once", b"again"):
+        raw = b"From: ada@example.org\n\n" + said
+        received = await office.comes(raw, f"unsub+{token}@lab.example")
+        assert received.outcome is Outcome.UNSUBSCRIBED
+        assert office.subscribed == ["proteins"]
+
+
 @pytest.mark.parametrize("header", ["Delivered-To", "X-Original-To", "To"])
 async def test_where_the_door_does_not_tell_for_whom_a_mail_was_its_headers_do(office, header):
     raw = f"{header}: <unsub+{way_out(office)}@lab.example>\n\n".encode()

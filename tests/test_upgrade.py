@@ -40,6 +40,7 @@ from bot.models import (
 from bot.store import Store, connection, schema
 from bot.store.backup import examine
 from bot.store.enrichment import Enricher
+from bot.store.subscribers import Choices
 from support_round import (
     DAY,
     HOUR,
@@ -129,6 +130,7 @@ def _deliveries(store: Store) -> None:
         plan = DigestPlan(
             mine.subscriber, mine.address, ((mine.id, "2026-11-20"),), ((mine.id, 1),),
             (DeliveredPick(1, 1), DeliveredPick(1, 2)), (1,),
+            subscription=mine.id if name == "sent" else 0,
         )  # fmt: skip
         assert store.open_delivery(plan, f"<{number}@example.org>", NOW, NOW + 12 * HOUR, NOW)
         if name == "sending" or name in _ENDS:
@@ -140,6 +142,7 @@ def _deliveries(store: Store) -> None:
             store.hold(number, NOW)
         elif name == "skipped":
             store.call_off(number, DeliveryStatus.SKIPPED, "nobody wants it")
+    store.choose("sent@example.org", Choices(apart=True))
     store.suppress("failed@example.org", "hidden failed@example.org", "hard bounce", NOW)
     store.unsubscribe("left@example.org", "", Origin.OWNER)
 

@@ -157,12 +157,44 @@ async def test_a_hostile_title_is_only_text(site, way_out):
 async def test_stopping_all_is_the_first_button_and_each_profile_has_its_own(app, site, way_out):
     _, text = await site("GET", way_out)
     buttons = [line for line in text.splitlines() if "<button" in line]
-    assert 'name="List-Unsubscribe" value="One-Click">Stop all mail' in buttons[0]
+    assert 'name="all" value="yes">Stop all mail' in buttons[0]
     assert [b.count('name="profile"') for b in buttons[1:]] == [1, 1]
     assert 'value="galaxies"' not in text
     app.store.unsubscribe("ada@example.org", "proteins", Origin.SELF)
     _, text = await site("GET", way_out)
     assert text.count("<button") == 1, "of one profile there is nothing to choose"
+
+
+@pytest.fixture
+def one_way_out(app):
+    """The way out of a mail that is for experts alone."""
+    (subscription,) = (
+        s for s in app.store.subscriptions_of("ada@example.org") if s.profile == "experts"
+    )
+    ids = [subscription.subscriber, subscription.id]
+    return f"/unsubscribe/{tokens.make(SECRET, tokens.Purpose.UNSUBSCRIBE, ids, 0)}"
+
+
+async def test_from_a_mail_for_one_profile_that_is_the_first_button(app, site, one_way_out):
+    _, text = await site("GET", one_way_out)
+    buttons = [line for line in text.splitlines() if "<button" in line]
+    assert 'value="One-Click">Stop Mixture of &lt;b&gt;experts&lt;/b&gt;' in buttons[0]
+    assert 'name="all" value="yes">Stop all mail' in buttons[1]
+    assert 'name="profile" value="proteins"' in buttons[2]
+    assert len(buttons) == 3
+    assert standing(app, "ada@example.org") == ["experts", "proteins"]
+
+
+@pytest.mark.parametrize("body", [ONE_CLICK, "", "junk"])
+async def test_one_click_of_a_mail_for_one_profile_ends_only_that(app, site, one_way_out, body):
+    for _ in range(2):
+        _, text = await site("POST", one_way_out, data=body, headers={"Content-Type": URLENCODED})
+        assert "does not get “Mixture of &lt;b&gt;experts&lt;/b&gt;” any more" in text
+        assert "Still coming: “Protein design”" in text
+        assert standing(app, "ada@example.org") == ["proteins"]
+    _, text = await site("POST", one_way_out, data={"all": "yes"})
+    assert "no more digests" in text
+    assert standing(app, "ada@example.org") == []
 
 
 # ── The way out: acting ───────────────────────────────────────────────────────────────────────────

@@ -374,6 +374,20 @@ async def test_what_cannot_be_is_refused_and_nothing_is_changed(visitor, app, wr
     assert app.store.subscriptions_of(ADA) == before
 
 
+async def test_one_mail_or_one_each_can_be_chosen(visitor, app):
+    at = await manage_link(app, visitor)
+    assert '<option value="one" selected>all lists in one mail' in (await visitor.get(at)).text
+    lists = {"list": "experts", "do": "choose"}
+    kept = await visitor.post(at, mails="each", **lists)
+    assert '<option value="each" selected>a mail for each list' in kept.text
+    assert app.store.subscriptions_of(ADA)[0].apart
+    await visitor.post(at, **lists)
+    assert app.store.subscriptions_of(ADA)[0].apart, "a form that does not ask changes nothing"
+    refused = await visitor.post(at, mails="both", **lists)
+    assert refused.status == 400
+    assert json.loads((await visitor.get(f"{at}/data")).text)["mails"] == "each"
+
+
 async def test_a_break_begins_and_ends(visitor, app):
     link = await manage_link(app, visitor)
     answer = await visitor.post(link, do="pause", until="2026-12-24")

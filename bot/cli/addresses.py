@@ -34,7 +34,16 @@ def subscribed(app: App, typed: str) -> tuple[str, list[Subscription]]:
     return found[0].address, found
 
 
-def choices_of(cadence: str | None, at: str | None, zone: str | None, limit: str | None) -> Choices:
+MAILS = {False: "one", True: "each"}
+
+
+def choices_of(
+    cadence: str | None,
+    at: str | None,
+    zone: str | None,
+    limit: str | None,
+    mails: str | None = None,
+) -> Choices:
     """Read what was typed, or stood in a file. Raises UsageError with a sentence."""
     try:
         return Choices(
@@ -42,9 +51,16 @@ def choices_of(cadence: str | None, at: str | None, zone: str | None, limit: str
             at=None if at is None else "" if at == "profile" else normal_hour(at),
             zone=None if zone is None else "" if zone == "bot" else normal_zone(zone),
             limit=None if limit is None else 0 if limit == "profile" else _limit(limit),
+            apart=None if mails is None else _apart(mails),
         )
     except ValueError as error:
         raise UsageError(str(error)) from error
+
+
+def _apart(value: str) -> bool:
+    if value not in MAILS.values():
+        raise ValueError(f'{value!r} is neither "one" mail for all profiles nor one for "each"')
+    return value == MAILS[True]
 
 
 def _limit(value: str) -> int:

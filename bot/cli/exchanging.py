@@ -13,14 +13,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bot.app import App
-from bot.cli.addresses import checked_address, choices_of, suppression_key
+from bot.cli.addresses import MAILS, checked_address, choices_of, suppression_key
 from bot.cli.opening import profile_named
 from bot.cli.terminal import as_json, progress, say
 from bot.errors import UsageError
 from bot.models import Cadence, Subscription, SubscriptionStatus
 from bot.store.subscribers import Choices
 
-_COLUMNS = ("address", "profiles", "status", "cadence", "at", "zone", "limit")
+_COLUMNS = ("address", "profiles", "status", "cadence", "at", "zone", "limit", "mails")
 _MOST_BYTES = 50_000_000
 _GONE = ("unsubscribed", "unconfirmed")
 
@@ -177,7 +177,7 @@ def _row(app: App, place: str, record: Mapping[str, object]) -> Row:
     if cadence not in (None, *Cadence):
         raise UsageError(f"{address}: there is no cadence {cadence!r}.")
     choices = choices_of(
-        cadence, *(_text(record, name) or None for name in ("at", "zone", "limit"))
+        cadence, *(_text(record, name) or None for name in ("at", "zone", "limit", "mails"))
     )
     return Row(place, address, profiles, status == "paused", choices)
 
@@ -216,4 +216,5 @@ def export_list(app: App, args: argparse.Namespace) -> int:
 
 
 def _key(s: Subscription) -> tuple[str, ...]:
-    return s.address, s.status.value, s.cadence.value, s.at, s.zone, str(s.limit or "")
+    mails = MAILS[True] if s.apart else ""
+    return s.address, s.status.value, s.cadence.value, s.at, s.zone, str(s.limit or ""), mails

@@ -270,6 +270,8 @@ def _subscribers(commands: _Commands[argparse.ArgumentParser]) -> None:
     chosen = _add(actions, "set", "change what an address gets, and when")
     chosen.add_argument("address", metavar="ADDRESS")
     chosen.add_argument("--profiles", type=_names, metavar="P,Q", help="these, and no others")
+    chosen.add_argument("--mails", choices=("one", "each"),
+        help="one mail for all profiles, or one for each")  # fmt: skip
     chosen.add_argument("--cadence", choices=("daily", "weekdays", "weekly"))
     chosen.add_argument("--at", metavar="HH:MM", help='or "any", or "profile" for the profile\'s')
     chosen.add_argument("--zone", metavar="ZONE", help='e.g. Asia/Tokyo, or "bot" for the bot\'s')

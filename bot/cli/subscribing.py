@@ -10,6 +10,7 @@ from typing import NotRequired, TypedDict
 
 from bot.app import App
 from bot.cli.addresses import (
+    MAILS,
     checked_address,
     choices_of,
     subscribed,
@@ -122,6 +123,7 @@ def _show(app: App, args: argparse.Namespace) -> int:
         as_json({
             "address": address, "suppressed": reason,
             "zone": subscriptions[0].zone or app.config.bot.timezone,
+            "mails": MAILS[subscriptions[0].apart],
             "paused_until": subscriptions[0].paused_until,
             "subscriptions": [_chosen(app, s) for s in subscriptions],
             "deliveries": [
@@ -137,6 +139,8 @@ def _show(app: App, args: argparse.Namespace) -> int:
         told = _chosen(app, subscription)
         rows.append([told[name] or "" for name in _CHOSEN])
     table("", _CHOSEN, rows, numbers=(5,))
+    if subscriptions[0].apart:
+        say("A mail of its own comes for each profile.")
     if subscriptions[0].paused_until:
         say(f"Paused: the next digest comes on {subscriptions[0].paused_until} or after it.")
     if latest:
@@ -167,10 +171,10 @@ def _chosen(app: App, subscription: Subscription) -> dict[str, object]:
 
 
 def _set(app: App, args: argparse.Namespace) -> int:
-    choices = choices_of(args.cadence, args.at, args.zone, args.limit)
+    choices = choices_of(args.cadence, args.at, args.zone, args.limit, args.mails)
     if choices == Choices() and args.profiles is None:
         raise UsageError(
-            "say what to set: --profiles, --cadence, --at, --zone or --limit. "
+            "say what to set: --profiles, --mails, --cadence, --at, --zone or --limit. "
             f"`paperround subscribers show {args.address}` shows what holds."
         )
     address, _ = subscribed(app, args.address)
@@ -179,8 +183,14 @@ def _set(app: App, args: argparse.Namespace) -> int:
     app.store.choose(address, choices)
     _, now_standing = subscribed(app, address)
     if args.json:
-        as_json({"address": address, "subscriptions": [_chosen(app, s) for s in now_standing]})
+        as_json({
+            "address": address, "mails": MAILS[now_standing[0].apart],
+            "subscriptions": [_chosen(app, s) for s in now_standing],
+        })  # fmt: skip
     else:
+        if args.mails is not None:
+            apart = now_standing[0].apart
+            say(f"{address}: {'a mail for each profile' if apart else 'one mail for all profiles'}")
         for s in now_standing:
             told = _chosen(app, s)
             say(

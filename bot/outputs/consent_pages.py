@@ -33,6 +33,9 @@ _CADENCES = {
 }
 
 
+_MAILS = {False: ("one", "all lists in one mail"), True: ("each", "a mail for each list")}
+
+
 @dataclass(frozen=True, slots=True)
 class Reader:
     """All that a reader may see of themselves.
@@ -116,6 +119,12 @@ def manage_page(
         frame=page_frame(config.bot, "../", "Your subscriptions"),
         address=shorten(one_line(reader.address), 120),
         lists=tuple(_list(config, name, ticked=name in reader.has) for name in offered),
+        mails=tuple(
+            ChoiceContext(value, words, first is not None and first.apart is apart)
+            for apart, (value, words) in _MAILS.items()
+        )
+        if len(offered) > 1
+        else (),
         cadences=tuple(
             ChoiceContext(cadence.value, words, first is not None and first.cadence is cadence)
             for cadence, words in _CADENCES.items()

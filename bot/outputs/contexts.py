@@ -395,14 +395,15 @@ class AliasPage:
 class UnsubscribePage:
     """`web/unsubscribe.html`: the buttons, and after one was pressed (`done`) what has ended.
 
-    `address` is masked; `gets` and `ended` say what it still gets and what not any more; `profiles`
-    are those it still gets, name → title; `contact` is whom to write to. The form posts to its own
-    page.
+    `address` is masked; `gets` and `ended` say what it still gets and what not any more. `first` is
+    the title of what the mail was for, "" where it was for all or has ended; `profiles` are the others
+    that it still gets, name → title; `contact` is whom to write to. The form posts to its own page.
     """
 
     frame: FrameContext
     address: str
     gets: str
+    first: str
     profiles: Mapping[str, str]
     ended: str
     done: bool
@@ -491,13 +492,14 @@ class ManagePage:
     """`web/manage.html`: what a reader gets and when, what they said, what is kept, the way out.
 
     `kept` says what was just changed, `problem` why something was not. `paused` is in words, "" for
-    not. `at` and `limit` are "" where the lists' own hold. `feed` is their own; `data` is where all
-    that is known of them can be had.
+    not. `mails` is empty where there is one list only. `at` and `limit` are "" where the lists' own
+    hold. `feed` is their own; `data` is where all that is known of them can be had.
     """
 
     frame: FrameContext
     address: str
     lists: tuple[ListContext, ...]
+    mails: tuple[ChoiceContext, ...]
     cadences: tuple[ChoiceContext, ...]
     at: str
     zone: str

@@ -30,13 +30,15 @@ def unsubscribe_page(
     config: Config,
     address: str,
     profiles: Sequence[str],
+    first: str,
     ended: Sequence[str],
     done: bool,
     render: Renderer,
 ) -> bytes:
     """Return the page at /unsubscribe/TOKEN: what the address gets, and the buttons that end it.
 
-    `profiles` are the names of what it still gets, `ended` of what it does not get any more, which is
+    `profiles` are the names of what it still gets, `first` the one whose mail led here, "" where that
+    was a mail for all; `ended` of what it does not get any more, which is
     told where something was `done`. The address is masked: a digest may have been forwarded.
     """
     titles = {name: title_of_list(name, config) for name in profiles}
@@ -45,7 +47,8 @@ def unsubscribe_page(
         frame=page_frame(config.bot, "../", "Unsubscribed" if done else "Unsubscribe"),
         address=masked(address),
         gets=quoted(titles.values()),
-        profiles=titles,
+        first=titles.get(first, ""),
+        profiles={name: title for name, title in titles.items() if name != first},
         ended=quoted(gone),
         done=done,
         contact=_contact(config),

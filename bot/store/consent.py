@@ -118,6 +118,7 @@ class ConsentLedger(SubscriberLedger):
                     "status": DeliveryStatus.PENDING.value, "due": seconds(now),
                     "stale_at": seconds(stale_at), "message_id": note.message_id, "said": "",
                     "editions": "[]", "picks": b"", "overflow": 0, "now": seconds(now),
+                    "subscription": 0,
                 },
             ).lastrowid  # fmt: skip
             self.db.write(

@@ -128,6 +128,15 @@ class MailLedger(EditionLedger):
         )
         return row["address"], row["token_epoch"], tuple(r["profile"] for r in subscribed)
 
+    def profile_of(self, subscriber: int, subscription: int) -> str:
+        """Return the profile of a subscriber's subscription, "" where that moved or is none."""
+        row = self.db.row(
+            "SELECT profile FROM subscription "
+            "WHERE id = :id AND subscriber = :subscriber AND ended_by <> 'moved'",
+            {"id": subscription, "subscriber": subscriber},
+        )
+        return str(row["profile"]) if row else ""
+
     def subscriptions(self) -> list[Subscription]:
         """Return the confirmed subscriptions to profiles that are active."""
         return [
@@ -252,7 +261,8 @@ class MailLedger(EditionLedger):
                     "status": status.value, "due": seconds(due),
                     "stale_at": seconds(stale_at), "message_id": message_id, "said": plan.skip,
                     "editions": json.dumps(plan.editions), "picks": packed_picks(plan.picks),
-                    "overflow": plan.overflow, "now": seconds(now),
+                    "overflow": plan.overflow, "subscription": plan.subscription,
+                    "now": seconds(now),
                 },
             ).lastrowid  # fmt: skip
             self.db.write_many(
@@ -370,7 +380,7 @@ AND EXISTS (
 AND id <> :but AND {_HAD}
 """  # noqa: S608 - our own constant
 _SUBSCRIPTIONS = """
-SELECT s.*, r.address, r.zone, r.paused_until FROM subscription s
+SELECT s.*, r.address, r.zone, r.paused_until, r.apart FROM subscription s
 JOIN subscriber r ON r.id = s.subscriber JOIN profile p ON p.name = s.profile
 """
 INSERT_SUBSCRIBER = """
@@ -404,9 +414,9 @@ AND profile IN (SELECT name FROM profile WHERE state = 'active') AND NOT EXISTS 
 """
 INSERT_DELIVERY = """
 INSERT INTO delivery (subscriber, kind, status, due, next_try, stale_at, attempts, owner, message_id,
-    editions, picks, overflow, resent, said, created_at)
+    editions, picks, overflow, resent, said, created_at, subscription)
 VALUES (:subscriber, :kind, :status, :due, NULL, :stale_at, 0, '', :message_id,
-    :editions, :picks, :overflow, 0, :said, :now)
+    :editions, :picks, :overflow, 0, :said, :now, :subscription)
 """
 _GIVE_BACK = """
 UPDATE subscription SET cursor = min(cursor, (

@@ -273,6 +273,7 @@ def subscription_of(row: sqlite3.Row) -> Subscription:
         limit=row["size"],
         paused_until=date.fromisoformat(row["paused_until"]) if row["paused_until"] else None,
         confirmed_at=moment(row["confirmed_at"]),
+        apart=bool(row["apart"]),
     )
 
 
@@ -316,6 +317,7 @@ def delivery_of(row: sqlite3.Row) -> Delivery:
         resent=bool(row["resent"]),
         token_epoch=row["token_epoch"],
         kind=DeliveryKind(row["kind"]),
+        subscription=row["subscription"],
     )
 
 

@@ -31,6 +31,18 @@ def m002_second(db: Database) -> None:
     _lifecycle(db)
 
 
+@migrations()
+def m003_third(db: Database) -> None:
+    """Add what version 0.1 learnt between its second landing and its third."""
+    _apart(db)
+
+
+def _apart(db: Database) -> None:
+    """Add whether a subscriber wants a mail for each profile, and which mail is for one."""
+    db.execute("ALTER TABLE subscriber ADD COLUMN apart INTEGER NOT NULL DEFAULT 0")
+    db.execute("ALTER TABLE delivery ADD COLUMN subscription INTEGER NOT NULL DEFAULT 0")
+
+
 def _inbound(db: Database) -> None:
     """To whom inbound mail was sent, what was reported of a delivery, and who agreed to what."""
     db.execute("ALTER TABLE inbox ADD COLUMN recipient TEXT NOT NULL DEFAULT ''")

@@ -17,13 +17,15 @@ from bot.store.rows import subscription_of
 class Choices:
     """What an address chooses for all its subscriptions; None leaves it as it is.
 
-    `at` "" is the profile's hour, `limit` 0 the profile's, `zone` "" the bot's.
+    `at` "" is the profile's hour, `limit` 0 the profile's, `zone` "" the bot's; `apart` is as in
+    a Subscription.
     """
 
     cadence: Cadence | None = None
     at: str | None = None
     zone: str | None = None
     limit: int | None = None
+    apart: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +69,12 @@ class SubscriberLedger(MailLedger):
         values = {
             "canonical": address.casefold(), "zone": choices.zone, "at": choices.at,
             "limit": choices.limit, "cadence": choices.cadence and choices.cadence.value,
+            "apart": choices.apart,
         }  # fmt: skip
         with self.db.transaction():
             self.db.write(
-                "UPDATE subscriber SET zone = coalesce(:zone, zone) WHERE canonical = :canonical",
+                "UPDATE subscriber SET zone = coalesce(:zone, zone), apart = coalesce(:apart, apart) "
+                "WHERE canonical = :canonical",
                 values,
             )
             self.db.write(_CHOOSE, values)
@@ -203,7 +207,7 @@ class SubscriberLedger(MailLedger):
 
 
 _SUBSCRIPTIONS = """
-SELECT s.*, r.address, r.zone, r.paused_until FROM subscription s
+SELECT s.*, r.address, r.zone, r.paused_until, r.apart FROM subscription s
 JOIN subscriber r ON r.id = s.subscriber
 """
 _ITS = "subscriber = (SELECT id FROM subscriber WHERE canonical = :canonical)"

@@ -209,6 +209,7 @@ async def manage(request: web.Request) -> web.Response:
 def _chosen(form: dict[str, list[str]]) -> Chosen:
     return Chosen(
         lists=frozenset(form.get("list", [])),
+        mails=_first(form, "mails"),
         cadence=_first(form, "cadence"),
         at=_first(form, "at"),
         zone=_first(form, "zone"),

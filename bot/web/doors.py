@@ -23,9 +23,8 @@ async def show_way_out(request: web.Request) -> web.Response:
 
 
 async def take_way_out(request: web.Request) -> web.Response:
-    """End everything, which is what one-click asks for (RFC 8058), or one profile by its button."""
-    form = await form_of(request)
-    only = "" if "List-Unsubscribe" in form else form.get("profile", "")
+    """End what the mail was for, which is what one-click asks for (RFC 8058), or what a button says."""
+    only = _what_ends(await form_of(request))
     app = request.app[STANDING].app
     found = await subscribe.take_way_out(
         request.match_info["token"], app.store, app.workers, app.founding.secret, only
@@ -36,7 +35,15 @@ async def take_way_out(request: web.Request) -> web.Response:
         return notice(
             request, 400, "Nothing was changed", "This address never got what was to be stopped."
         )
-    return _way_out(request, app.config, found, ended=(only,) if only else found.ended)
+    what = found.only if only is None else only
+    return _way_out(request, app.config, found, ended=(what,) if what else found.ended)
+
+
+def _what_ends(form: dict[str, str]) -> str | None:
+    """Return which profile a form ends, "" for all of them, None for what the mail was for."""
+    if "List-Unsubscribe" in form:
+        return None
+    return "" if "all" in form else form.get("profile")
 
 
 def _way_out(
@@ -49,6 +56,7 @@ def _way_out(
         config=config,
         address=found.address,
         profiles=found.profiles,
+        first=found.only,
         ended=ended or (),
         done=ended is not None,
         render=request.app[STANDING].render,

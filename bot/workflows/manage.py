@@ -172,9 +172,13 @@ class ManageStore(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """What a form says: the lists that are ticked, and the rest as typed ("" where the lists' hold)."""
+    """What a form says: the lists that are ticked, and the rest as typed ("" where the lists' hold).
+
+    `mails` is "one" or "each", "" where it was not asked.
+    """
 
     lists: frozenset[str]
+    mails: str = ""
     cadence: str = ""
     at: str = ""
     zone: str = ""
@@ -323,6 +327,7 @@ class Counter:
         reader = self.look(number)
         return {
             "address": reader.address,
+            "mails": "each" if reader.first and reader.first.apart else "one",
             "subscriptions": [
                 {
                     "list": each.profile, "status": each.status.value, "origin": each.origin.value,
@@ -364,6 +369,8 @@ def _choices(chosen: Chosen) -> Choices:
     """Read a form. Raises ValueError with a sentence."""
     if chosen.cadence not in ("", *Cadence):
         raise ValueError("There is no such rhythm.")
+    if chosen.mails not in ("", "one", "each"):
+        raise ValueError("There is one mail for all lists, or one for each.")
     if chosen.limit and not re.fullmatch(r"[1-9]\d?|1\d\d|200", chosen.limit, re.ASCII):
         raise ValueError(f"Choose from 1 to {_MOST_PAPERS} papers.")
     try:
@@ -377,4 +384,5 @@ def _choices(chosen: Chosen) -> Choices:
     return Choices(
         cadence=Cadence(chosen.cadence) if chosen.cadence else None,
         at=at, zone=zone, limit=int(chosen.limit or 0),
+        apart=chosen.mails == "each" if chosen.mails else None,
     )  # fmt: skip

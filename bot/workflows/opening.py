@@ -1,4 +1,7 @@
-"""Opening: slots that came → digest.fill → one delivery a subscriber, committed with its picks."""
+"""Opening: slots that came → digest.fill → deliveries, committed with their picks.
+
+One a subscriber, or by the subscriber's choice one a profile.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,7 @@ from bot.models import DigestPlan, Edition, Had, Role
 from bot.ports import DeliverStore, Workers
 from bot.schedule import Slot
 
+_Planned = tuple[Sequence[Slot], DigestPlan]  # the slots that it serves
 _TOGETHER = 100  # subscribers whose deliveries are one transaction
 _CLOCK_WENT_BACK = timedelta(days=2)  # more than that, and nothing is sent (decision 53)
 # News of papers that were first seen longer ago is looked for where they were picked: the whole
@@ -34,7 +38,7 @@ class Opened:
 async def open_slots(
     config: Config, secret: bytes, store: DeliverStore, workers: Workers, now: datetime
 ) -> Opened:
-    """Commit a delivery for each subscriber who has slots that came and are not served yet."""
+    """Commit the deliveries of each subscriber who has slots that came and are not served yet."""
     await _end_pauses(config, store, workers, now)
     slots = await _slots(config, store, workers, now)
     slots = await _but_suppressed(slots, secret, store, workers)
@@ -45,24 +49,36 @@ async def open_slots(
     opened = skipped = 0
     for at in range(0, len(by_subscriber), _TOGETHER):
         plans = await _plans(config, shelf, by_subscriber[at : at + _TOGETHER], now)
-        written = await workers.store(
+        written: list[DigestPlan] = []
+        await workers.store(
             store.together,
-            [
-                partial(
-                    store.open_delivery,
-                    plan,
-                    tokens.message_id(secret, plan.slots, _domain(config)),
-                    max(slot.due for slot in served),
-                    max(slot.stale_at for slot in served),
-                    now,
-                )
-                for served, plan in plans
-            ],
+            [partial(_open, config, secret, store, theirs, now, written) for theirs in plans],
         )
-        ended = [bool(plan.skip) for (_, plan), new in zip(plans, written, strict=True) if new]
+        ended = [bool(plan.skip) for plan in written]
         skipped += sum(ended)
         opened += len(ended) - sum(ended)
     return Opened(opened, skipped)
+
+
+def _open(
+    config: Config,
+    secret: bytes,
+    store: DeliverStore,
+    plans: Sequence[_Planned],
+    now: datetime,
+    written: list[DigestPlan],
+) -> None:
+    """Commit one subscriber's deliveries in their order, and add them to `written`.
+
+    None after one that another process was faster with: what it left out for the sake of that one
+    may be in no mail. It is opened by the next run.
+    """
+    for served, plan in plans:
+        message_id = tokens.message_id(secret, plan.slots, _domain(config))
+        due, stale_at = max(slot.due for slot in served), max(slot.stale_at for slot in served)
+        if not store.open_delivery(plan, message_id, due, stale_at, now):
+            return
+        written.append(plan)
 
 
 async def _end_pauses(config: Config, store: DeliverStore, workers: Workers, now: datetime) -> None:
@@ -191,8 +207,11 @@ def _earlier_picks(owed: Mapping[int, Sequence[Owed]]) -> set[int]:
 
 async def _plans(
     config: Config, shelf: _Shelf, by_subscriber: Sequence[Sequence[Slot]], now: datetime
-) -> list[tuple[Sequence[Slot], DigestPlan]]:
-    """Return what each subscriber is owed: what came too late apart from what is sent."""
+) -> list[list[_Planned]]:
+    """Return what each subscriber is owed, in the order that it is to be opened in.
+
+    What came too late is apart from what is sent, which is one mail, or by choice one a profile.
+    """
     fresh = [[slot for slot in mine if now <= slot.stale_at] for mine in by_subscriber]
     owed = {
         mine[0].subscription.subscriber: [await shelf.owed(slot) for slot in mine]
@@ -200,16 +219,20 @@ async def _plans(
         if mine
     }
     had = await shelf.had(owed)
-    plans: list[tuple[Sequence[Slot], DigestPlan]] = []
+    plans: list[list[_Planned]] = []
     for mine, in_time in zip(by_subscriber, fresh, strict=True):
         subscriber = mine[0].subscription.subscriber
         stale = [slot for slot in mine if now > slot.stale_at]
-        if stale:
-            plans.append((stale, _late(stale)))
+        theirs: list[_Planned] = [(stale, _late(stale))] if stale else []
         if in_time:
-            sent = had.get(subscriber, Had())
-            plan = digest.fill(owed[subscriber], config.profiles, sent, shelf.withdrawn)
-            plans.append((in_time, plan))
+            asked = (
+                owed[subscriber], config.profiles, had.get(subscriber, Had()), shelf.withdrawn
+            )  # fmt: skip
+            if mine[0].subscription.apart:
+                theirs += zip(([slot] for slot in in_time), digest.fill_apart(*asked), strict=True)
+            else:
+                theirs.append((in_time, digest.fill(*asked)))
+        plans.append(theirs)
     return plans
 
 

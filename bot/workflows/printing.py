@@ -71,9 +71,13 @@ class Compositor:
                 for name, editions in made.items()
             ),
             overflow=delivery.overflow,
-            unsubscribe=self._door("unsubscribe", tokens.Purpose.UNSUBSCRIBE, delivery),
+            unsubscribe=self._door(
+                "unsubscribe", tokens.Purpose.UNSUBSCRIBE, _ends(delivery), delivery.token_epoch
+            ),
             unsubscribe_mail=self._unsubscribe_mail(delivery),
-            manage=self._door("manage", tokens.Purpose.MANAGE, delivery),
+            manage=self._door(
+                "manage", tokens.Purpose.MANAGE, [delivery.subscriber], delivery.token_epoch
+            ),
             feedback=self._feedback(delivery, {paper.id: number for number, _, paper in shown}),
         )
 
@@ -113,22 +117,18 @@ class Compositor:
         # the edition said is not found, and the paper goes without its reasons rather than not.
         return found or Pick(0, paper.id, line.role, paper.version, told=line.told)
 
-    def _door(self, path: str, purpose: tokens.Purpose, delivery: Delivery) -> str:
+    def _door(self, path: str, purpose: tokens.Purpose, ids: Sequence[int], epoch: int) -> str:
         """Return the address of a door that is the reader's own, "" where there is no web."""
         base = self._config.bot.base_url
         if not base:
             return ""
-        token = tokens.make(self._secret, purpose, [delivery.subscriber], delivery.token_epoch)
-        return f"{base}/{path}/{token}"
+        return f"{base}/{path}/{tokens.make(self._secret, purpose, ids, epoch)}"
 
     def _unsubscribe_mail(self, delivery: Delivery) -> str:
         if not self._config.inbound.address:
             return ""
         token = tokens.make_for_mail(
-            self._secret,
-            tokens.Purpose.UNSUBSCRIBE,
-            [delivery.subscriber],
-            delivery.token_epoch,
+            self._secret, tokens.Purpose.UNSUBSCRIBE, _ends(delivery), delivery.token_epoch
         )
         return unsubscribe_address(self._config.inbound, token)
 
@@ -159,3 +159,9 @@ class Compositor:
 
     def _profile(self, name: str) -> Profile:
         return self._config.profiles.get(name) or Profile().named(name)
+
+
+def _ends(delivery: Delivery) -> list[int]:
+    """Return what the way out of a mail ends: of one that is for a single profile, only that."""
+    only = [delivery.subscription] if delivery.subscription else []
+    return [delivery.subscriber, *only]

@@ -25,6 +25,7 @@ from bot.models import Door, InboundMail, Origin
 from bot.ports import Workers
 from bot.subscriptions import Word, never_answered, wish_of, writer_of
 from bot.workflows.consent import Order, Reception
+from bot.workflows.subscribe import WayOutStore, way_out
 
 log = logging.getLogger("paperround")
 
@@ -55,7 +56,7 @@ class Received:
     said: str
 
 
-class ReceiveStore(Protocol):
+class ReceiveStore(WayOutStore, Protocol):
     """What receiving reads and writes."""
 
     def take_in(self, mail: InboundMail, now: datetime) -> bool:
@@ -76,16 +77,8 @@ class ReceiveStore(Protocol):
         """Keep a mail that could not be read."""
         ...
 
-    def subscriber(self, number: int) -> tuple[str, int, tuple[str, ...]] | None:
-        """Return (address, token epoch, profiles it is subscribed to), None for nobody."""
-        ...
-
     def delivery_by_message_id(self, message_id: str) -> tuple[int, int] | None:
         """Return (subscriber, delivery) of a message of ours, None for others."""
-        ...
-
-    def unsubscribe(self, address: str, profile: str, ended_by: Origin) -> int:
-        """End an address's subscription to a profile, or to all with ""."""
         ...
 
     def suppress(self, address: str, suppressed: str, reason: str, now: datetime) -> int:
@@ -179,10 +172,10 @@ class _Reading:
 
     def _unsubscribe(self, token: str) -> Received:
         read = tokens.read_from_mail(self._secret, tokens.Purpose.UNSUBSCRIBE, token)
-        address = self._address(read, 1)
-        if address is None:
+        found = way_out(read, self._store) if read else None
+        if found is None:
             return Received(Outcome.PASSED_OVER, "a token to unsubscribe by that is not valid")
-        self._store.unsubscribe(address, "", Origin.SELF)
+        self._store.unsubscribe(found.address, found.only, Origin.SELF)
         return Received(Outcome.UNSUBSCRIBED, "a subscriber unsubscribed by mail")
 
     def _confirm(self, token: str, message: Message) -> Received:
@@ -211,12 +204,6 @@ class _Reading:
         # The epoch is not asked: who has new links since still has the mailbox of before.
         return self._reported(*read[0], report)
 
-    def _address(self, read: tuple[tuple[int, ...], int] | None, ids: int) -> str | None:
-        if read is None or len(read[0]) != ids:
-            return None
-        found = self._store.subscriber(read[0][0])
-        return found[0] if found is not None and found[1] == read[1] else None
-
     # ── Without ──
 
     def _without_a_token(self, mail: InboundMail, message: Message) -> Received:
@@ -244,7 +231,7 @@ class _Reading:
         whole = re.sub(rb"=\r?\n", b"", raw)
         for token in list(dict.fromkeys(_WEB_TOKEN.findall(whole)))[:_MOST_TOKENS]:
             read = tokens.read(self._secret, tokens.Purpose.UNSUBSCRIBE, token.decode())
-            if read is not None and len(read[0]) == 1:
+            if read is not None:
                 return read[0][0], 0
         return None
 

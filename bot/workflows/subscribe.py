@@ -50,11 +50,15 @@ async def mirror(
 
 @dataclass(frozen=True, slots=True)
 class WayOut:
-    """Whom a token unsubscribes: the names of the profiles it still gets, and of those that ended."""
+    """Whom a token unsubscribes: the names of the profiles it still gets, and of those that ended.
+
+    `only` is the one whose mail the token was in, "" where it was in a mail for all.
+    """
 
     address: str
     profiles: tuple[str, ...]
     ended: tuple[str, ...]
+    only: str = ""
 
 
 class WayOutStore(Protocol):
@@ -68,6 +72,10 @@ class WayOutStore(Protocol):
         """Return every subscription that an address ever had, by profile."""
         ...
 
+    def profile_of(self, subscriber: int, subscription: int) -> str:
+        """Return the profile of a subscriber's subscription, "" where that moved or is none."""
+        ...
+
     def unsubscribe(self, address: str, profile: str, ended_by: Origin) -> int:
         """End an address's subscription to a profile, or to all with ""."""
         ...
@@ -78,24 +86,32 @@ async def show_way_out(
 ) -> WayOut | None:
     """Return whom the token would unsubscribe, None for a token that is not ours or was revoked."""
     read = tokens.read(secret, tokens.Purpose.UNSUBSCRIBE, token)
-    if read is None or len(read[0]) != 1:
+    return await workers.store(way_out, read, store) if read else None
+
+
+def way_out(read: tuple[tuple[int, ...], int], store: WayOutStore) -> WayOut | None:
+    """Return whom a token that reads so would unsubscribe, None for one that was revoked."""
+    ids, epoch = read
+    if not 1 <= len(ids) <= 2:  # noqa: PLR2004 - subscriber, and perhaps subscription
         return None
-    return await workers.store(_way_out, read[0][0], read[1], store)
-
-
-def _way_out(number: int, epoch: int, store: WayOutStore) -> WayOut | None:
+    number, *rest = ids
     found = store.subscriber(number)
     if found is None or found[1] != epoch:
         return None
     address, _, subscribed = found
     had = [subscription.profile for subscription in store.subscriptions_of(address)]
-    return WayOut(address, subscribed, tuple(name for name in had if name not in subscribed))
+    ended = tuple(name for name in had if name not in subscribed)
+    # What became another profile, no mail of today comes for: who says stop then stops them all.
+    only = store.profile_of(number, rest[0]) if rest else ""
+    return WayOut(address, subscribed, ended, only)
 
 
 async def take_way_out(
-    token: str, store: WayOutStore, workers: Workers, secret: bytes, only: str = ""
+    token: str, store: WayOutStore, workers: Workers, secret: bytes, only: str | None = None
 ) -> WayOut | None:
     """Unsubscribe from `only` one profile, or with "" from everything; return how it stands then.
+
+    With None, from what the token's mail was for.
 
     It holds at once, as often as asked, with the same answer. A profile that the address never had
     changes nothing, and is not among those that ended.
@@ -103,5 +119,6 @@ async def take_way_out(
     found = await show_way_out(token, store, workers, secret)
     if found is None:
         return None
-    await workers.store(store.unsubscribe, found.address, only, Origin.SELF)
+    what = found.only if only is None else only
+    await workers.store(store.unsubscribe, found.address, what, Origin.SELF)
     return await show_way_out(token, store, workers, secret)
