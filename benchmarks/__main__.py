@@ -18,6 +18,7 @@ STAGES = {
     "trending": "Votes one to three days on, told from the first morning's (Spearman, mean over days).",
     "variety": "Interests that the first ten papers tell of, and what that costs, on `../shared/bench`.",
     "deliver": "Personalised, signed digests to Postfix's `smtp-sink` (messages a second, wall time).",
+    "small": "A day of 20 sources and 5 subscribers, on one core and in a memory group of 256 MB.",
 }
 _ROOT = Path(__file__).parents[1]
 _RESULTS = _ROOT / "benchmarks" / "results.json"

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from bot.app import App
-from bot.cli.opening import opened
+from bot.cli.opening import configuration, opened
 from bot.cli.posting import resting
 from bot.cli.terminal import as_json, say, table, when
 from bot.files import is_at_work
@@ -23,6 +23,10 @@ _TWO_DAYS = 48  # hours
 
 def status(args: argparse.Namespace) -> int:
     """Show what a person asks first."""
+    if args.alive:
+        from bot.cli.alive import alive
+
+        return alive(configuration(args), as_document=args.json)
     with opened(args) as app:
         asyncio.run(app.mirror())
         document = {

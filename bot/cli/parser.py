@@ -156,7 +156,9 @@ def _looking(commands: _Commands[argparse.ArgumentParser]) -> None:
     explain.add_argument("paper", metavar="PAPER", help="arXiv:…, doi:… or an address")
     trending = _add(commands, "trending", "show what the community votes for")
     trending.add_argument("--period", choices=("day", "week", "month"), default="week")
-    _add(commands, "status", "show sources, editions, outbox and subscribers")
+    status = _add(commands, "status", "show sources, editions, outbox and subscribers")
+    status.add_argument("--alive", action="store_true",
+        help="only whether `serve` answers, for a health check; exit 1 where it does not")  # fmt: skip
 
 
 def _opinions(commands: _Commands[argparse.ArgumentParser]) -> None:

@@ -1,0 +1,72 @@
+"""status --alive: whether `serve` answers, for a container's health check; no curl is needed.
+
+A knock at our own door, not a source that is fetched: so it is in no need of `fetch` and its manners,
+and starts within a fraction of the time (decision 125).
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+from urllib.parse import urlsplit
+
+from bot.cli.terminal import as_json, say
+from bot.config import Config
+from bot.errors import StateError
+
+_SECONDS = 10.0  # a loop that is silent for so long does nothing for readers either
+_LONGEST = 65_536  # bytes of an answer
+_EVERYWHERE = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "::1"}  # noqa: S104 - asked, not bound
+
+
+def alive(config: Config, *, as_document: bool) -> int:
+    """Tell what a running `serve` says of itself; 0 where it answers, whatever it is worried about.
+
+    A source that fails is no reason to start a container anew. Raises StateError where none answers.
+    """
+    host, port = _door(config.web.listen)
+    path = f"{urlsplit(config.bot.base_url).path.rstrip('/')}/health"
+    answer = _asked(host, port, path)
+    if as_document:
+        as_json(answer)
+        return 0
+    worries = [
+        *_listed(answer, "troubles"),
+        *(f"source {name}" for name in _listed(answer, "alarms")),
+    ]
+    say(
+        f"serve answers at {config.web.listen}; "
+        + (f"worried: {', '.join(worries)}" if worries else "all is well")
+    )
+    return 0
+
+
+def _door(listen: str) -> tuple[str, int]:
+    host, _, port = listen.rpartition(":")
+    host = host.strip("[]")
+    return _EVERYWHERE.get(host, host), int(port)
+
+
+def _asked(host: str, port: int, path: str) -> dict[str, object]:
+    connection = http.client.HTTPConnection(host, port, timeout=_SECONDS)
+    try:
+        connection.request("GET", path)
+        answer = json.loads(connection.getresponse().read(_LONGEST))
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        raise StateError(
+            f"No `paperround serve` answers at {host}:{port} ({reason}). It does not run, listens "
+            "elsewhere, or is stuck: its log tells."
+        ) from error
+    finally:
+        connection.close()
+    if not isinstance(answer, dict) or "ok" not in answer:
+        raise StateError(
+            f"What answers at {host}:{port} is no `paperround serve`. Give one of the two another address."
+        )
+    return answer
+
+
+def _listed(answer: dict[str, object], name: str) -> list[str]:
+    found = answer.get(name)
+    return [str(each) for each in found] if isinstance(found, list) else []
