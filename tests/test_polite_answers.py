@@ -132,7 +132,7 @@ async def test_validators_never_outlive_entries_that_were_not_committed(world, m
     source = a_journal(world)
     world.site.put("/j", journal("One"), ETag='"1"')
     with monkeypatch.context() as patched:
-        patched.setattr(Store, "_put_group", killed)
+        patched.setattr(Store, "_absorb", killed)
         with pytest.raises(MemoryError):
             await world.walk(NOW, source)
     assert world.titles() == []
