@@ -36,6 +36,7 @@ from bot.store.doubts import doubted, heed
 
 if TYPE_CHECKING:  # these load when they run: `once` with nothing due stays quick
     from bot.fetch import HttpFetcher
+    from bot.outputs.notes import NotePress
     from bot.workflows.collect import Collected
     from bot.workflows.compose import Composed
     from bot.workflows.consent import Reception
@@ -44,6 +45,7 @@ if TYPE_CHECKING:  # these load when they run: `once` with nothing due stays qui
     from bot.workflows.manage import Counter
     from bot.workflows.publish import Published
     from bot.workflows.receive import Received
+    from bot.workflows.votes import Booth
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -407,17 +409,29 @@ class App:
         )
 
     def reception(self) -> Reception:
-        """Return what takes orders and yeses; what it prints with loads at the first question."""
-        from bot.outputs.notes import WORDING, NotePress
+        """Return what takes orders and yeses."""
+        from bot.outputs.notes import WORDING
         from bot.workflows.consent import Reception
+
+        return Reception(self.config, self.founding.secret, self.store, self._note_press(), WORDING)
+
+    def booth(self) -> Booth:
+        """Return where readers vote."""
+        from bot.workflows.votes import Booth
+
+        return Booth(self.config, self.founding.secret, self.store, self._note_press())
+
+    def _note_press(self) -> Callable[[], NotePress]:
+        """Return what gives the press for notes, whose libraries load only when one is printed."""
 
         @cache
         def press() -> NotePress:
             from bot.outputs.dkim import signer
+            from bot.outputs.notes import NotePress
 
             return NotePress(self.config, self.renderer(), signer(self.config))
 
-        return Reception(self.config, self.founding.secret, self.store, press, WORDING)
+        return press
 
     def _printing(self, due: int) -> AbstractAsyncContextManager[Sequence[Printer]]:
         """Give what prints so many messages; its libraries load only where there are any."""

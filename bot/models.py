@@ -162,7 +162,7 @@ class Reception:
 
     `votes` are a source's and our curators' together; `comments` a source's. `sources` is how many
     showed the paper, `likes` the local opinions for it less those against, `submissions` how often
-    it was put forward by hand.
+    it was put forward by hand, `ballots` how many confirmed subscribers voted for it here.
     """
 
     since: datetime
@@ -172,6 +172,7 @@ class Reception:
     sources: int = 1
     likes: int = 0
     submissions: int = 0
+    ballots: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -297,19 +297,26 @@ class PaperHistory:
     """What the store remembers of a paper beside the paper: `seen` stands oldest first.
 
     `former_keys` are the keys of papers that turned out to be this one; `changed_at` is when what a
-    source says of it last changed, votes left aside.
+    source says of it last changed, votes left aside. `ballots` are the days on which our readers voted,
+    each with how many had by its end.
     """
 
     seen: tuple[Seen, ...] = ()
     former_keys: tuple[Identifier, ...] = ()
     changed_at: datetime | None = None
+    ballots: tuple[tuple[date, int], ...] = ()
+
+    @property
+    def readers(self) -> int:
+        """How many of our readers voted for it."""
+        return self.ballots[-1][1] if self.ballots else 0
 
 
 class VotedStore(Protocol):
     """What trending reads."""
 
     def voted(self, since: date, until: date) -> list[Paper]:
-        """Return the papers that a source showed with votes between two dates, both included."""
+        """Return the papers that had votes between two dates, both included: a source's, or ours."""
         ...
 
     def receptions(self, papers: Collection[int]) -> Mapping[int, Reception]:
@@ -329,11 +336,15 @@ class PublishStore(VotedStore, Protocol):
         ...
 
     def votes_counted_at(self) -> datetime | None:
-        """Return when a source last told votes, None where none ever did."""
+        """Return when a source last told votes or a reader voted, None where none ever did."""
         ...
 
     def vote_days(self) -> list[date]:
-        """Return the days on which a source told votes, oldest first."""
+        """Return the days on which a source told votes or a reader voted, oldest first."""
+        ...
+
+    def vote_counts(self, papers: Collection[int]) -> dict[int, tuple[tuple[date, int], ...]]:
+        """Return by paper how many votes of readers there were at the end of which day."""
         ...
 
     def histories(self, ids: Collection[int]) -> dict[int, PaperHistory]:

@@ -25,6 +25,7 @@ class Purpose(StrEnum):
     MANAGE = "manage"  # (subscriber)
     FEED = "feed"  # (subscriber), under the subscriber's feed epoch
     FORM = "form"  # (milliseconds of a monotonic clock): when a form was shown
+    VOTE = "vote"  # (subscriber, paper)
     BOUNCE = "bounce"  # (subscriber, delivery), in the envelope sender
 
 

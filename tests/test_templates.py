@@ -19,6 +19,7 @@ from bot.models import Feedback, Opinion
 from bot.outputs import contexts
 from bot.outputs.cards import Section, paper_card
 from bot.outputs.consent_pages import Reader, manage_page, subscribe_page
+from bot.outputs.door_pages import vote_page
 from bot.outputs.email import Press
 from bot.outputs.site import Archive, Site
 from bot.render import TemplateRenderer, shipped_templates
@@ -145,9 +146,14 @@ def test_every_field_of_every_part_is_shown_somewhere(site):
     config = Config(bot=BOT).model_copy(update={"profiles": {EXPERTS.name: EXPERTS}})
     subscribe_page(config=config, address="", ticked=(), problem="", stamp="", render=render)
     said = Feedback(EXPERTS.name, ROUTER, Opinion.LIKE, datetime(2026, 11, 20, tzinfo=UTC))
+    voted = ((ROUTER, date(2026, 11, 20)),)
     manage_page(
-        config=config, reader=Reader("ada@example.org", (), (said,), ()), data="", feed="", kept="",
-        problem="", render=render,
+        config=config, reader=Reader("ada@example.org", (), (said,), (), voted), data="", feed="",
+        kept="", problem="", render=render,
+    )  # fmt: skip
+    vote_page(
+        config=config, paper=ROUTER, voted=contexts.VotedContext("1 reader", mine=True), root="",
+        done="", problem="", address="", stamp="", render=render,
     )  # fmt: skip
     tops = set(contexts.TEMPLATES.values())
     unseen = {

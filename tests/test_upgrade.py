@@ -81,6 +81,7 @@ def invent(path: Path) -> None:
         store.put_feedback(["experts"], 1, Opinion.LIKE, NOW)
         store.put_feedback(["experts"], 2, Opinion.DISLIKE, NOW, subscriber=2)
         store.submit(4, "proteins", NOW)
+        store.vote(3, 3, NOW)
         store.quarantine("mail-1", b"Subject: ?\r\n\r\n\xff", "It has no sender.", NOW)
         store.keep_files({"profiles/experts.toml": "[profiles.experts]\n"}, frozenset())
         store.set_rest(Rest(NOW + HOUR, 2, "The relay wants a rest."))

@@ -127,8 +127,9 @@ def number_of(app, address):
 
 
 def buttons(text):
+    opinion = text.partition('action="../vote/')[0]  # what follows is for another form
     return re.findall(
-        r'<button[^>]*name="v" value="(\w+)"( class=quietly| class="quietly")?>', text
+        r'<button[^>]*name="v" value="(\w+)"( class=quietly| class="quietly")?>', opinion
     )
 
 

@@ -14,7 +14,7 @@ from datetime import date, timedelta
 from functools import lru_cache
 from typing import Literal
 
-from bot.models import Paper
+from bot.models import Event, Paper
 from bot.ports import PaperHistory, Seen
 
 PAPERS_SHOWN = 50
@@ -155,6 +155,22 @@ def _holding(day: date) -> tuple[Period, ...]:
 
 
 def vote_series(history: PaperHistory) -> tuple[Seen, ...]:
+    """Return a paper's votes day by day: our readers', and the source's that counts the most."""
+    series, ballots = _counted(history), history.ballots
+    if not ballots:
+        return series
+    told = {seen.day: seen for seen in series}
+    voted = dict(ballots)
+    blank = Seen("", Event.SEEN, date.min)
+    found, ours = [], 0
+    for day in sorted({*told, *voted}):
+        blank = told.get(day, blank)
+        ours = voted.get(day, ours)
+        found.append(replace(blank, day=day, votes=(blank.votes or 0) + ours))
+    return tuple(found)
+
+
+def _counted(history: PaperHistory) -> tuple[Seen, ...]:
     """Return a paper's votes day by day, by the source that counts the most, oldest first."""
     by_source: defaultdict[str, list[Seen]] = defaultdict(list)
     for seen in history.seen:

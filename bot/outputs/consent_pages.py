@@ -8,7 +8,15 @@ from datetime import date
 from zoneinfo import available_timezones
 
 from bot.config import Config
-from bot.models import Cadence, Feedback, Opinion, OptIn, Subscription, SubscriptionStatus
+from bot.models import (
+    Cadence,
+    Feedback,
+    Opinion,
+    OptIn,
+    Paper,
+    Subscription,
+    SubscriptionStatus,
+)
 from bot.outputs.cards import heading_of, title_of
 from bot.outputs.contexts import (
     ChoiceContext,
@@ -33,6 +41,7 @@ _CADENCES = {
 }
 
 
+_VOTES_SHOWN = 200
 _MAILS = {False: ("one", "all lists in one mail"), True: ("each", "a mail for each list")}
 
 
@@ -40,13 +49,14 @@ _MAILS = {False: ("one", "all lists in one mail"), True: ("each", "a mail for ea
 class Reader:
     """All that a reader may see of themselves.
 
-    `consents` are (profile, day, door) of each yes.
+    `consents` are (profile, day, door) of each yes, `votes` (paper, day).
     """
 
     address: str
     subscriptions: tuple[Subscription, ...]
     feedback: tuple[Feedback, ...]
     consents: tuple[tuple[str, date, str], ...]
+    votes: tuple[tuple[Paper, date], ...] = ()
 
     @property
     def has(self) -> set[str]:
@@ -135,6 +145,7 @@ def manage_page(
         limit=str(first.limit) if first and first.limit else "",
         paused=_paused(reader.subscriptions),
         opinions=tuple(_opinion(each, config) for each in reader.feedback),
+        votes=tuple(_vote(paper, day, config) for paper, day in reader.votes[:_VOTES_SHOWN]),
         consents=tuple(
             f"On {long_day(day)} you said yes to “{title_of_list(name, config)}”, {_DOORS[door]}."
             for name, day, door in reader.consents
@@ -171,6 +182,14 @@ def _opinion(feedback: Feedback, config: Config) -> OpinionLine:
         paper=LinkContext(title_of(paper), title_href(paper, config.bot.link_prefix)),
         said=said,
         value=f"{feedback.profile} {paper.id}",
+    )
+
+
+def _vote(paper: Paper, day: date, config: Config) -> OpinionLine:
+    return OpinionLine(
+        paper=LinkContext(title_of(paper), title_href(paper, config.bot.link_prefix)),
+        said=long_day(day),
+        value=str(paper.id),
     )
 
 

@@ -364,7 +364,8 @@ class PaperPage:
 
     `notice` says that it is withdrawn, "" where it is not; `authors` are the first of them, `others`
     the rest and `others_count` those in words; `abstract` is its paragraphs, `facts` what names and
-    dates it; a link without an href is plain words.
+    dates it; a link without an href is plain words. `voted` says how many readers voted for it, "" for
+    none; `vote` is where one more can, with an empty href where nowhere.
     """
 
     frame: FrameContext
@@ -377,6 +378,8 @@ class PaperPage:
     links: tuple[LinkContext, ...]
     abstract: tuple[str, ...]
     picked: tuple[PickedContext, ...]
+    voted: str
+    vote: LinkContext
     votes: tuple[VotesContext, ...]
     seen: tuple[SeenContext, ...]
     facts: tuple[ShelfContext, ...]
@@ -417,7 +420,8 @@ class FeedbackPage:
     `paper` is its title and where it is, `profile` the title of what it was picked for. `opinion` is
     "more", "less" or "" for none on record; `kept` says what was kept and what it will do, "" before
     a button was pressed; `first` ("more", "less") stands first, emphasised where it was `asked` for.
-    The form posts to its own page.
+    The form posts to its own page; that for a vote of the paper goes to `vote`, and `voted` says how it
+    stands with that.
     """
 
     frame: FrameContext
@@ -428,6 +432,34 @@ class FeedbackPage:
     kept: str
     first: str
     asked: bool
+    vote: str
+    voted: VotedContext
+
+
+@dataclass(frozen=True, slots=True)
+class VotedContext:
+    """How many readers voted for a paper, in words, and whether the one who looks did."""
+
+    count: str
+    mine: bool
+
+
+@dataclass(frozen=True, slots=True)
+class VotePage:
+    """`web/vote.html`: a paper, its votes, and a button; for who has no link, a field for an address.
+
+    `done` says what was just done, `problem` why something was not. With a `stamp` the address is asked
+    for, as on the page to subscribe.
+    """
+
+    frame: FrameContext
+    paper: LinkContext
+    authors: str
+    voted: VotedContext
+    done: str
+    problem: str
+    address: str
+    stamp: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -480,7 +512,7 @@ class ChoiceContext:
 
 @dataclass(frozen=True, slots=True)
 class OpinionLine:
-    """What a reader said of a paper: its title, "more" or "less", and what takes it back."""
+    """What a reader said of a paper: its title, "More" or "Less" or when, and what takes it back."""
 
     paper: LinkContext
     said: str
@@ -507,6 +539,7 @@ class ManagePage:
     limit: str
     paused: str
     opinions: tuple[OpinionLine, ...]
+    votes: tuple[OpinionLine, ...]
     consents: tuple[str, ...]
     feed: FeedContext
     data: str
@@ -569,6 +602,7 @@ TEMPLATES: Mapping[str, type] = MappingProxyType(
         "web/alias.html": AliasPage,
         "web/unsubscribe.html": UnsubscribePage,
         "web/feedback.html": FeedbackPage,
+        "web/vote.html": VotePage,
         "web/subscribe.html": SubscribePage,
         "web/confirm.html": ConfirmPage,
         "web/manage.html": ManagePage,

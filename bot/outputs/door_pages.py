@@ -15,6 +15,8 @@ from bot.outputs.contexts import (
     LinkContext,
     NoticePage,
     UnsubscribePage,
+    VotedContext,
+    VotePage,
 )
 from bot.outputs.links import title_href
 from bot.outputs.site import Site, frame_of, no_link
@@ -65,12 +67,15 @@ def feedback_page(
     owner: bool,
     done: bool,
     first: str,
+    vote: str,
+    voted: VotedContext,
     render: Renderer,
 ) -> bytes:
     """Return the page at /feedback/TOKEN: the paper, what was said of it, and the buttons.
 
     `opinion` is what is on record now; `owner` whether it is the owner's; `done` whether a button was
-    pressed; `first` ("more", "less" or "") is the button that the mail's link asked for.
+    pressed; `first` ("more", "less" or "") is the button that the mail's link asked for; `vote` is where
+    its reader votes for the paper, `voted` how it stands with that.
     """
     context = FeedbackPage(
         frame=page_frame(config.bot, "../", "Thank you" if done else "More or less like this?"),
@@ -81,8 +86,39 @@ def feedback_page(
         kept=_kept(profile, opinion, owner=owner) if done else "",
         first=first or "more",
         asked=bool(first),
+        vote=vote,
+        voted=voted,
     )
     return render("web/feedback.html", context).encode()
+
+
+def vote_page(
+    *,
+    config: Config,
+    paper: Paper,
+    voted: VotedContext,
+    root: str,
+    done: str,
+    problem: str,
+    address: str,
+    stamp: str,
+    render: Renderer,
+) -> bytes:
+    """Return the page at /vote/TOKEN, which `root` leads home from; with a `stamp`, that at /vote.
+
+    There a link is sent to who gives their address; `done` says what was just done.
+    """
+    context = VotePage(
+        frame=page_frame(config.bot, root, "Vote for a paper"),
+        paper=LinkContext(title_of(paper), title_href(paper, config.bot.link_prefix)),
+        authors=authors_line(paper.authors),
+        voted=voted,
+        done=done,
+        problem=problem,
+        address=shorten(one_line(address), 254),
+        stamp=stamp,
+    )
+    return render("web/vote.html", context).encode()
 
 
 def notice_page(

@@ -1,4 +1,4 @@
-"""Short mails that are no digest: may we subscribe you, and you are already."""
+"""Short mails that are no digest: may we subscribe you, you are already, and your vote."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from datetime import datetime
 from email.utils import parseaddr
 
 from bot.config import Config, Profile
-from bot.models import DeliveryKind, Note
-from bot.outputs.cards import heading_of, house_title, imprint_lines
+from bot.models import DeliveryKind, Note, Paper
+from bot.outputs.cards import heading_of, house_title, imprint_lines, title_of
 from bot.outputs.contexts import LinkContext, NoteContext
 from bot.outputs.email import Sign
 from bot.outputs.headers import (
@@ -97,6 +97,22 @@ class NotePress:
             after=("If it was not you who asked, there is nothing to do.",),
         )
         return self._note(context, recipient, message_id, kind, now)
+
+    def ballot(
+        self, *, recipient: str, paper: Paper, link: str, message_id: str, now: datetime
+    ) -> Note:
+        """Return the mail that leads a reader to their vote for a paper."""
+        title = shorten(title_of(paper), 120)
+        context = self._context(
+            subject=f"Your vote for “{shorten(title, 80)}”",
+            lines=(f"Somebody, we hope you, wants to vote for “{title}”.",),
+            action=LinkContext("Vote for it, or take it back", link),
+            after=(
+                "The link is yours alone: who has it can vote in your name for this paper.",
+                "If it was not you who asked, there is nothing to do.",
+            ),
+        )
+        return self._note(context, recipient, message_id, DeliveryKind.CONFIRM, now)
 
     def _context(
         self, *, subject: str, lines: tuple[str, ...], action: LinkContext, after: tuple[str, ...]

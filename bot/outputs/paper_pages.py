@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date
 from functools import partial
+from urllib.parse import quote
 
 from bot.models import Event, Identifier, Paper, Pick, Rel, Role, Scheme
 from bot.outputs.addresses import link_to, paper_folder, quoted
@@ -38,8 +39,8 @@ from bot.outputs.links import (
     web_address,
 )
 from bot.outputs.news import notice_text
-from bot.outputs.site import Record, Sheet, Site, frame_of
-from bot.outputs.wording import counted, full_day, stretch
+from bot.outputs.site import Record, Sheet, Site, frame_of, no_link
+from bot.outputs.wording import counted, full_day, stretch, voted_text
 from bot.ports import PaperHistory, Renderer, Seen
 from bot.text import one_line, shorten
 
@@ -87,7 +88,7 @@ def paper_sheets(site: Site, render: Renderer) -> Iterator[Sheet]:
         folders[folder] = key_of(record.paper)
         yield Sheet(
             f"{folder}/index.html",
-            (record.paper, record.history, picked),
+            (record.paper, record.history, picked, site.votable),
             partial(_make, site, record, folder, picked, render),
         )
     for record in site.records.values():
@@ -175,10 +176,19 @@ def _page(site: Site, record: Record, root: str, picked: tuple[_Choice, ...]) ->
         ),
         abstract=abstract,
         picked=tuple(_picked(paper, choice, root) for choice in picked[:_EDITIONS_SHOWN]),
+        voted=voted_text(history.readers),
+        vote=_vote(site, paper, root),
         votes=tuple(_votes(series)),
         seen=tuple(_seen(history)),
         facts=tuple(fact for fact in _facts(paper, history, prefix) if fact.links),
     )
+
+
+def _vote(site: Site, paper: Paper, root: str) -> LinkContext:
+    if not site.votable:
+        return no_link()
+    asked = quote(str(key_of(paper)), safe="")
+    return LinkContext("Vote for it", f"{root}vote?paper={asked}")
 
 
 def _picked(paper: Paper, choice: _Choice, root: str) -> PickedContext:

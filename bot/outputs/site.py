@@ -82,7 +82,8 @@ class Site:
     `papers` holds every picked paper by its id; `trending` stands in the order it is shown in;
     `today` is the date of the newest thing that is told, `date.min` where nothing is; `charts` are
     the periods whose pages are made now; `periods` are all that have one, in their order; `records`
-    are the papers that have a page, by the papers' own ids; `open` is whether anybody may subscribe.
+    are the papers that have a page, by the papers' own ids; `open` is whether anybody may subscribe,
+    `votable` whether readers can vote: only a running `serve` counts that.
     """
 
     bot: BotSettings
@@ -94,6 +95,7 @@ class Site:
     periods: tuple[Period, ...] = ()
     records: Mapping[int, Record] = field(default_factory=dict)
     open: bool = False
+    votable: bool = False
 
     @cached_property
     def public(self) -> tuple[Archive, ...]:

@@ -66,3 +66,8 @@ def stretch(first: date, last: date) -> str:
     if first.year != last.year:
         begin += f" {first.year}"
     return f"{begin} to {full_day(last)}"
+
+
+def voted_text(readers: int) -> str:
+    """Return `3 readers here voted for it.`, "" for none."""
+    return f"{counted(readers, 'reader')} here voted for it." if readers else ""

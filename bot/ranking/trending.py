@@ -9,7 +9,7 @@ three days later (`corpora/hf_upvotes`): 2,440 papers of 149 days. `_GROWTH`, `_
 `_DOUBT` were chosen on every other day of them; `make bench STAGE=trending` measures the others beside
 raw votes and beside (votes - 1) / (age + 2)^1.8, the formula of Hacker News. There the growth between
 two later counts said nothing more than the last count itself, so it is not looked at. For opinions,
-submissions and several sources no such data exist: their weights are stated guesses.
+ballots, submissions and several sources no such data exist: their weights are stated guesses.
 """
 
 from __future__ import annotations
@@ -25,13 +25,14 @@ _DOUBT = 3.0  # votes that every paper starts with: one vote in a minute is no f
 _HALF_WARM = 50.0  # votes in a week: one in ten of the daily papers comes so far
 _HALF_LIFE = timedelta(days=4)
 _FIRST_COMMENT = 1  # is the house's own: a list of similar papers
-_SOURCE, _LIKE, _SUBMISSION = 2.0, 2.0, 4.0  # worth in votes; a submission has one vote already
+_SOURCE, _LIKE, _BALLOT = 2.0, 2.0, 2.0  # worth in votes
+_SUBMISSION = 4.0  # has one vote already
 
 
 def trend(paper: Paper, now: datetime, reception: Reception | None = None) -> float:
     """Return a paper's warmth: 0 where nobody said anything, below 1 always, halved in four days.
 
-    More votes, comments, sources, likes or submissions never make it less, more age never more.
+    More votes, comments, sources, likes, ballots or submissions never make it less, more age never more.
     Without a reception it is what the paper itself tells: its votes, as old as it is.
     """
     heard = reception or _heard_of(paper, now)
@@ -57,6 +58,7 @@ def _voice(heard: Reception) -> float:
         + max(0, heard.comments - _FIRST_COMMENT)
         + _SOURCE * max(0, heard.sources - 1)
         + _LIKE * max(0, heard.likes)
+        + _BALLOT * max(0, heard.ballots)
         + _SUBMISSION * max(0, heard.submissions)
     )
 

@@ -25,6 +25,7 @@ from bot.store.outbox import OutboxLedger
 from bot.store.past import Past
 from bot.store.profiles import ProfileLedger
 from bot.store.search import SearchLedger
+from bot.store.votes import VoteLedger
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,7 @@ class Store(
     SearchLedger,
     AbsorbLedger,
     CourtesyLedger,
+    VoteLedger,
 ):
     """The database of one state folder."""
 

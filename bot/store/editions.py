@@ -174,9 +174,10 @@ class EditionLedger(PaperLedger):
     # ── What pages tell ──
 
     def vote_days(self) -> list[date]:
-        """Return the days on which a source told votes, oldest first."""
+        """Return the days on which a source told votes or a reader voted, oldest first."""
         rows = self.db.rows(
-            "SELECT DISTINCT seen_on FROM sighting WHERE votes IS NOT NULL ORDER BY seen_on"
+            "SELECT seen_on FROM sighting WHERE votes IS NOT NULL "
+            "UNION SELECT date(at, 'unixepoch') FROM vote ORDER BY seen_on"
         )
         return [date.fromisoformat(row["seen_on"]) for row in rows]
 

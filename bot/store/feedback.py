@@ -120,6 +120,7 @@ class FeedbackLedger(EditionLedger):
                 since=since, counted=moment(row["counted"]),
                 votes=(row["told"] or 0) + row["submissions"], comments=row["comments"] or 0,
                 sources=row["sources"], likes=row["likes"], submissions=row["submissions"],
+                ballots=row["ballots"],
             )
             for row in self.db.rows(_RECEPTIONS, values)
             if (since := moment(row["since"])) is not None
@@ -187,6 +188,10 @@ opinions AS (
     FROM feedback f JOIN paper p ON p.id = f.paper
     WHERE :until IS NULL OR f.at <= :until GROUP BY 1
 ),
+ballots AS (
+    SELECT coalesce(p.merged_into, p.id) AS paper, count(DISTINCT v.subscriber) AS n
+    FROM vote v JOIN paper p ON p.id = v.paper WHERE :until IS NULL OR v.at <= :until GROUP BY 1
+),
 first AS (
     SELECT min(stored_at) AS at FROM sighting WHERE votes IS NOT NULL AND event <> 'submit'
     AND seen_on = (SELECT min(seen_on) FROM sighting WHERE votes IS NOT NULL AND event <> 'submit')
@@ -194,8 +199,9 @@ first AS (
 SELECT p.id, CASE WHEN b.since <= first.at THEN min(b.since, coalesce(p.published, b.since))
     ELSE coalesce(b.since, p.first_seen) END AS since, c.counted, c.votes AS told, c.comments,
     coalesce(s.sources, 0) AS sources, coalesce(s.submissions, 0) AS submissions,
-    coalesce(o.likes, 0) AS likes
+    coalesce(o.likes, 0) AS likes, coalesce(l.n, 0) AS ballots
 FROM paper p JOIN first LEFT JOIN counts c ON c.paper = p.id LEFT JOIN begun b ON b.paper = p.id
 LEFT JOIN shown s ON s.paper = p.id LEFT JOIN opinions o ON o.paper = p.id
+LEFT JOIN ballots l ON l.paper = p.id
 WHERE p.id IN (SELECT id FROM wanted)
 """

@@ -93,17 +93,22 @@ class PaperLedger:
         return sorted(self._load(row["id"] for row in rows), key=lambda paper: -paper.id)
 
     def voted(self, since: date, until: date) -> list[Paper]:
-        """Return the papers that a source showed with votes between two dates, both included."""
+        """Return the papers that had votes between two dates, both included: a source's, or ours."""
         rows = self.db.rows(
-            "SELECT DISTINCT paper FROM sighting WHERE votes IS NOT NULL "
-            "AND seen_on BETWEEN :since AND :until",
+            "SELECT paper FROM sighting WHERE votes IS NOT NULL "
+            "AND seen_on BETWEEN :since AND :until "
+            "UNION SELECT coalesce(p.merged_into, p.id) FROM vote v JOIN paper p ON p.id = v.paper "
+            "WHERE date(v.at, 'unixepoch') BETWEEN :since AND :until",
             {"since": since.isoformat(), "until": until.isoformat()},
         )
         return self._load(row["paper"] for row in rows)
 
     def votes_counted_at(self) -> datetime | None:
-        """Return when a source last told votes, None where none ever did."""
-        row = self.db.row("SELECT max(at) AS at FROM sighting WHERE votes IS NOT NULL")
+        """Return when a source last told votes or a reader voted, None where none ever did."""
+        row = self.db.row(
+            "SELECT max(at) AS at FROM (SELECT max(at) AS at FROM sighting WHERE votes IS NOT NULL "
+            "UNION ALL SELECT max(at) FROM vote)"
+        )
         return moment(row["at"]) if row else None
 
     def sightings(self, paper: int) -> list[dict[str, object]]:

@@ -35,12 +35,23 @@ def m002_second(db: Database) -> None:
 def m003_third(db: Database) -> None:
     """Add what version 0.1 learnt between its second landing and its third."""
     _apart(db)
+    _votes(db)
 
 
 def _apart(db: Database) -> None:
     """Add whether a subscriber wants a mail for each profile, and which mail is for one."""
     db.execute("ALTER TABLE subscriber ADD COLUMN apart INTEGER NOT NULL DEFAULT 0")
     db.execute("ALTER TABLE delivery ADD COLUMN subscription INTEGER NOT NULL DEFAULT 0")
+
+
+def _votes(db: Database) -> None:
+    """Add for which papers which subscribers voted here."""
+    db.execute(
+        "CREATE TABLE vote (paper INTEGER NOT NULL REFERENCES paper(id), "
+        "subscriber INTEGER NOT NULL REFERENCES subscriber(id), at INTEGER NOT NULL, "
+        "PRIMARY KEY (paper, subscriber)) STRICT, WITHOUT ROWID"
+    )
+    db.execute("CREATE INDEX vote_subscriber ON vote(subscriber)")
 
 
 def _inbound(db: Database) -> None:

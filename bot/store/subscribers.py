@@ -237,6 +237,7 @@ FORGET = (
     "DELETE FROM serving WHERE subscription IN (SELECT id FROM subscription WHERE subscriber = :id)",
     "DELETE FROM delivery WHERE subscriber = :id",
     "DELETE FROM feedback WHERE subscriber = :id",
+    "DELETE FROM vote WHERE subscriber = :id",
     "DELETE FROM subscription WHERE subscriber = :id",
     "DELETE FROM subscriber WHERE id = :id",
 )

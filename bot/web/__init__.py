@@ -15,7 +15,7 @@ from aiohttp import web
 
 from bot.app import App
 from bot.errors import StateError
-from bot.web import consent, doors, published
+from bot.web import consent, doors, published, votes
 from bot.web.answers import LARGEST_FORM, LIMITS, STANDING, Standing, safely
 from bot.web.connections import accepting, runner_of
 from bot.web.limits import Limits
@@ -66,6 +66,10 @@ def application(
     site.router.add_post(f"{prefix}/unsubscribe/{{token}}", doors.take_way_out)
     site.router.add_get(f"{prefix}/feedback/{{token}}", doors.show_opinion)
     site.router.add_post(f"{prefix}/feedback/{{token}}", doors.give_opinion)
+    site.router.add_get(f"{prefix}/vote", votes.show_paper)
+    site.router.add_post(f"{prefix}/vote", votes.ask)
+    site.router.add_get(f"{prefix}/vote/{{token}}", votes.show_vote)
+    site.router.add_post(f"{prefix}/vote/{{token}}", votes.cast_vote)
     site.router.add_get(f"{prefix}/health", published.health)
     site.router.add_get(f"{prefix}/{{path:.*}}", published.published)
     return site

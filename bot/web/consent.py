@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime
 from aiohttp import web
 
 from bot import tokens
+from bot.app import App
 from bot.config import normal_address
 from bot.files import workflow_lock
 from bot.models import Door, OptIn
@@ -50,7 +51,7 @@ async def subscribe(request: web.Request) -> web.Response:
     address, lists = _first(form, "address"), form.get("list", [])
     if _first(form, "website"):  # nobody sees that field; who fills it in is told nothing
         return notice(request, 200, "Look into your mailbox", _SENT, _THEN)
-    if problem := _too_quick(request, _first(form, "stamp")):
+    if problem := too_quick(request, _first(form, "stamp")):
         return _form(request, address, lists, problem)
     try:
         address = normal_address(address)
@@ -88,19 +89,25 @@ def _form(
     status: int = 200,
 ) -> web.Response:  # fmt: skip
     standing = request.app[STANDING]
-    now = int(asyncio.get_running_loop().time() * 1000)
     page = subscribe_page(
         config=standing.app.config,
         address=address,
         ticked=ticked or [],
         problem=problem,
-        stamp=tokens.make(standing.app.founding.secret, tokens.Purpose.FORM, [now], 0),
+        stamp=stamp(request),
         render=standing.render,
     )
     return private_page(page, status)
 
 
-def _too_quick(request: web.Request, stamp: str) -> str:
+def stamp(request: web.Request) -> str:
+    """Return what tells, in a form that comes back, when it was shown."""
+    now = int(asyncio.get_running_loop().time() * 1000)
+    secret = request.app[STANDING].app.founding.secret
+    return tokens.make(secret, tokens.Purpose.FORM, [now], 0)
+
+
+def too_quick(request: web.Request, stamp: str) -> str:
     """Return what to say to who fills in a form they were never shown, or faster than one can."""
     read = tokens.read(request.app[STANDING].app.founding.secret, tokens.Purpose.FORM, stamp)
     if read is None or len(read[0]) != 1:
@@ -179,14 +186,18 @@ async def manage(request: web.Request) -> web.Response:
         return _unknown(request)
     form = await form_lists(request)
     kept = problem = ""
-    if taken := _first(form, "take-back"):
-        back = await store(counter.take_back, number, taken, app.clock())
+    if taken := _first(form, "unvote") or _first(form, "take-back"):
+        take = counter.take_vote_back if "unvote" in form else counter.take_back
+        back = await store(take, number, taken, app.clock())
         return await _manage_page(request, number, "Taken back." if back else "")
     match _first(form, "do"):
         case "choose":
             problem = await store(counter.choose, number, _chosen(form), app.clock())
             kept = "" if problem else "Your choices are kept. They hold from the next mail on."
             request.app[STANDING].wake()
+        case "vote":
+            problem = await store(_vote, app, number, _first(form, "vote"))
+            kept = "" if problem else "Your vote is counted."
         case "pause":
             problem = await store(counter.pause, number, _first(form, "until"), app.clock())
         case "resume":
@@ -204,6 +215,19 @@ async def manage(request: web.Request) -> web.Response:
         case _:
             problem = "Nothing was changed."
     return await _manage_page(request, number, kept, problem)
+
+
+def _vote(app: App, number: int, typed: str) -> str:
+    """Vote for the paper that was named; return why not. On the store's thread."""
+    booth = app.booth()
+    found = booth.named(typed)
+    if found is None:
+        return (
+            "That is no paper that we know. Name it as arXiv:2401.06066, doi:… or by its address."
+        )
+    if app.store.voter(number) is None:
+        return "Only who is subscribed can vote."
+    return booth.set(number, found.paper.id, app.clock(), up=True)
 
 
 def _chosen(form: dict[str, list[str]]) -> Chosen:

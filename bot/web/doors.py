@@ -6,9 +6,12 @@ from aiohttp import web
 
 from bot.config import Config
 from bot.models import Opinion
+from bot.outputs.contexts import VotedContext
 from bot.outputs.door_pages import feedback_page, unsubscribe_page
+from bot.outputs.wording import voted_text
 from bot.web.answers import STANDING, form_of, notice, private_page
 from bot.workflows import opinions, subscribe
+from bot.workflows.votes import Standing
 
 _OPINIONS = {"more": Opinion.LIKE, "less": Opinion.DISLIKE, "none": None}
 
@@ -19,7 +22,7 @@ async def show_way_out(request: web.Request) -> web.Response:
     found = await subscribe.show_way_out(
         request.match_info["token"], app.store, app.workers, app.founding.secret
     )
-    return _not_valid(request) if found is None else _way_out(request, app.config, found)
+    return not_valid(request) if found is None else _way_out(request, app.config, found)
 
 
 async def take_way_out(request: web.Request) -> web.Response:
@@ -30,7 +33,7 @@ async def take_way_out(request: web.Request) -> web.Response:
         request.match_info["token"], app.store, app.workers, app.founding.secret, only
     )
     if found is None:
-        return _not_valid(request)
+        return not_valid(request)
     if only and only not in found.ended:
         return notice(
             request, 400, "Nothing was changed", "This address never got what was to be stopped."
@@ -70,7 +73,7 @@ async def show_opinion(request: web.Request) -> web.Response:
     asked = await opinions.show_opinion(
         request.match_info["token"], app.store, app.workers, app.founding.secret, app.config
     )
-    return _opinion(request, app.config, asked, done=False)
+    return await _opinion(request, app.config, asked, done=False)
 
 
 async def give_opinion(request: web.Request) -> web.Response:
@@ -83,15 +86,19 @@ async def give_opinion(request: web.Request) -> web.Response:
         request.match_info["token"], _OPINIONS[said], app.store, app.workers,
         app.founding.secret, app.config, app.clock(),
     )  # fmt: skip
-    return _opinion(request, app.config, asked, done=True)
+    return await _opinion(request, app.config, asked, done=True)
 
 
-def _opinion(
+async def _opinion(
     request: web.Request, config: Config, asked: opinions.PaperAsked | None, *, done: bool
 ) -> web.Response:
     if asked is None:
-        return _not_valid(request)
+        return not_valid(request)
     wanted = request.query.get("v", "")
+    app = request.app[STANDING].app
+    booth = app.booth()
+    token = booth.token(asked.reader, asked.epoch, asked.paper.id)
+    standing = await app.workers.store(booth.look, token)
     page = feedback_page(
         config=config,
         profile=config.profiles[asked.profile],
@@ -100,12 +107,22 @@ def _opinion(
         owner=asked.owner,
         done=done,
         first=wanted if wanted in ("more", "less") else "",
+        vote=f"../vote/{token}" if standing else "",
+        voted=voted_in_words(standing),
         render=request.app[STANDING].render,
     )
     return private_page(page)
 
 
-def _not_valid(request: web.Request) -> web.Response:
+def voted_in_words(standing: Standing | None) -> VotedContext:
+    """Return how it stands with a paper's votes, as pages say it."""
+    if standing is None:
+        return VotedContext("", mine=False)
+    return VotedContext(voted_text(standing.votes), standing.mine)
+
+
+def not_valid(request: web.Request) -> web.Response:
+    """Return what is shown for a token that does not hold."""
     # The same for a token that was forged, mistyped, revoked or outlived what it was for.
     return notice(
         request,

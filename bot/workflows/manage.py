@@ -131,6 +131,14 @@ class ManageStore(Protocol):
         """Commit an opinion of a paper; None takes back what was said."""
         ...
 
+    def votes_by(self, subscriber: int) -> Sequence[tuple[Paper, datetime]]:
+        """Return the papers that a subscriber voted for, the latest first, each with when."""
+        ...
+
+    def unvote(self, paper: int, subscriber: int) -> None:
+        """Take a vote back."""
+        ...
+
     def consents(self, subscriber: int) -> Sequence[ConsentRecord]:
         """Return the proofs of a subscriber's consent, the latest first."""
         ...
@@ -216,6 +224,7 @@ class Counter:
             consents=tuple(
                 (each.profile, each.at.date(), each.door) for each in self._store.consents(number)
             ),
+            votes=tuple((paper, at.date()) for paper, at in self._store.votes_by(number)),
         )
 
     def _address(self, number: int) -> str:
@@ -320,6 +329,13 @@ class Counter:
         self._store.put_feedback([profile], int(paper), None, now, self._voice(number))
         return True
 
+    def take_vote_back(self, number: int, what: str, _now: datetime) -> bool:
+        """Take back the vote for a paper, by its number; False where there is none such."""
+        if not any(str(paper.id) == what for paper, _ in self._store.votes_by(number)):
+            return False
+        self._store.unvote(int(what), number)
+        return True
+
     # ── All that is known ──
 
     def data(self, number: int) -> dict[str, object]:
@@ -350,6 +366,9 @@ class Counter:
                     "opinion": each.opinion.value, "at": each.at,
                 }
                 for each in reader.feedback
+            ],
+            "votes": [
+                {"paper": paper.title, "at": at} for paper, at in self._store.votes_by(number)
             ],
             "mail": [
                 {

@@ -18,12 +18,17 @@ _OWNER = 0
 
 @dataclass(frozen=True, slots=True)
 class PaperAsked:
-    """Which paper a link asks about, for which profile, and what its reader (0: the owner) said."""
+    """Which paper a link asks about, for which profile, and what its reader (0: the owner) said.
+
+    `reader` is the subscriber whose link it is, `epoch` their token epoch.
+    """
 
     paper: Paper
     profile: str
     subscriber: int
     opinion: Opinion | None
+    reader: int
+    epoch: int
 
     @property
     def owner(self) -> bool:
@@ -91,7 +96,7 @@ def _asked(
     # The owner says the same thing here and by `like`: one voice, not two.
     subscriber = _OWNER if is_owners(reader[0], config.bot) else number
     opinion = store.opinion_of(edition.profile, paper.id, subscriber)
-    return PaperAsked(paper, edition.profile, subscriber, opinion)
+    return PaperAsked(paper, edition.profile, subscriber, opinion, number, epoch)
 
 
 async def give_opinion(

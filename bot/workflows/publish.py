@@ -121,6 +121,11 @@ async def _site(
     voted = await _voted(due, store, workers)
     everyone = {paper.id: paper for paper in chain(picked.values(), trending, voted)}
     histories = await workers.store(store.histories, everyone)
+    ballots = await workers.store(store.vote_counts, everyone)
+    histories |= {id_: replace(histories[id_], ballots=ours) for id_, ours in ballots.items()}
+    picked = {id_: _with_ballots(paper, histories) for id_, paper in picked.items()}
+    trending = [_with_ballots(paper, histories) for paper in trending]
+    voted = [_with_ballots(paper, histories) for paper in voted]
     charts = await workers.cpu(filled, due, voted, histories)
     told = [local_date(counted_at, config.bot.timezone)] if counted_at else []
     told += (edition.period for archive in archives for edition in archive.editions)
@@ -134,10 +139,17 @@ async def _site(
         periods=tuple(chart.period for chart in known),
         records=_records(picked, trending, charts, histories),
         open=bool(config.bot.base_url and config.subscribe.open),
+        votable=bool(config.bot.base_url),
     )
     changes = ((id_, history.changed_at) for id_, history in histories.items())
     changed = {id_: at for id_, at in changes if at}
     return site, site_feeds(site, authority, counted_at, changed)
+
+
+def _with_ballots(paper: Paper, histories: Mapping[int, PaperHistory]) -> Paper:
+    """Return a paper with the votes of our readers on top of those that a source told."""
+    ours = histories[paper.id].readers if paper.id in histories else 0
+    return replace(paper, votes=(paper.votes or 0) + ours) if ours else paper
 
 
 async def _voted(due: list[Chart], store: PublishStore, workers: Workers) -> list[Paper]:
@@ -177,7 +189,11 @@ async def trending_papers(
         return []
     papers = await workers.store(store.voted, (now - period).date(), now.date())
     heard = await workers.store(store.receptions, {paper.id for paper in papers})
-    warm = [(ranking.trend(p, now, heard.get(p.id)), p) for p in papers if p.votes]
+    warm = [
+        (ranking.trend(p, now, heard.get(p.id)), p)
+        for p in papers
+        if p.votes or (p.id in heard and heard[p.id].ballots)
+    ]
     warm.sort(key=lambda pair: (-pair[0], pair[1].id))
     return [paper for _, paper in warm[:_TRENDING_PAPERS]]
 

@@ -153,6 +153,8 @@ WHEN (old.title, old.authors, old.abstract, old.categories, old.venue, old.versi
 BEGIN INSERT OR IGNORE INTO revision VALUES (old.id, new.updated_at, old.title, old.authors,
     old.abstract, old.categories, old.venue, old.version, old.published, old.links, old.stamps,
     old.notice); END;
+CREATE TABLE vote (paper INTEGER NOT NULL REFERENCES paper(id), subscriber INTEGER NOT NULL REFERENCES subscriber(id), at INTEGER NOT NULL, PRIMARY KEY (paper, subscriber)) STRICT, WITHOUT ROWID;
+CREATE INDEX vote_subscriber ON vote(subscriber);
 INSERT INTO _sqlite_migrations VALUES (1, 'paperround', 'm001_first', '2026-11-20 08:00:00+00:00');
 INSERT INTO _sqlite_migrations VALUES (2, 'paperround', 'm002_second', '2026-11-20 08:00:00+00:00');
 INSERT INTO _sqlite_migrations VALUES (3, 'paperround', 'm003_third', '2026-11-20 08:00:00+00:00');
@@ -265,6 +267,7 @@ O''Brien', 'Of
 experts.', '', '', 1, NULL, '[]', '[[1,1,"","title authors abstract"]]', '');
 INSERT INTO enrichment VALUES (1, 'semantic-scholar', 1795161600, 1795161600, 0, NULL, '');
 INSERT INTO enrichment VALUES (2, 'semantic-scholar', 1795161600, 1795161600, 1, 3, 'Experts route.');
+INSERT INTO vote VALUES (3, 3, 1795161600);
 DELETE FROM sqlite_sequence;
 INSERT INTO sqlite_sequence VALUES ('paper', 6);
 INSERT INTO sqlite_sequence VALUES ('subscriber', 10);

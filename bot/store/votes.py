@@ -1,0 +1,118 @@
+"""Votes of confirmed subscribers: one each for a paper, by the papers that theirs turned out to be."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection
+from datetime import date, datetime, timedelta
+
+from bot.models import Paper
+from bot.store.connection import moment, seconds
+from bot.store.mailing import MailLedger
+
+
+class VoteLedger(MailLedger):
+    """The part of the store that voting reads and writes."""
+
+    def vote(self, paper: int, subscriber: int, now: datetime) -> None:
+        """Commit a subscriber's vote for a paper; a second one changes nothing."""
+        with self.db.transaction():
+            if not self.has_voted(paper, subscriber):
+                self.db.write(
+                    "INSERT INTO vote (paper, subscriber, at) VALUES (:paper, :subscriber, :now)",
+                    {"paper": paper, "subscriber": subscriber, "now": seconds(now)},
+                )
+
+    def unvote(self, paper: int, subscriber: int) -> None:
+        """Take a vote back, under whichever number the paper stood."""
+        with self.db.transaction():
+            self.db.write(
+                f"DELETE FROM vote WHERE {_ITS}",  # noqa: S608 - our own constant
+                {"paper": paper, "subscriber": subscriber},
+            )
+
+    def has_voted(self, paper: int, subscriber: int) -> bool:
+        """Whether a subscriber's vote for a paper stands."""
+        values = {"paper": paper, "subscriber": subscriber}
+        return self.db.row(f"SELECT 1 FROM vote WHERE {_ITS}", values) is not None  # noqa: S608 - our own constant
+
+    def votes_for(self, paper: int) -> int:
+        """Return how many subscribers voted for a paper."""
+        row = self.db.row(
+            "SELECT count(DISTINCT subscriber) AS n FROM vote WHERE paper IN "
+            "(SELECT :paper UNION ALL SELECT id FROM paper WHERE merged_into = :paper)",
+            {"paper": paper},
+        )
+        return int(row["n"]) if row else 0
+
+    def votes_by(self, subscriber: int) -> list[tuple[Paper, datetime]]:
+        """Return the papers that a subscriber voted for, the latest first, each with when."""
+        rows = self.db.rows(
+            "SELECT coalesce(p.merged_into, p.id) AS paper, min(v.at) AS at FROM vote v "
+            "JOIN paper p ON p.id = v.paper WHERE v.subscriber = :id GROUP BY 1 ORDER BY at DESC, 1",
+            {"id": subscriber},
+        )
+        papers = self.papers({row["paper"] for row in rows})
+        return [(papers[row["paper"]], at) for row in rows if (at := moment(row["at"])) is not None]
+
+    def votes_since(self, subscriber: int, since: datetime) -> int:
+        """Return for how many papers a subscriber voted since then."""
+        row = self.db.row(
+            "SELECT count(*) AS n FROM vote WHERE subscriber = :id AND at > :since",
+            {"id": subscriber, "since": seconds(since)},
+        )
+        return int(row["n"]) if row else 0
+
+    def vote_counts(self, papers: Collection[int]) -> dict[int, tuple[tuple[date, int], ...]]:
+        """Return by paper, of those that have any, how many votes there were at the end of which day."""
+        rows = self.db.rows(_BY_DAY, {"ids": json.dumps(sorted(papers))})
+        found: dict[int, list[tuple[date, int]]] = {}
+        for row in rows:
+            days = found.setdefault(row["paper"], [])
+            before = days[-1][1] if days else 0
+            days.append((date.fromisoformat(row["day"]), before + row["n"]))
+        return {paper: tuple(days) for paper, days in found.items()}
+
+    def voter(self, subscriber: int) -> tuple[str, int] | None:
+        """Return (address, token epoch) of who may vote, None for who is no confirmed subscriber."""
+        row = self.db.row(
+            f"SELECT address, token_epoch FROM subscriber WHERE id = :id AND {_CONFIRMED}",  # noqa: S608 - our own constant
+            {"id": subscriber},
+        )
+        return (row["address"], row["token_epoch"]) if row else None
+
+    def voter_at(
+        self, address: str, suppressed: str, now: datetime, day: timedelta
+    ) -> tuple[int, int, int] | None:
+        """Return (number, token epoch, notes to them within a `day`) of who may vote, by address."""
+        if self.db.row("SELECT 1 FROM suppression WHERE address_hmac = :key", {"key": suppressed}):
+            return None
+        row = self.db.row(
+            "SELECT id, token_epoch, (SELECT count(*) FROM delivery d WHERE d.subscriber = subscriber.id "  # noqa: S608 - our own constant
+            f"AND kind <> 'digest' AND created_at > :since) AS notes FROM subscriber "
+            f"WHERE canonical = :canonical AND {_CONFIRMED}",
+            {"canonical": address.casefold(), "since": seconds(now - day)},
+        )
+        return (row["id"], row["token_epoch"], row["notes"]) if row else None
+
+
+_ITS = """
+subscriber = :subscriber AND paper IN (
+    SELECT :paper UNION ALL SELECT id FROM paper WHERE merged_into = :paper
+)
+"""
+_CONFIRMED = """
+EXISTS (
+    SELECT 1 FROM subscription s
+    WHERE s.subscriber = subscriber.id AND s.status IN ('confirmed', 'paused')
+)
+"""
+# Who voted for two papers that turned out to be one, voted once: on the first of the days.
+_BY_DAY = """
+SELECT paper, date(at, 'unixepoch') AS day, count(*) AS n FROM (
+    SELECT coalesce(p.merged_into, p.id) AS paper, v.subscriber, min(v.at) AS at
+    FROM vote v JOIN paper p ON p.id = v.paper
+    WHERE coalesce(p.merged_into, p.id) IN (SELECT value FROM json_each(:ids))
+    GROUP BY 1, 2
+) GROUP BY 1, 2 ORDER BY 1, 2
+"""
