@@ -118,7 +118,7 @@ def test_what_is_held_waits_until_it_is_released(desk):
 def test_everything_is_held_and_released(desk):
     assert desk(*LATER, "deliveries", "hold", "--all").code == 0
     said = desk(*LATER, "deliver")
-    assert said.code == 1
+    assert said.code == 0, "what a person asked for is no failure, however often cron comes by"
     assert "All sending is held: by hand, 2026-11-20 09:00 UTC." in said.words
     assert statuses(desk) == {3: "pending", 4: "pending"}
     assert "all sending is held" in desk("status").words

@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from datetime import UTC, datetime
 
 import pytest
 
+from bot.models import Door
+from bot.store import Store
 from support_cli import CONFIG, MORNING, NEXT, desk_in, mails, walk_a_morning
 from support_replay import replaying, sample_day
 
@@ -74,6 +77,23 @@ def test_show_tells_what_holds_and_what_was_sent(desk):
     words = desk("subscribers", "show", "Ada@Example.org").words
     assert "experts confirmed config daily any 6 1" in words
     assert "1 sent 2026-11-18 23:00 UTC 10 2026-11-19 08:00 UTC" in words
+
+
+def test_show_tells_who_said_yes_when_and_to_which_words(desk):
+    with Store(desk.state / "paperround.db") as store:
+        (ada, *_) = [
+            s.subscriber for s in store.all_subscriptions() if s.address == "ada@example.org"
+        ]
+        store.note_consent(
+            ada, "experts", Door.WEB, "Yes, send me this", datetime(2026, 11, 2, tzinfo=UTC)
+        )
+    words = desk("subscribers", "show", "ada@example.org").words
+    assert (
+        'Said yes to experts on 2026-11-02 00:00 UTC (door: web), to these words: "Yes, send me this"'
+        in words
+    )
+    (yes,) = shown(desk, "ada@example.org")["consent"]
+    assert (yes["profile"], yes["door"], yes["wording"]) == ("experts", "web", "Yes, send me this")
 
 
 def test_set_changes_all_that_an_address_gets(desk):

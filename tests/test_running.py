@@ -235,6 +235,11 @@ def test_the_line_for_cron_works_in_crons_bare_environment_and_is_silent(papers)
         )
         assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert len(mails(papers / "state")) == 1
+    (papers / "config.toml").write_text("[mail]\ntransport = 'pigeon'\n")
+    done = subprocess.run(
+        ["/bin/sh", "-c", command], env=bare, capture_output=True, text=True, check=False
+    )
+    assert "pigeon" in done.stdout, "which cron mails"
 
 
 # ── A scheduled job ───────────────────────────────────────────────────────────────────────────────

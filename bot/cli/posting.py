@@ -17,6 +17,7 @@ from bot.models import AttemptRecord, Delivery, DeliveryKind, DeliveryStatus, Qu
 from bot.outputs.wording import counted
 from bot.schedule import local_date
 from bot.store.backup import pass_over
+from bot.workflows.desk import BY_HAND
 
 _OVER = (DeliveryStatus.FAILED, DeliveryStatus.SKIPPED)
 _DONE = ("sent", "failed", "skipped")
@@ -217,7 +218,7 @@ def _changed(app: App, args: argparse.Namespace, number: int, words: str) -> int
 
 def _hold(app: App, args: argparse.Namespace) -> int:
     if args.all:
-        app.store.hold_all(f"by hand, {when(app.clock())}.")
+        app.store.hold_all(f"{BY_HAND}, {when(app.clock())}.")
         if args.json:
             as_json({"held": "all"})
         else:

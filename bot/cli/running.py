@@ -219,7 +219,7 @@ def show_composed(composed: Sequence[Composed]) -> None:
 def _show_delivered(report: DeliverReport) -> None:
     ended = ", ".join(f"{count} {status}" for status, count in sorted(report.ended.items()))
     say(f"deliver  {ended or 'nothing to send'}")
-    for problem in report.problems:
+    for problem in (*([report.held] if report.held else ()), *report.problems):
         say(f"         {problem}")
     if report.untold:
         say(f"         … and {report.untold:,} more: `paperround deliveries list` has them all")
@@ -261,6 +261,7 @@ def document(run: Run) -> dict[str, object]:
         told["delivered"] = {
             "opened": run.delivered.opened, "skipped": run.delivered.skipped,
             "ended": run.delivered.ended, "problems": run.delivered.problems,
+            "held": run.delivered.held,
             "problems_untold": run.delivered.untold,
         }  # fmt: skip
     if run.enriched is not None:

@@ -119,6 +119,7 @@ def _show(app: App, args: argparse.Namespace) -> int:
     key = suppression_key(app, address)
     reason = app.store.suppressed([key]).get(key, "")
     latest = app.store.deliveries_to(subscriptions[0].subscriber, _SHOWN_DELIVERIES)
+    agreed = app.store.consents(subscriptions[0].subscriber)
     if args.json:
         as_json({
             "address": address, "suppressed": reason,
@@ -126,6 +127,9 @@ def _show(app: App, args: argparse.Namespace) -> int:
             "mails": MAILS[subscriptions[0].apart],
             "paused_until": subscriptions[0].paused_until,
             "subscriptions": [_chosen(app, s) for s in subscriptions],
+            "consent": [
+                {"profile": c.profile, "at": c.at, "door": c.door, "wording": c.wording} for c in agreed
+            ],
             "deliveries": [
                 {"id": d.id, "status": d.status.value, "due": d.due, "papers": len(d.picks),
                  "sent_at": d.sent_at, "said": d.said}
@@ -143,6 +147,10 @@ def _show(app: App, args: argparse.Namespace) -> int:
         say("A mail of its own comes for each profile.")
     if subscriptions[0].paused_until:
         say(f"Paused: the next digest comes on {subscriptions[0].paused_until} or after it.")
+    for yes in agreed:
+        say(
+            f'Said yes to {yes.profile} on {when(yes.at)} (door: {yes.door}), to these words: "{yes.wording}"'
+        )
     if latest:
         lines = [
             (d.id, d.status.value, when(d.due), len(d.picks), when(d.sent_at) if d.sent_at else d.said)

@@ -10,7 +10,7 @@ from typing import Protocol
 from bot import manners
 from bot.models import Delivery, DeliveryStatus
 from bot.ports import Clock, DeliverStore, SendStore, Workers
-from bot.workflows.desk import DeliverReport, Post, Round
+from bot.workflows.desk import BY_HAND, DeliverReport, Post, Round
 from bot.workflows.opening import open_slots
 from bot.workflows.outbox import call_off_late, send_due
 
@@ -40,10 +40,14 @@ async def deliver(
     """
     report = DeliverReport()
     if reason := await workers.store(store.hold_of_all):
-        report.problems.append(
+        sentence = (
             f"All sending is held: {reason} Nothing was opened or sent, and nothing is lost; "
             "`paperround deliveries release --all` lets it go on."
         )
+        if reason.startswith(BY_HAND):
+            report.held = sentence
+        else:
+            report.problems.append(sentence)
         return report
     around = Round(post, store, workers, clock, report, on_end, stop or asyncio.Event())
     more = True

@@ -14,6 +14,7 @@ from bot.models import Attempt, Delivery, DeliveryKind, DeliveryStatus, Edition,
 from bot.ports import Clock, Mailer, Order, Printer, SendStore, Unprintable, Workers
 
 _MOST_TOLD = 100
+BY_HAND = "by hand"  # so begins the reason of a hold that a person asked for
 
 OnEnd = Callable[[Delivery, DeliveryStatus], None]
 _Wanted = tuple[Delivery, tuple[str, ...]]  # and the profiles that its reader wants of it
@@ -30,6 +31,7 @@ class DeliverReport:
     skipped: int = 0
     ended: dict[str, int] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
+    held: str = ""  # that a person holds all sending, which is no trouble
     untold: int = 0
 
     @property
