@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from dataclasses import replace
 from datetime import date
 from html.parser import HTMLParser
@@ -73,6 +74,7 @@ def test_the_pages_stand_where_the_contract_says():
         "index.html",
         "style.css",
         "trending/index.html",
+        "search/index.html",
         "p/experts/index.html",
         "p/experts/2026-11-20/index.html",
         "p/experts/2026-11-19/index.html",
@@ -102,7 +104,8 @@ def test_every_relative_link_leads_to_a_page_or_a_feed_that_is_there():
         for href in Page(content.decode()).hrefs:
             if href.startswith(("https://", "#")):
                 continue
-            target = posixpath.normpath(posixpath.join(posixpath.dirname(path), unquote(href)))
+            to = unquote(href.partition("?")[0])
+            target = posixpath.normpath(posixpath.join(posixpath.dirname(path), to))
             target += "/index.html" if href.endswith("/") else ""
             assert target in made, (path, href)
 
@@ -111,7 +114,8 @@ def test_no_page_has_a_script_or_loads_anything_but_the_style():
     for path, content in pages().items():
         if path.endswith(".html"):
             read = Page(content.decode())
-            assert not {"script", "img", "iframe", "form"} & set(read.tags)
+            forms = {"form"} if path != "search/index.html" else set()
+            assert not ({"script", "img", "iframe"} | forms) & set(read.tags)
             (style,) = read.loaded
             assert posixpath.normpath(posixpath.join(posixpath.dirname(path), style)) == "style.css"
 
@@ -166,6 +170,30 @@ def test_a_title_without_a_page_leads_to_the_publisher():
     text = page("p/experts/2026-11-20/index.html", replace(SITE, records={}))
     assert '<a href="https://arxiv.org/abs/2611.90001">Quiet Routers' in text
     assert ">arxiv.org</a>" not in text
+
+
+def test_an_edition_shows_its_month_and_the_months_beside_it():
+    text = page("p/experts/2026-11-20/index.html")
+    assert '<a href="../2026-11-19/index.html" aria-label="19 November 2026">19</a>' in text
+    assert '<td aria-current="date">20</td>' in text
+    assert "<td>18</td>" in text
+    assert '<a href="../2026-10-30/index.html">← October 2026</a>' in text
+    archive = page("p/experts/index.html")
+    assert archive.count("<caption>") == 2
+    assert '<a href="2026-10-30/index.html" aria-label="30 October 2026">30</a>' in archive
+
+
+def test_a_papers_votes_are_drawn_and_said():
+    text = page(PAPER)
+    assert re.search(r'<polyline points="[0-9., ]+"/>', text)
+    assert 'aria-label="From ' in text
+    assert "<polyline" not in page("papers/arxiv/2611.90002/index.html")
+
+
+def test_a_papers_page_leads_to_papers_like_it_and_can_be_cited():
+    text = page(PAPER)
+    assert 'href="../../../search/index.html?like=arXiv%3A2611.90001">Papers like this</a>' in text
+    assert "@misc{thistlewood2026quiet," in text
 
 
 def test_an_edition_leads_to_its_neighbours_and_they_back():
@@ -234,7 +262,11 @@ def test_a_sources_failure_stands_on_the_edition_it_touched():
 
 def test_pages_are_the_same_with_and_without_a_public_address():
     bare = BOT.model_copy(update={"base_url": ""})
-    assert pages(replace(SITE, bot=bare)) == pages()
+    local, public = pages(replace(SITE, bot=bare)), pages()
+    # Where there is an address, `serve` may search there.
+    assert b"<form" not in local.pop("search/index.html")
+    assert b'action="https://papers.example.org/search"' in public.pop("search/index.html")
+    assert local == public
 
 
 def test_hostile_text_is_inert_on_every_page():

@@ -92,6 +92,9 @@ def found(store: Store, typed: str) -> list[int]:
         ("routers cat:cs.LG", [1]),
         ("since:2026-11-20 mixture", [1, 2]),
         ("since:2026-11-21 mixture", []),
+        ("before:2026-11-21 mixture", [1, 2]),
+        ("before:2026-11-20 mixture", []),
+        ("since:2026-11-20 before:2026-11-21 muller", [4]),
         ("0", [3]),
         ("混合", [4]),
         ("muller", [4]),
@@ -127,6 +130,9 @@ def test_what_is_not_ours_is_words():
     assert read_query("since:yesterday").clauses == (Clause("", ("since", "yesterday")),)
     assert read_query("mod:p").clauses == (Clause("", ("mod", "p")),)
     assert read_query("since:2026-11-20").since == date(2026, 11, 20)
+    twice = read_query("before:2026-11-20 before:2026-11-18 since:2026-01-01 since:2026-02-01")
+    assert (twice.since, twice.before) == (date(2026, 2, 1), date(2026, 11, 18))
+    assert read_query("before:noon").clauses == (Clause("", ("before", "noon")),)
     assert read_query(' "" - * ').empty
 
 

@@ -315,4 +315,6 @@ def test_wrapping_keeps_every_letter_and_its_width(text, indent, width):
 def test_every_page_of_a_bare_installation_renders():
     empty = Site(LOCAL, (), {}, (), date.min)
     made = samples.pages(empty, TemplateRenderer(None, pytest.fail))
-    assert set(made) == {"style.css", "index.html", "trending/index.html"}
+    assert set(made) == {
+        "style.css", "index.html", "search/index.html", "trending/index.html"
+    }  # fmt: skip

@@ -264,10 +264,34 @@ class EditionLine:
 
 
 @dataclass(frozen=True, slots=True)
-class MonthContext:
-    """The editions of one month, newest first."""
+class DayContext:
+    """A day in a calendar: its number, where it leads ("" for nowhere) and its date in words.
+
+    A day before the month's first has no number; `current` is the day of the page itself.
+    """
+
+    number: str
+    href: str
+    said: str
+    current: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CalendarContext:
+    """A month by weeks from Monday on; `earlier` and `later` have an empty href at the ends."""
 
     title: str
+    weeks: tuple[tuple[DayContext, ...], ...]
+    earlier: LinkContext
+    later: LinkContext
+
+
+@dataclass(frozen=True, slots=True)
+class MonthContext:
+    """The editions of one month, newest first, and its calendar."""
+
+    title: str
+    calendar: CalendarContext
     editions: tuple[EditionLine, ...]
 
 
@@ -286,7 +310,8 @@ class EditionPage:
     """`web/edition.html`: a day's edition, and what was made by hand on the same day after it.
 
     `number` is in words ("Edition 7"); a section's title is "" where there is only one; `archive`
-    leads to all editions; `earlier` and `later` have an empty href at the ends.
+    leads to all editions; `earlier` and `later` have an empty href at the ends; `month` is the
+    day's.
     """
 
     frame: FrameContext
@@ -298,6 +323,7 @@ class EditionPage:
     health: tuple[HealthLine, ...]
     earlier: LinkContext
     later: LinkContext
+    month: CalendarContext
 
 
 @dataclass(frozen=True, slots=True)
@@ -359,13 +385,26 @@ class VotesContext:
 
 
 @dataclass(frozen=True, slots=True)
+class CurveContext:
+    """Votes over time as a picture: points of a line and of the area below it, and all in words.
+
+    Points are numbers alone, in a field of 320 by 64; "" for no picture.
+    """
+
+    line: str
+    area: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
 class PaperPage:
     """`web/record.html`: all that is known of one paper.
 
     `notice` says that it is withdrawn, "" where it is not; `authors` are the first of them, `others`
     the rest and `others_count` those in words; `abstract` is its paragraphs, `facts` what names and
     dates it; a link without an href is plain words. `voted` says how many readers voted for it, "" for
-    none; `vote` is where one more can, with an empty href where nowhere.
+    none; `vote` is where one more can, with an empty href where nowhere. `curve` draws the votes, `bibtex`
+    is the paper as an entry for a bibliography, `alike` leads to the search for papers like it.
     """
 
     frame: FrameContext
@@ -383,6 +422,31 @@ class PaperPage:
     votes: tuple[VotesContext, ...]
     seen: tuple[SeenContext, ...]
     facts: tuple[ShelfContext, ...]
+    curve: CurveContext
+    bibtex: str
+    alike: LinkContext
+
+
+@dataclass(frozen=True, slots=True)
+class SearchPage:
+    """`web/search.html`: the field to search in, and what was found.
+
+    `served` tells the page of `serve` from the one among the files, which can only say who searches.
+    The form goes to `action`, "" for no form. `query` is what was typed; `like` the paper that others
+    like it were asked for. `summary` says how many were found, `instead` which words were read for
+    those that were typed, `problem` why nothing was, with `hints` at what to do.
+    """
+
+    frame: FrameContext
+    served: bool
+    action: str
+    query: str
+    like: LinkContext
+    summary: str
+    instead: str
+    problem: str
+    hints: tuple[str, ...]
+    papers: tuple[PaperContext, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -549,10 +613,14 @@ class ManagePage:
 
 @dataclass(frozen=True, slots=True)
 class NoticePage:
-    """`web/notice.html`: why there is nothing else to see, and what to do; `contact` may be empty."""
+    """`web/notice.html`: why there is nothing else to see, and what to do; `contact` may be empty.
+
+    `ways` lead to what may have been meant.
+    """
 
     frame: FrameContext
     lines: tuple[str, ...]
+    ways: tuple[LinkContext, ...]
     contact: LinkContext
 
 
@@ -600,6 +668,7 @@ TEMPLATES: Mapping[str, type] = MappingProxyType(
         "web/trending.html": TrendingPage,
         "web/record.html": PaperPage,
         "web/alias.html": AliasPage,
+        "web/search.html": SearchPage,
         "web/unsubscribe.html": UnsubscribePage,
         "web/feedback.html": FeedbackPage,
         "web/vote.html": VotePage,

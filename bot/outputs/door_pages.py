@@ -122,17 +122,26 @@ def vote_page(
 
 
 def notice_page(
-    *, config: Config, heading: str, lines: Sequence[str], ask: bool, render: Renderer
+    *,
+    config: Config,
+    heading: str,
+    lines: Sequence[str],
+    ask: bool,
+    render: Renderer,
+    ways: Sequence[LinkContext] = (),
 ) -> bytes:
     """Return a page that says why there is nothing else; with `ask`, whom to write to.
 
-    Its links are absolute paths: it is shown at whatever address was asked for.
+    Its links are absolute paths: it is shown at whatever address was asked for. `ways` are links to
+    what may have been meant, from the home page on.
     """
     _, _, path = config.bot.base_url.partition("//")
     _, _, prefix = path.partition("/")
+    root = f"/{prefix}/" if prefix else "/"
     context = NoticePage(
-        frame=page_frame(config.bot, f"/{prefix}/" if prefix else "/", heading),
+        frame=page_frame(config.bot, root, heading),
         lines=tuple(lines),
+        ways=tuple(LinkContext(way.text, f"{root}{way.href}") for way in ways),
         contact=_contact(config) if ask else no_link(),
     )
     return render("web/notice.html", context).encode()

@@ -7,12 +7,14 @@ browser needs when no server is there to add it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from functools import cache, partial
 from itertools import groupby
 
 from bot.config import Profile
 from bot.models import Edition, Paper, Role
+from bot.outputs.calendars import month_of_editions
 from bot.outputs.cards import (
     count_text,
     heading_of,
@@ -23,6 +25,7 @@ from bot.outputs.cards import (
     title_of,
 )
 from bot.outputs.contexts import (
+    CalendarContext,
     EditionLine,
     EditionPage,
     LinkContext,
@@ -43,7 +46,9 @@ from bot.outputs.feeds import (
 )
 from bot.outputs.health import health_lines, latest_notes
 from bot.outputs.paper_pages import paper_sheets
+from bot.outputs.search_pages import still_search_page
 from bot.outputs.site import (
+    SEARCH,
     Archive,
     Sheet,
     Site,
@@ -82,6 +87,7 @@ def site_pages(site: Site, render: Renderer) -> Iterator[Sheet]:
     )
     for archive in site.public:
         yield from _archive_sheets(site, archive, render)
+    yield Sheet(SEARCH, (), lambda: still_search_page(site, render))
     yield from trending_sheets(site, render)
     yield from paper_sheets(site, render)
 
@@ -94,13 +100,15 @@ def _archive_sheets(site: Site, archive: Archive, render: Renderer) -> Iterator[
         (profile, days, _papers_of(site, archive.editions)),
         lambda: render("web/profile.html", _profile(site, archive)).encode(),
     )
+    told = [day for day, _ in days]
     for place, (day, editions) in enumerate(days):
         earlier = days[place + 1][0] if place + 1 < len(days) else None
         later = days[place - 1][0] if place else None
+        around = month_of_editions(day, told, "../", today=day)
         yield Sheet(
             f"{folder}/{day.isoformat()}/index.html",
-            (heading_of(profile), editions, earlier, later, _papers_of(site, editions)),
-            partial(_make_edition, site, profile, day, editions, earlier, later, render),
+            (heading_of(profile), editions, earlier, later, around, _papers_of(site, editions)),
+            partial(_make_edition, site, profile, day, editions, earlier, later, around, render),
         )
 
 
@@ -111,9 +119,10 @@ def _make_edition(
     editions: tuple[Edition, ...],
     earlier: date | None,
     later: date | None,
+    around: CalendarContext,
     render: Renderer,
 ) -> bytes:
-    context = _edition(site, profile, day, editions, earlier, later)
+    context = _edition(site, profile, day, editions, earlier, later, around)
     return render("web/edition.html", context).encode()
 
 
@@ -241,7 +250,8 @@ def _profile(site: Site, archive: Archive) -> ProfilePage:
     profile = archive.profile
     about = lead(profile.about, 600)
     heading = heading_of(profile)
-    months = groupby(archive.days(), key=lambda entry: month(entry[0]))
+    told = [day for day, _ in archive.days()]
+    months = groupby(archive.days(), key=lambda entry: entry[0].replace(day=1))
     return ProfilePage(
         frame=frame_of(
             site, "../../", heading, about or f"All editions of {heading}.", feeds=[profile]
@@ -250,9 +260,11 @@ def _profile(site: Site, archive: Archive) -> ProfilePage:
         feed=feed_context(heading, profile.name, "../../"),
         months=tuple(
             MonthContext(
-                title, tuple(_edition_line(site, profile, day, editions) for day, editions in days)
+                month(first),
+                replace(month_of_editions(first, told, ""), earlier=no_link(), later=no_link()),
+                tuple(_edition_line(site, profile, day, editions) for day, editions in days),
             )
-            for title, days in months
+            for first, days in months
         ),
     )
 
@@ -279,6 +291,7 @@ def _edition(
     editions: tuple[Edition, ...],
     earlier: date | None,
     later: date | None,
+    around: CalendarContext,
 ) -> EditionPage:
     whole = section_of(site, profile, editions)
     heading = heading_of(profile)
@@ -306,6 +319,7 @@ def _edition(
         health=health_lines(latest_notes([editions]), day),
         earlier=_turn(earlier),
         later=_turn(later),
+        month=around,
     )
 
 

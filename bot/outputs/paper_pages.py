@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from bot.models import Event, Identifier, Paper, Pick, Rel, Role, Scheme
 from bot.outputs.addresses import link_to, paper_folder, quoted
+from bot.outputs.bibtex import bibtex
 from bot.outputs.cards import (
     author_names,
     heading_of,
@@ -29,6 +30,7 @@ from bot.outputs.contexts import (
     ShelfContext,
     VotesContext,
 )
+from bot.outputs.curves import vote_curve
 from bot.outputs.links import (
     by_trust,
     home_of,
@@ -39,7 +41,7 @@ from bot.outputs.links import (
     web_address,
 )
 from bot.outputs.news import notice_text
-from bot.outputs.site import Record, Sheet, Site, frame_of, no_link
+from bot.outputs.site import SEARCH, Record, Sheet, Site, frame_of, no_link
 from bot.outputs.wording import counted, full_day, stretch, voted_text
 from bot.ports import PaperHistory, Renderer, Seen
 from bot.text import one_line, shorten
@@ -97,6 +99,11 @@ def paper_sheets(site: Site, render: Renderer) -> Iterator[Sheet]:
             if folder not in folders:
                 folders[folder] = alias
                 yield _alias(site, record.paper, folder, render)
+
+
+def paper_page(site: Site, record: Record, render: Renderer) -> bytes:
+    """Return the page of one paper, whether it is among the site's files or not."""
+    return _make(site, record, paper_folder(key_of(record.paper)), (), render)
 
 
 def _aliases(record: Record) -> list[Identifier]:
@@ -181,6 +188,11 @@ def _page(site: Site, record: Record, root: str, picked: tuple[_Choice, ...]) ->
         votes=tuple(_votes(series)),
         seen=tuple(_seen(history)),
         facts=tuple(fact for fact in _facts(paper, history, prefix) if fact.links),
+        curve=vote_curve(series),
+        bibtex=bibtex(paper),
+        alike=LinkContext(
+            "Papers like this", f"{root}{SEARCH}?like={quote(str(key_of(paper)), safe='')}"
+        ),
     )
 
 

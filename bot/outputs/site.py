@@ -36,6 +36,9 @@ from bot.outputs.syndication import FORMS
 from bot.ports import PaperHistory
 from bot.text import shorten
 
+# Among the files it can only say who searches; `serve` answers there itself.
+SEARCH = "search/index.html"
+
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
@@ -163,6 +166,7 @@ def frame_of(
         menu=(
             LinkContext("Today", f"{root}index.html"),
             LinkContext("Trending", f"{root}trending/index.html"),
+            LinkContext("Search", f"{root}{SEARCH}"),
         ),
         feeds=tuple(links),
         opml=f"{root}feeds.opml",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import UTC, datetime, time
+from datetime import UTC, date, datetime, time
 
 from bot.models import Paper
 from bot.store.connection import seconds
@@ -24,9 +24,9 @@ class SearchLedger(IndexLedger):
         """
         self.index_all()
         match = " ".join([*map(_expression, query.clauses), *map(_category, query.categories)])
-        since = datetime.combine(query.since, time(), UTC) if query.since else None
         values = {
-            "match": match, "since": seconds(since), "limit": limit,
+            "match": match, "since": _midnight(query.since), "before": _midnight(query.before),
+            "limit": limit,
             "categories": json.dumps(query.categories),
         }  # fmt: skip
         rows = self.db.rows(_MATCHING if match else _NEWEST, values)
@@ -45,6 +45,10 @@ class SearchLedger(IndexLedger):
             {"match": f"{{title abstract}} : ({match})", "limit": limit},
         )
         return self._load(row["id"] for row in rows)
+
+
+def _midnight(day: date | None) -> int | None:
+    return seconds(datetime.combine(day, time(), UTC)) if day else None
 
 
 def _expression(clause: Clause) -> str:
@@ -79,7 +83,10 @@ NOT EXISTS (
     AND instr(char(10) || lower(p.categories), char(10) || c.value || '.') = 0
 )
 """
-_SINCE = "(:since IS NULL OR coalesce(p.published, p.first_seen) >= :since)"
+_SINCE = (
+    "(:since IS NULL OR coalesce(p.published, p.first_seen) >= :since) "
+    "AND (:before IS NULL OR coalesce(p.published, p.first_seen) < :before)"
+)
 _MATCHING = f"""
 SELECT p.id, -bm25(paper_search, 6.0, 4.0, 1.0, 0.0) AS score
 FROM paper_search JOIN paper p ON p.id = paper_search.rowid

@@ -1,4 +1,4 @@
-"""What a person types to search: words, "phrases", `title:`, `author:`, `abstract:`, `cat:`, `since:`.
+"""What a person types to search: words, "phrases", `title:`, `author:`, `cat:`, `since:`, `before:`.
 
 Nothing is ever a syntax error: what is not ours is words.
 """
@@ -15,7 +15,7 @@ from bot.text.tex import readable
 
 _FIELDS = {
     "title": "title", "author": "authors", "authors": "authors", "abstract": "abstract",
-    "cat": "categories", "category": "categories", "since": "since",
+    "cat": "categories", "category": "categories", "since": "since", "before": "before",
 }  # fmt: skip
 _MOST_CLAUSES = 64
 _LONGEST = 2_000
@@ -48,16 +48,20 @@ class Clause:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What all must hold: each clause, each category (`cs` holds for every `cs.…`), the date."""
+    """What all must hold: each clause, each category (`cs` holds for every `cs.…`), the dates.
+
+    `since` belongs to what is wanted, `before` does not.
+    """
 
     clauses: tuple[Clause, ...] = ()
     categories: tuple[str, ...] = ()
     since: date | None = None
+    before: date | None = None
 
     @property
     def empty(self) -> bool:
         """Whether it asks for nothing at all."""
-        return not (self.clauses or self.categories or self.since)
+        return not (self.clauses or self.categories or self.since or self.before)
 
 
 def searchable(value: str) -> str:
@@ -71,19 +75,24 @@ def read_query(typed: str) -> Query:
     clauses: list[Clause] = []
     categories: list[str] = []
     since: date | None = None
+    before: date | None = None
     for match in _CLAUSE.finditer(one_line(typed)[:_LONGEST].translate(_QUOTES)):
         written = match["bare"] if match["phrase"] is None else match["phrase"]
         field = _FIELDS.get((match["field"] or "").lower())
-        if field == "since" and (day := _day(written)):
-            since = max(since, day) if since else day
-            continue
-        if field == "since":  # `since:yesterday` is words like any others
-            written, field = f"since {written}", ""
+        if field in ("since", "before"):
+            day = _day(written)
+            if day and field == "since":
+                since = max(since, day) if since else day
+                continue
+            if day:
+                before = min(before, day) if before else day
+                continue
+            written, field = f"{field} {written}", ""  # `since:yesterday` is words like any others
         if field == "categories" and written.strip("= "):
             categories.append(written.strip("= ").lower())
         elif clause := _clause(field or "", written):
             clauses.append(clause)
-    return Query(tuple(clauses[:_MOST_CLAUSES]), tuple(categories[:_MOST_CLAUSES]), since)
+    return Query(tuple(clauses[:_MOST_CLAUSES]), tuple(categories[:_MOST_CLAUSES]), since, before)
 
 
 def _clause(field: str, written: str) -> Clause | None:

@@ -15,7 +15,7 @@ from aiohttp import web
 
 from bot.app import App
 from bot.errors import StateError
-from bot.web import consent, doors, published, votes
+from bot.web import consent, doors, published, searching, votes
 from bot.web.answers import LARGEST_FORM, LIMITS, STANDING, Standing, safely
 from bot.web.connections import accepting, runner_of
 from bot.web.limits import Limits
@@ -70,6 +70,9 @@ def application(
     site.router.add_post(f"{prefix}/vote", votes.ask)
     site.router.add_get(f"{prefix}/vote/{{token}}", votes.show_vote)
     site.router.add_post(f"{prefix}/vote/{{token}}", votes.cast_vote)
+    site.router.add_get(f"{prefix}/search", searching.show_search)
+    for other in ("search/", "search/index.html"):  # how the files lead there
+        site.router.add_get(f"{prefix}/{other}", searching.lead_to_search)
     site.router.add_get(f"{prefix}/health", published.health)
     site.router.add_get(f"{prefix}/{{path:.*}}", published.published)
     return site

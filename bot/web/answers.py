@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import MappingProxyType
 from urllib.parse import parse_qsl
 
@@ -12,6 +12,7 @@ from aiohttp import web
 
 from bot.app import App
 from bot.errors import PaperroundError
+from bot.outputs.contexts import LinkContext
 from bot.outputs.door_pages import notice_page
 from bot.ports import Renderer
 from bot.web.limits import Limits
@@ -108,13 +109,22 @@ def private_page(body: bytes, status: int = 200, content_type: str = "text/html"
 
 
 def notice(
-    request: web.Request, status: int, heading: str, *lines: str, ask: bool = False
+    request: web.Request,
+    status: int,
+    heading: str,
+    *lines: str,
+    ask: bool = False,
+    ways: Sequence[LinkContext] = (),
 ) -> web.Response:
-    """Return a page that says why there is nothing else; with `ask`, whom to write to."""
+    """Return a page that says why there is nothing else; with `ask`, whom to write to.
+
+    `ways` lead to what may have been meant, from the home page on.
+    """
     standing = request.app[STANDING]
     page = notice_page(
-        config=standing.app.config, heading=heading, lines=lines, ask=ask, render=standing.render
-    )
+        config=standing.app.config, heading=heading, lines=lines, ask=ask, render=standing.render,
+        ways=ways,
+    )  # fmt: skip
     return private_page(page, status)
 
 

@@ -9,6 +9,7 @@ from aiohttp import web
 
 from bot.web.answers import STANDING
 from bot.web.conditional import file_answer
+from bot.web.missing import missing
 
 _TYPES = {
     ".html": "text/html", ".css": "text/css", ".rss": "application/rss+xml",
@@ -45,7 +46,7 @@ async def published(request: web.Request) -> web.StreamResponse:
         found = False
     # Looked at only after links were followed: one that leads away leads nowhere.
     if not found or not path.is_relative_to(public) or _hidden(path.relative_to(public)):
-        raise web.HTTPNotFound
+        return await missing(request, public)
     if folder and not request.path.endswith("/"):
         # One slash: a browser takes two for another host's address.
         raise web.HTTPMovedPermanently(f"/{request.rel_url.raw_path.strip('/')}/")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
@@ -37,22 +38,36 @@ class FindStore(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a search found as (paper, score), best first; `instead` maps words typed to those read."""
+
+    papers: Sequence[tuple[Paper, float]] = ()
+    instead: Mapping[str, str] = field(default_factory=dict)
+
+
 async def search(
     typed: str, store: FindStore, workers: Workers, limit: int
 ) -> list[tuple[Paper, float]]:
-    """Return (paper, score) for what a person typed, best first; nothing for a query of nothing.
+    """Return (paper, score) for what a person typed, best first; nothing for a query of nothing."""
+    return list((await look(typed, store, workers, limit)).papers)
+
+
+async def look(typed: str, store: FindStore, workers: Workers, limit: int) -> Found:
+    """Return what fits what a person typed, and how it was read.
 
     What reads as an identifier finds its paper first.
     """
     query = read_query(typed)
     if query.empty:
-        return []
+        return Found()
     named = parse_identifier(typed)
     known = await workers.store(store.lookup, [named]) if named else []
     found = await workers.store(store.search, query, limit)
     ids = {paper.id for paper in known}
     exact = [(paper, 0.0) for paper in known]
-    return [*exact, *((paper, score) for paper, score in found if paper.id not in ids)][:limit]
+    rest = ((paper, score) for paper, score in found if paper.id not in ids)
+    return Found([*exact, *rest][:limit])
 
 
 async def similar(

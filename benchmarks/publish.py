@@ -1,0 +1,128 @@
+"""publish: a site of 30,000 papers built whole, and again after a normal day.
+
+Ten public profiles with 200 editions of twelve papers, and 200 days of votes. The normal day brings
+ten editions, 120 papers, and votes for 60. Beside it a floor: the same bytes written as they are, by
+the same writer. CPU seconds of this process; the loop's own time is in them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+from benchmarks.library import NOW, fill
+from bot.config import BotSettings, Config, Profile
+from bot.files import write_file
+from bot.models import Edition, Event, InterestKind, Pick, Reason, Sighting, SourceState
+from bot.ports import Workers
+from bot.render import TemplateRenderer
+from bot.store import Store
+from bot.workflows.publish import Published, publish
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_PROFILES, _DAYS, _PICKS = 10, 200, 12
+_VOTED = 30  # papers a day that get votes first on it
+
+
+def run(papers: int = 30_000) -> list[dict[str, object]]:
+    """Return one row a build: how many files, CPU and wall seconds, and the target."""
+    with tempfile.TemporaryDirectory(dir="/var/tmp", prefix="publish-") as name:
+        folder = Path(name)
+        with Store(folder / "paperround.db") as store:
+            fill(store, papers + 200)
+            site = _Site(folder, store)
+            for day in range(_DAYS):
+                site.morning(day)
+            whole = _measured(site.publish)
+            floor = _measured(lambda: _floor(folder / "public", folder / "floor"))
+            quiet = _measured(site.publish)
+            site.morning(_DAYS)
+            normal = _measured(site.publish)
+            afresh = _measured(lambda: site.publish(afresh=True))
+    return [
+        _row(f"all of {papers:,} papers", whole, "<60"),
+        _row("the same bytes, only written (floor)", floor),
+        _row("nothing new", quiet),
+        _row("after a normal day", normal, "<2"),
+        _row("all made and compared again", afresh),
+    ]
+
+
+def _row(what: str, took: tuple[int, int, float, float], target: str = "") -> dict[str, object]:
+    files, changed, cpu, wall = took
+    return {
+        "what": what, "files": files, "changed": changed, "CPU s": round(cpu, 2),
+        "wall s": round(wall, 2), "target": target,
+    }  # fmt: skip
+
+
+def _measured(work: Callable[[], Published]) -> tuple[int, int, float, float]:
+    cpu, wall = time.process_time(), time.perf_counter()
+    done = work()
+    return (
+        len(done.paths), len(done.changed), time.process_time() - cpu, time.perf_counter() - wall,
+    )  # fmt: skip
+
+
+def _floor(public: Path, into: Path) -> Published:
+    paths = [path.relative_to(public) for path in public.rglob("*") if path.is_file()]
+    for path in paths:
+        write_file(into / path, (public / path).read_bytes())
+    return Published(tuple(map(str, paths)), tuple(map(str, paths)))
+
+
+class _Site:
+    def __init__(self, folder: Path, store: Store) -> None:
+        self._folder, self._store = folder, store
+        self._profiles = {
+            f"profile-{n}": Profile(title=f"Profile {n}").named(f"profile-{n}")
+            for n in range(_PROFILES)
+        }
+        bot = BotSettings(title="Morning papers", base_url="https://papers.example.org")
+        self._config = Config(bot=bot, profiles=self._profiles)
+        self._config._path = folder / "config.toml"  # noqa: SLF001 - as load_config does
+        store.mirror_profiles(dict.fromkeys(self._profiles, ""))
+        self._next = 1
+
+    def morning(self, day: int) -> None:
+        """Make every profile's edition, and let votes come."""
+        at = NOW - timedelta(days=_DAYS - day)
+        for name in self._profiles:
+            picks = tuple(
+                Pick(place, self._take(), version=1, score=1 / place,
+                     reasons=(Reason(InterestKind.KEYWORD, "routing", 0.5),))
+                for place in range(1, _PICKS + 1)
+            )  # fmt: skip
+            self._store.save_edition(Edition(name, day + 1, at.date(), 9, at, picks))
+        fresh = list(self._store.papers([self._take() for _ in range(_VOTED)]).values())
+        before = list(self._store.papers(range(max(1, self._next - 400), self._next, 13)).values())
+        told = [
+            Sighting(replace(paper, votes=n), Event.SEEN, at, votes=n)
+            for n, paper in enumerate(fresh + before, start=day % 7 + 1)
+        ]
+        self._store.absorb("hf", told, SourceState("hf"), at, introduces=set(Event))
+
+    def _take(self) -> int:
+        self._next += 1
+        return self._next - 1
+
+    def publish(self, *, afresh: bool = False) -> Published:
+        """Publish the site as `paperround publish` does."""
+        return asyncio.run(
+            publish(
+                self._config, "example.org,2026", self._store, Workers(_at_once, _at_once),
+                TemplateRenderer(None, print), write_file, self._folder / "public", afresh=afresh,
+            )
+        )  # fmt: skip
+
+
+async def _at_once(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    return function(*args, **kwargs)

@@ -1,0 +1,70 @@
+"""The door to the archive: what is asked of it by words, and by likeness to a paper."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from bot.identity import parse_identifier
+from bot.outputs.search_pages import (
+    Answer,
+    refused_search_page,
+    search_page,
+    similar_page,
+    unknown_paper_page,
+)
+from bot.schedule import local_date
+from bot.text.query import read_query
+from bot.web.answers import STANDING
+from bot.workflows import find
+
+_SHOWN = 30
+_LONGEST_NAME = 2_000
+# What was searched for is nobody's business, and no search engine needs every search of ours.
+_HEADERS = {"Cache-Control": "no-store", "X-Robots-Tag": "noindex"}
+
+
+async def show_search(request: web.Request) -> web.Response:
+    """Answer `?q=words` and `?like=PAPER`; without either, show the field."""
+    if like := request.query.get("like", "").strip():
+        return await _alike(request, like)
+    standing = request.app[STANDING]
+    app, typed = standing.app, request.query.get("q", "").strip()
+    today = local_date(app.clock(), app.config.bot.timezone)
+    bot = app.config.bot
+    if typed and read_query(typed).empty:
+        page = await app.workers.cpu(refused_search_page, bot, typed, today, standing.render)
+        return _page(page, 400)
+    stored = await app.workers.store(app.store.count_papers)
+    found = await find.look(typed, app.store, app.workers, _SHOWN) if typed else find.Found()
+    answer = Answer([paper for paper, _ in found.papers], found.instead)
+    page = await app.workers.cpu(search_page, bot, typed, answer, stored, today, standing.render)
+    return _page(page)
+
+
+async def _alike(request: web.Request, named: str) -> web.Response:
+    standing = request.app[STANDING]
+    app, now = standing.app, standing.app.clock()
+    today = local_date(now, app.config.bot.timezone)
+    wanted = parse_identifier(named[:_LONGEST_NAME])
+    known = await app.workers.store(app.store.lookup, [wanted]) if wanted else []
+    if not known:
+        return _page(unknown_paper_page(app.config.bot, named, today, standing.render), 404)
+    found = await find.similar(known[0], app.store, app.workers, now, _SHOWN)
+    papers = [each.paper for each in found]
+    page = await app.workers.cpu(
+        similar_page, app.config.bot, known[0], papers, today, standing.render
+    )
+    return _page(page)
+
+
+async def lead_to_search(request: web.Request) -> web.Response:
+    """Lead from where the files say that there is a search to the one that answers."""
+    home = request.rel_url.raw_path.partition("/search")[0]
+    query = request.rel_url.raw_query_string
+    raise web.HTTPFound(f"{home}/search{'?' if query else ''}{query}")
+
+
+def _page(body: bytes, status: int = 200) -> web.Response:
+    return web.Response(
+        body=body, status=status, content_type="text/html", charset="utf-8", headers=_HEADERS
+    )
