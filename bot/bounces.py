@@ -216,6 +216,11 @@ def is_automatic(mail: Message) -> bool:
     )
 
 
+def sounds_automatic(mail: Message) -> bool:
+    """Tell whether a mail's subject is one that answering machines write."""
+    return _AUTOMATIC_SUBJECT.search(_decoded(str(mail.get("Subject", "")))) is not None
+
+
 def _first_word(mail: Message, name: str) -> str:
     words = re.split(r"[\s;(]", str(mail.get(name, "")).strip().lower())
     return words[0]
@@ -231,7 +236,7 @@ def _is_automatic(mail: Message) -> bool:
         submitted == "auto-replied"
         or precedence == "auto_reply"
         or any(name in mail for name in _AUTOMATIC_HEADERS)
-        or _AUTOMATIC_SUBJECT.search(_decoded(str(mail.get("Subject", "")))) is not None
+        or sounds_automatic(mail)
     )
 
 

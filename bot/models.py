@@ -690,14 +690,19 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class OptIn:
-    """What an address was asked by mail: for which profiles, until when, and whether it said yes."""
+    """What an address was asked by mail: for which profiles, until when, and when it said yes."""
 
     subscriber: int
     address: str
     epoch: int
     profiles: tuple[str, ...]
     expires: datetime
-    used: bool
+    used_at: datetime | None = None
+
+    @property
+    def used(self) -> bool:
+        """Whether it said yes."""
+        return self.used_at is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from email.message import Message
 from email.utils import getaddresses
 from enum import StrEnum
+from html import unescape
 from itertools import pairwise
 
 from bot.config import Config, InboundSettings, Profile, normal_address
@@ -139,16 +140,44 @@ def _order_in_words(mail: Message, profiles: Mapping[str, Profile], *, asked: bo
 
 
 def first_lines(mail: Message) -> list[str]:
-    """Return the first ten lines of a mail's first plain text, what it quotes left out."""
-    for part in mail.walk():
-        if part.get_content_type() == "text/plain":
-            content = part.get_payload(decode=True)
-            if not isinstance(content, bytes):
-                return []
-            text = content[:10_000].decode("utf-8", "replace")
-            lines = (line.strip() for line in text.splitlines())
-            return [line[:500] for line in lines if line and not line.startswith(">")][:_MOST_LINES]
+    """Return the first ten lines of a mail's text, what it quotes left out; plain text comes first."""
+    for kind in ("text/plain", "text/html"):
+        for part in mail.walk():
+            if part.get_content_type() == kind:
+                return _lines_of(part, html=kind == "text/html")
     return []
+
+
+def _lines_of(part: Message, *, html: bool) -> list[str]:
+    content = part.get_payload(decode=True)
+    if not isinstance(content, bytes):
+        return []
+    text = content[:10_000].decode("utf-8", "replace")
+    if html:
+        text = unescape(_TAG.sub("\n", _UNSEEN.sub("", text)))
+    lines = (line.strip() for line in text.splitlines())
+    return [line[:500] for line in lines if line and not line.startswith(">")][:_MOST_LINES]
+
+
+_UNSEEN = re.compile(
+    r"<(style|script|title|blockquote)\b.*?(?:</\1\s*>|\Z)", re.IGNORECASE | re.DOTALL
+)
+_TAG = re.compile(r"<[^<>]*>")
+
+
+def says_yes(mail: Message) -> bool:
+    """Whether somebody wrote a yes: a line of its own, above or below what they quote.
+
+    An answering machine that tells by no header what it is writes sentences, or what we wrote.
+    """
+    return any(line.strip(_AROUND_A_WORD).casefold() in _YESES for line in first_lines(mail))
+
+
+_AROUND_A_WORD = " \t.,;:!*_-\"'“”„‘’«»()"
+# As people answer, whatever language they are asked in.
+_YESES = frozenset(
+    {"yes", "yes please", "yes, please", "ok", "confirm", "ja", "oui", "si", "sí", "sì", "sim", "tak", "да"}
+)  # fmt: skip
 
 
 def _subject(mail: Message) -> str:

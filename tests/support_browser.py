@@ -82,7 +82,8 @@ class Browser:
         self._complain(refused=refused)
 
     def _is_new(self, before: object) -> bool:
-        return bool(self.driver.find_element("tag name", "html") != before)
+        found = self.driver.find_elements("tag name", "html")  # none while one page follows another
+        return bool(found) and found[0] != before
 
     def resize(self, width: int, height: int = 900) -> None:
         """Show pages as on a screen so wide, in CSS pixels."""

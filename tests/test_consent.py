@@ -173,7 +173,8 @@ def test_without_a_web_address_an_answer_by_mail_is_asked_for(tmp_path):
         lab = Lab(tmp_path, store, bot={})
         lab.order()
         ((_, mail),) = lab.notes()
-        assert "Answer this mail, just as it is, to say yes." in text_of(mail)
+        words = " ".join(text_of(mail).split())
+        assert "Answer this mail with the word “yes” on a line of its own" in words
         assert "http" not in text_of(mail)
 
 
@@ -389,20 +390,62 @@ async def test_an_order_for_nothing_is_left_to_a_person(lab):
     assert "It was not said which list" in received.said
 
 
-async def test_an_answer_to_the_question_is_a_yes(lab):
+HTML = letter(text="<style>p {}</style><p>Yes!</p><blockquote>no", Content_Type="text/html")
+MIXED = letter(
+    text="--x\n\nYES\n\nOn Friday, the bot wrote:\n> Confirm your subscription\n--x--",
+    Content_Type="multipart/alternative; boundary=x",
+)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        letter(text="yes"),
+        letter(text="Yes, please.\n\n-- \nAda"),
+        letter(text="The bot wrote:\n> Confirm?\n\n“yes”"),
+        letter(text="Ja!"),
+        HTML,
+        MIXED,
+    ],
+)
+async def test_a_yes_in_answer_to_the_question_is_a_yes(lab, answer):
     await lab.comes(letter(), "subscribe+experts@lab.example")
     _, mail = lab.notes()[0]
-    received = await lab.comes(letter(subject=f"Re: {mail['Subject']}"), mail["Reply-To"])
+    received = await lab.comes(answer, mail["Reply-To"])
     assert received.outcome is Outcome.CONFIRMED
     assert lab.status() is SubscriptionStatus.CONFIRMED
 
 
-async def test_an_answering_machine_says_no_yes(lab):
+@pytest.mark.parametrize(
+    "raw",
+    [
+        letter(subject="Out of office", text="yes", Auto_Submitted="auto-replied"),
+        letter(subject="Re: hello", text="yes", Precedence="bulk"),
+        letter(subject="Automatic reply: Confirm your subscription", text="yes"),
+        letter(subject="Abwesenheit", text="Ja"),
+    ],
+)
+async def test_an_answering_machine_says_no_yes(lab, raw):
     await lab.comes(letter(), "subscribe+experts@lab.example")
     _, mail = lab.notes()[0]
-    raw = letter(subject="Out of office", Auto_Submitted="auto-replied")
     assert (await lab.comes(raw, mail["Reply-To"])).outcome is Outcome.PASSED_OVER
     assert lab.status() is SubscriptionStatus.UNCONFIRMED
+
+
+@pytest.mark.parametrize("quote", ["", "> "])
+@pytest.mark.parametrize("said", ["", "I am away until Monday.", "Yes, I am away until Monday."])
+async def test_a_machine_that_tells_by_nothing_what_it_is_says_no_yes(lab, said, quote):
+    """It answers to Reply-To, under the subject that it was sent, and may send our words back."""
+    await lab.comes(letter(), "subscribe+experts@lab.example")
+    _, mail = lab.notes()[0]
+    ours = "\n".join(f"{quote}{line}" for line in text_of(mail).splitlines())
+    raw = letter(subject=f"Re: {mail['Subject']}", text=f"{said}\n\n{ours}")
+    assert (await lab.comes(raw, mail["Reply-To"])).outcome is Outcome.QUARANTINED
+    assert lab.status() is SubscriptionStatus.UNCONFIRMED
+    await lab.comes(letter(text="yes"), mail["Reply-To"])
+    assert lab.status() is SubscriptionStatus.CONFIRMED
+    late = await lab.comes(raw + b"again", mail["Reply-To"])
+    assert late.outcome is Outcome.PASSED_OVER, "an answer to no question"
 
 
 async def test_where_addresses_have_no_separator_the_subject_has_the_token(tmp_path):
@@ -412,7 +455,8 @@ async def test_where_addresses_have_no_separator_the_subject_has_the_token(tmp_p
         await lab.comes(letter(subject="subscribe experts"), "papers@lab.example")
         _, mail = lab.notes()[0]
         assert mail["Reply-To"] == "papers@lab.example"
-        received = await lab.comes(letter(subject=f"Re: {mail['Subject']}"), mail["Reply-To"])
+        raw = letter(subject=f"Re: {mail['Subject']}", text="yes")
+        received = await lab.comes(raw, mail["Reply-To"])
         assert received.outcome is Outcome.CONFIRMED
 
 
@@ -502,7 +546,7 @@ def test_from_the_invitation_to_the_first_digest_late_in_the_evening(desk):
     (question,) = mails(desk.state)
     token = re.search(r"confirm\+([a-z2-7]+)@", question["Reply-To"])[1]
     with Store(desk.state / "paperround.db") as store:
-        store.take_in(incoming(letter(), f"confirm+{token}@lab.example"), NOW)
+        store.take_in(incoming(letter(text="yes"), f"confirm+{token}@lab.example"), NOW)
     assert "inbound confirmed: a subscriber said yes by mail" in desk(*at(22), "once").words
     first, digest = mails(desk.state)
     assert (first["Message-ID"], digest["To"]) == (question["Message-ID"], ADA)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import re
 from datetime import timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bot import tokens
 from bot.models import Attempt, DeliveredPick, DeliveryStatus, DigestPlan, Phase, Verdict
 from bot.outputs.notes import NotePress
 from bot.render import TemplateRenderer
 from bot.store import Store, inbox
+from bot.text.encoded import names
 from bot.workflows.consent import Reception
 from bot.workflows.receive import Outcome, incoming, receive
 from support_cli import desk_in, mails
@@ -245,6 +249,41 @@ async def test_of_who_is_forgotten_no_reason_and_no_mail_in_quarantine_names_the
     assert office.suppressed == "forgotten on request"
     (left,) = office.store.quarantined()
     assert b"bob@example.org" in left.raw
+
+
+def _in_base64(text):
+    return b"Content-Transfer-Encoding: base64\n\n" + base64.encodebytes(text)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"From: Ada@Example.org\n\nhello",
+        _in_base64(b"I am " + b"so very " * 9 + b"fond of you, Ada@Example.org, really"),
+        _in_base64(b"x" + ADA.encode()),
+        _in_base64(b"x" * 56 + ADA.encode()),
+        _in_base64(_in_base64(b"a mail in a mail, of " + ADA.encode())),
+        b"Subject: =?utf-8?B?" + base64.b64encode(b"from " + ADA.encode()) + b"?=\n\n",
+        b"Subject: =?utf-8?Q?ada=40example.org?=\n\n",
+        b"Content-Transfer-Encoding: quoted-printable\n\nada=40exam=\nple.org",
+        _in_base64(b"cut off after " + ADA.encode() + b"." * 90)[:-40],
+    ],
+)
+async def test_however_a_mail_names_who_is_forgotten_it_goes_with_them(office, raw):
+    other = _in_base64(b"I am bob@example.org. " * 20)
+    for each in (raw, other):
+        office.store.quarantine(each.hex()[-60:], each, "unreadable", NOW)
+    office.store.forget(ADA, tokens.suppression_key(SECRET, ADA), NOW)
+    assert [left.raw for left in office.store.quarantined()] == [other]
+
+
+@given(st.binary(max_size=200), st.binary(max_size=200), st.integers(4, 100))
+def test_an_address_in_base64_is_found_wherever_it_stands_in_lines_of_any_length(
+    before, after, width
+):
+    letters = base64.b64encode(before + b" " + ADA.encode() + b" " + after)
+    lines = b"\r\n".join(letters[at : at + width] for at in range(0, len(letters), width))
+    assert names(b"Subject: x\r\n\r\n" + lines, ADA)
 
 
 # ── Unsubscribing by mail ─────────────────────────────────────────────────────────────────────────

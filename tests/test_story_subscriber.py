@@ -177,7 +177,9 @@ def test_everything_by_mail(world, servers):
     question = reader.mail()
     assert question["Auto-Submitted"] == "auto-replied"
     assert question["Return-Path"] == "<>"
-    reader.writes(question["Reply-To"], f"Re: {question['Subject']}")
+    reader.writes(
+        question["Reply-To"], f"Re: {question['Subject']}", "Yes\n\n> Somebody, we hope you"
+    )
     assert served.says("confirmed: a subscriber said yes by mail")
     digest = reader.mail()
     assert digest["Subject"].startswith("Mixture of experts")

@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import aiohttp
 import pytest
@@ -313,6 +313,21 @@ async def test_fifty_scanners_that_open_the_link_change_nothing(visitor, app):
     for _ in range(50):
         assert (await visitor.get(link_of(app))).status == 200
     assert status(app) is SubscriptionStatus.UNCONFIRMED
+
+
+async def test_a_link_that_was_used_leads_to_its_readers_own_page_for_a_moment_only(
+    visitor, app, now
+):
+    """The mail that asked may be found, or passed on, long after its reader said yes."""
+    await visitor.order()
+    link = link_of(app)
+    assert "/manage/" in (await visitor.post(link)).text
+    now[0] += timedelta(minutes=10)
+    assert "/manage/" in (await visitor.post(link)).text, "whoever presses twice, or reloads"
+    now[0] += timedelta(minutes=10)
+    for answer in (await visitor.get(link), await visitor.post(link)):
+        assert "You are subscribed" in answer.text
+        assert "/manage/" not in answer.text
 
 
 async def test_a_link_that_is_over_says_so(visitor, app, now):

@@ -63,7 +63,8 @@ class NotePress:
         """
         wanted = listed([f"“{shorten(heading_of(profile), 80)}”" for profile in profiles])
         house = shorten(house_title(self._config.bot), 80)
-        by_mail = "Answer this mail, just as it is, to say yes."
+        # Nowhere alone on a line: a machine that sends our words back must not say yes (says_yes).
+        by_mail = "Answer this mail with the word “yes” on a line of its own to be subscribed."
         context = self._context(
             subject=f"Confirm your subscription to {wanted}{mark}",
             lines=(

@@ -138,7 +138,7 @@ class ConsentLedger(SubscriberLedger):
             return None
         return OptIn(
             row["subscriber"], row["address"], row["token_epoch"],
-            tuple(json.loads(row["profiles"])), expires, row["used_at"] is not None,
+            tuple(json.loads(row["profiles"])), expires, moment(row["used_at"]),
         )  # fmt: skip
 
     def confirm(self, token_sha: str, suppressed: str, now: datetime) -> bool:

@@ -11,6 +11,7 @@ from bot.models import Cadence, DeliveryStatus, Origin, Subscription, Subscripti
 from bot.store.connection import moment, seconds
 from bot.store.mailing import MailLedger
 from bot.store.rows import subscription_of
+from bot.text.encoded import names
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,11 +151,10 @@ class SubscriberLedger(MailLedger):
         return row is not None
 
     def _forget_letters(self, address: str) -> None:
-        """Delete inbound mail that names an address and that nobody could read."""
-        named = address.lower().encode()
+        """Delete inbound mail that names an address, however encoded, and that nobody could read."""
         for row in self.db.rows("SELECT key FROM inbox WHERE length(raw) > 0"):
             mail = self.db.row("SELECT raw FROM inbox WHERE key = :key", dict(row))
-            if mail is not None and named in bytes(mail["raw"]).lower():
+            if mail is not None and names(bytes(mail["raw"]), address):
                 self.db.write("DELETE FROM inbox WHERE key = :key", dict(row))
 
     # ── Suppression ──

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 from aiohttp import web
 
@@ -23,6 +23,7 @@ from bot.workflows.manage import Chosen
 
 # A person takes longer to read the form than this, a robot does not; and nobody takes a day.
 QUICKEST, SLOWEST = 1.0, 86_400.0
+_LED_ON = timedelta(minutes=15)
 ORDER_SECONDS = 0.5  # that every order takes at least: to ask costs about 20 ms, to do nothing 5
 _SENT = (
     "If this address can be subscribed, a mail is on its way to it that asks whether it was you."
@@ -149,11 +150,13 @@ async def confirm(request: web.Request) -> web.Response:
 def _confirm_page(request: web.Request, asked: OptIn, *, done: bool) -> web.Response:
     standing = request.app[STANDING]
     manage = standing.app.counter().token(asked.subscriber, asked.epoch)
+    # Whoever finds the mail later shall not be led to its reader's own page; who reloads may.
+    just_now = asked.used_at is None or standing.app.clock() - asked.used_at <= _LED_ON
     page = confirm_page(
         config=standing.app.config,
         asked=asked,
         done=done,
-        manage=f"../manage/{manage}" if done else "",
+        manage=f"../manage/{manage}" if done and just_now else "",
         render=standing.render,
     )
     return private_page(page)

@@ -23,7 +23,7 @@ from bot.config import Config
 from bot.errors import StateError
 from bot.models import Door, InboundMail, Origin
 from bot.ports import Workers
-from bot.subscriptions import Word, never_answered, wish_of, writer_of
+from bot.subscriptions import Word, never_answered, says_yes, wish_of, writer_of
 from bot.workflows.consent import Order, Reception
 from bot.workflows.subscribe import WayOutStore, way_out
 
@@ -179,8 +179,16 @@ class _Reading:
         return Received(Outcome.UNSUBSCRIBED, "a subscriber unsubscribed by mail")
 
     def _confirm(self, token: str, message: Message) -> Received:
-        if bounces.is_automatic(message):  # an answering machine that answers to Reply-To
+        # An answering machine may answer to Reply-To, and not every one says by its headers what it is.
+        if bounces.is_automatic(message) or bounces.sounds_automatic(message):
             return Received(Outcome.PASSED_OVER, "an automatic answer to a question of ours")
+        if not says_yes(message):
+            asked = self._reception.asked(token)
+            if asked is None or asked.used or asked.expires < self._now:
+                return Received(Outcome.PASSED_OVER, "an answer to no question of ours")
+            return Received(
+                Outcome.QUARANTINED, "somebody answered a question of ours, with anything but a yes"
+            )
         if self._reception.confirm(token, self._now) is None:
             return Received(Outcome.PASSED_OVER, "a yes to no question of ours")
         return Received(Outcome.CONFIRMED, "a subscriber said yes by mail")
