@@ -484,6 +484,12 @@ class _FetcherOnDemand:
 
     async def fetch(self, request: Request) -> Document | NotModified | Failure:
         """Make one conditional GET."""
+        answer = await (self._opened or await self._fetcher()).fetch(request)
+        if not isinstance(answer, Failure):
+            self._hear(answer)
+        return answer
+
+    async def _fetcher(self) -> HttpFetcher:
         async with self._opening:
             if self._opened is None:
                 # Loading it takes a fifth of a second, for which the loop need not stand still.
@@ -497,10 +503,7 @@ class _FetcherOnDemand:
                         paused=self._paused,
                     )
                 )
-        answer = await self._opened.fetch(request)
-        if not isinstance(answer, Failure):
-            self._hear(answer)
-        return answer
+            return self._opened
 
 
 class _MailerOnDemand:

@@ -154,7 +154,7 @@ class HttpFetcher:
         headers = _headers(request)
         left = self._deadline
         loop = asyncio.get_running_loop()
-        moved_to = url
+        asked = moved_to = url
         for _ in range(MOST_REDIRECTS + 1):
             if problem := _unfit(url):
                 return Failure(request.url, problem)
@@ -169,7 +169,7 @@ class HttpFetcher:
                     left -= loop.time() - started
                 _note_pause(gate, found, loop.time())
             if not isinstance(found, _Hop):
-                return _belonging(found, request, moved_to)
+                return _belonging(found, request, "" if moved_to == asked else str(moved_to))
             if request.body:
                 return Failure(request.url, f"{_host(url)} redirects what was sent to it")
             if found.permanent and moved_to == url:
@@ -500,7 +500,7 @@ def _long(seconds: float) -> str:
     return f"{minutes} minutes" if minutes > 1 else f"{max(seconds, 1):.0f} s"
 
 
-def _belonging(found: Answer, request: Request, moved_to: URL) -> Answer:
+def _belonging(found: Answer, request: Request, moved_to: str) -> Answer:
     """Return the answer as one to this request: a 304 needs a condition, a Failure its address."""
     if isinstance(found, NotModified) and not (request.etag or request.last_modified):
         host = _host(URL(found.url))
@@ -508,7 +508,7 @@ def _belonging(found: Answer, request: Request, moved_to: URL) -> Answer:
                        status=HTTPStatus.NOT_MODIFIED)  # fmt: skip
     if isinstance(found, Failure):
         return replace(found, url=request.url)
-    return replace(found, moved_to="" if moved_to == URL(request.url) else str(moved_to))
+    return replace(found, moved_to=moved_to) if moved_to else found
 
 
 _SENTENCES: tuple[tuple[tuple[type[Exception], ...], str], ...] = (

@@ -13,6 +13,7 @@ import hashlib
 import json
 from dataclasses import replace
 from datetime import datetime
+from functools import lru_cache
 
 from bot.config import SourceSettings
 from bot.models import Document, Event, Failure, Paper, Parsed, Request, Sighting, SourceState
@@ -76,9 +77,9 @@ def request(
         span = span or Span(now - source.backfill, now)
         return page_request(source, span, token, contact)
     own = kind.address(source)
-    asked = Request(at or own)
-    if state.fingerprint == fingerprint(source) and _same_week(state.last_ok, now):
-        asked = replace(asked, etag=state.etag, last_modified=state.last_modified)
+    known = state.fingerprint == fingerprint(source) and _same_week(state.last_ok, now)
+    validators = (state.etag, state.last_modified) if known else ("", "")
+    asked = Request(at or own, *validators)
     given = token if origin(asked.url) == origin(own) else ""
     return kind.signed(asked, Caller(given, contact))
 
@@ -204,8 +205,12 @@ def parse_feed(body: bytes, url: str) -> list[Paper]:
 
 def fingerprint(source: SourceSettings) -> str:
     """Return a digest of all that decides what a source's document means to us."""
-    told: list[object] = [source.kind, source.url, source.categories, source.announce, PARSER]
-    told += [asked for asked in (source.issn, source.query, source.venue) if asked]
+    asked = tuple([each for each in (source.issn, source.query, source.venue) if each])
+    return _digest(source.kind, source.url, source.categories, source.announce, PARSER, *asked)
+
+
+@lru_cache(maxsize=1024)
+def _digest(*told: str | int | tuple[str, ...]) -> str:
     return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16]
 
 

@@ -51,6 +51,8 @@ def time_to_live(body: bytes) -> timedelta:
 
 def http_date(value: str) -> datetime | None:
     """Return an HTTP date (RFC 9110, 5.6.7) as an aware moment, None for anything else."""
+    if not value:
+        return None
     try:
         found = parsedate_to_datetime(value.strip())
         return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)

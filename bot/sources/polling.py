@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from bot.config import SourceSettings
 from bot.models import (
@@ -84,8 +85,9 @@ def after_document(
     stale_since = None if changed else state.stale_since
     if batch and not changed and not stale_since and _shown_again(source, state, parsed):
         stale_since = now
-    read = replace(
-        _recovered(state, now),
+    read = _recovered(
+        state,
+        now,
         fingerprint=fingerprint(source),
         # A 304 for a document that broke off would keep the rest of it from us for ever.
         etag=document.header("etag") if parsed.whole else "",
@@ -127,8 +129,9 @@ def after_same_body(
     jitter: float = 0.0,
 ) -> SourceState:
     """Return the state after a document whose digest is the one remembered."""
-    return replace(
-        _recovered(state, now),
+    return _recovered(
+        state,
+        now,
         etag=document.header("etag"),
         last_modified=document.header("last-modified"),
         next_poll=_after_document_at(source, document, now, jitter),
@@ -144,8 +147,9 @@ def after_not_modified(
 ) -> SourceState:
     """Return the state after a 304, which may bring either validator anew (RFC 9110, 15.4.5)."""
     wait = max(_interval(source), fresh_for(answer, now))
-    return replace(
-        _recovered(state, now),
+    return _recovered(
+        state,
+        now,
         etag=answer.header("etag") or state.etag,
         last_modified=answer.header("last-modified") or state.last_modified,
         next_poll=now + wait + _spread(jitter),
@@ -258,9 +262,11 @@ def _of_this_source(source: SourceSettings, state: SourceState) -> SourceState:
     )  # fmt: skip
 
 
-def _recovered(state: SourceState, now: datetime) -> SourceState:
+def _recovered(state: SourceState, now: datetime, **changed: Any) -> SourceState:  # noqa: ANN401 - fields
+    """Return the state of a source that answered, with these fields changed too."""
     return replace(
         state,
+        **changed,
         last_ok=now,
         failures=0,
         failing_since=None,

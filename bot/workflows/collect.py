@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict, deque
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -41,6 +41,9 @@ from bot.sources.spans import Span
 T = TypeVar("T")
 
 MOST_AT_ONCE = 64  # sources: some 20 MB at most of usual documents, and of what was read in them
+_AT_A_TIME = 8  # of these begin in one turn of the loop
+# So many sightings, or polls, are not kept waiting for more; nor is anything for longer than this.
+_ENOUGH, _ENOUGH_POLLS, _GATHERED_SECONDS = 500, 16, 0.2
 MOST_TOGETHER = 2_000  # sightings in one transaction, of however many sources
 MOST_REQUESTS = 20  # of one source in one round; the rest of its pages wait for the next
 # HTTP, 0 for no answer: what else is asked of it now is in vain.
@@ -94,7 +97,8 @@ async def collect(
 
     async def one(poll: _Poll) -> Collected:
         async with turns.of(poll.source):
-            report = await poll.report()
+            with writer.expecting():
+                report = await poll.report()
         on_done(report)
         return report
 
@@ -123,6 +127,7 @@ class _Turns:
     def __init__(self) -> None:
         self._places = asyncio.Semaphore(MOST_AT_ONCE)
         self._hosts: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._door = asyncio.Semaphore(_AT_A_TIME)
 
     @asynccontextmanager
     async def of(self, source: SourceSettings) -> AsyncIterator[None]:
@@ -132,17 +137,25 @@ class _Turns:
         except ValueError:
             host = source.url
         async with self._hosts[host], self._places:
+            # Sixty-four at once would begin in one turn of the loop, a tenth of a second in which
+            # nobody else has any.
+            async with self._door:
+                await asyncio.sleep(0)
             yield
 
 
 class _Writer:
-    """Commits what the polls bring: one at once, and then together what came in the meantime.
+    """Commits what the polls bring, together what comes within a moment.
 
-    A commit waits for the disk, whatever it holds; three hundred sources need not wait for as many.
+    A commit waits for the disk and writes whole pages of the indexes, whatever it holds; three
+    hundred sources need not wait for as many. Where nothing else can come, nothing is waited for.
     """
 
     def __init__(self, around: Round) -> None:
         self._around = around
+        self._under_way = 0  # polls that may bring something
+        self._size = 0  # sightings that wait
+        self._enough = asyncio.Event()
         self._waiting: deque[tuple[Showing, asyncio.Future[Absorbed]]] = deque()
         self._writing: asyncio.Task[None] | None = None
 
@@ -150,12 +163,35 @@ class _Writer:
         """Commit this; return once it is. Raises what the store raised for it, and for it alone."""
         written: asyncio.Future[Absorbed] = asyncio.get_running_loop().create_future()
         self._waiting.append((showing, written))
+        self._size += len(showing.sightings)
+        self._look()
         if self._writing is None or self._writing.done():
             self._writing = asyncio.create_task(self._write())
         return await written
 
+    @contextmanager
+    def expecting(self) -> Iterator[None]:
+        """Count a poll as one that may bring something, while it lasts."""
+        self._under_way += 1
+        try:
+            yield
+        finally:
+            self._under_way -= 1
+            self._look()
+
+    def _look(self) -> None:
+        """Tell whether nothing more can come, or much is there: then nothing is waited for."""
+        enough = min(self._under_way, _ENOUGH_POLLS)
+        if len(self._waiting) >= enough or self._size >= _ENOUGH:
+            self._enough.set()
+        else:
+            self._enough.clear()
+
     async def _write(self) -> None:
         while self._waiting:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_GATHERED_SECONDS):
+                    await self._enough.wait()
             together = self._together()
             showings = [showing for showing, _ in together]
             results: Sequence[Absorbed | BaseException]
@@ -180,6 +216,8 @@ class _Writer:
         while self._waiting and size < MOST_TOGETHER:
             taken.append(self._waiting.popleft())
             size += len(taken[-1][0].sightings)
+        self._size -= size
+        self._look()
         return taken
 
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from bot import ranking
 from bot.config import Profile, SourceSettings
 from bot.errors import ParseError
 from bot.models import Document, Event, Failure, Identifier, Sighting, SourceState
@@ -75,8 +74,12 @@ async def introduce(
     what arXiv does not know in thirty days.
     """
     source = next((each for each in sources if each.enabled and each.kind == "arxiv"), None)
+    if source is None:
+        return Introduced()
+    from bot import ranking  # a twentieth of a second, where nothing else wants it
+
     named = set().union(*(ranking.example_identifiers(profile) for profile in profiles))
-    if source is None or not named:
+    if not named:
         return Introduced()
     wanted = arxiv_ids.askable(await workers.store(store.unknown, named, now))
     told = Introduced()
