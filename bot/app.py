@@ -15,7 +15,7 @@ from contextlib import (
     suppress,
 )
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from email.utils import parseaddr
 from functools import cache, partial
 from importlib import import_module
@@ -25,16 +25,17 @@ from urllib.parse import urlsplit
 
 from bot.apart import Apart
 from bot.config import Config
-from bot.errors import ConfigError, StateError, StateLockedError, UsageError
+from bot.errors import ConfigError, StateError, StateLockedError, TemplateError, UsageError
 from bot.files import deliver_to_maildir, private_folder, withdraw, workflow_lock, write_file
 from bot.models import Document, Failure, NotModified, Request
 from bot.ports import Clock, Fetcher, Mailer, MailSession, Printer, Renderer, Worker, Workers
 from bot.schedule import local_date
 from bot.store import Founding, Store
-from bot.store.alarms import written_by_others
 from bot.store.doubts import doubted, heed
+from bot.store.troubles import written_by_others
 
 if TYPE_CHECKING:  # these load when they run: `once` with nothing due stays quick
+    from bot.alarms import News
     from bot.fetch import HttpFetcher
     from bot.outputs.notes import NotePress
     from bot.workflows.collect import Collected
@@ -46,6 +47,7 @@ if TYPE_CHECKING:  # these load when they run: `once` with nothing due stays qui
     from bot.workflows.publish import Published
     from bot.workflows.receive import Received
     from bot.workflows.votes import Booth
+    from bot.workflows.watch import Watched
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -133,6 +135,15 @@ class App:
             return engine()(template, context)
 
         return render
+
+    def broken_templates(self) -> list[str]:
+        """Return what is wrong with the user's own templates. Raises TemplateError where ours are."""
+        from bot.outputs.trial import try_templates
+        from bot.render import TemplateRenderer
+
+        broken: list[str] = []
+        try_templates(self.config, TemplateRenderer(self.config.templates, broken.append))
+        return broken
 
     def lost(self) -> str:
         """Return that the database was taken from under us, as a sentence; "" where it lies as it lay."""
@@ -398,6 +409,57 @@ class App:
             self.config, self.founding.secret, self.store, self.reception(), self.workers,
             self.clock(),
         )  # fmt: skip
+
+    async def watch(self, *, patient: bool = False) -> Watched:
+        """Tell the owner what newly stands wrong, and what is over; `patient` is for who looks often.
+
+        Raises StateError.
+        """
+        from bot.workflows.watch import Post, Surroundings, watch
+
+        def letter(owner: str, news: News, message_id: str, now: datetime) -> bytes:
+            from bot.outputs.dkim import signer
+            from bot.outputs.notes import NotePress
+
+            press = NotePress(self.config, self.renderer(), signer(self.config))
+            return press.alarm(
+                recipient=owner, fresh=news.fresh, over=news.over, message_id=message_id, now=now
+            )
+
+        around = Surroundings(
+            self.room(), self.store.db.path.stat().st_size, self._broken_files(),
+            self.troubles, patient=patient,
+        )  # fmt: skip
+        sender = parseaddr(self.config.mail.sender)[1]
+        async with self._locked("watch"):
+            return await watch(
+                self.config, around, self.store, self.workers,
+                Post(sender, self.mailer, letter), self.clock(),
+            )  # fmt: skip
+
+    def _broken_files(self) -> dict[str, str]:
+        """Return what of the user's files does not work: which → a sentence."""
+        told = {f"the file {s.partition(':')[0]}": s for s in self.config.warnings}
+        own = self.config.templates
+        if own.is_dir() and any(own.rglob("*.*")):
+            with suppress(TemplateError):  # ours, which is in the log
+                if broken := " ".join(self.broken_templates()):
+                    told["a template of yours"] = broken
+        return told
+
+    async def heartbeat(self) -> str:
+        """Ask the `[bot] heartbeat` address, where there is one; return what kept us from it, or ""."""
+        url = self.config.bot.heartbeat
+        if not url:
+            return ""
+        if not url.startswith("http"):
+            try:
+                url = self.config.secret(url)
+            except ConfigError as error:
+                return str(error)
+        async with self.fetcher() as fetcher:
+            answer = await fetcher.fetch(Request(url))
+        return answer.problem if isinstance(answer, Failure) else ""
 
     def counter(self) -> Counter:
         """Return where a reader with their token is served."""

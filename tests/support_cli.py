@@ -159,7 +159,20 @@ def walk_a_morning(folder: Path, url: str) -> Path:
 
 
 def mails(state: Path) -> list[EmailMessage]:
-    """Return the messages of the Maildir, oldest first, then by recipient."""
+    """Return what readers got into the Maildir, oldest first, then by recipient."""
+    return [mail for mail in _all_mails(state) if not _is_alarm(mail)]
+
+
+def letters(state: Path) -> list[EmailMessage]:
+    """Return what the owner was told there, oldest first."""
+    return [mail for mail in _all_mails(state) if _is_alarm(mail)]
+
+
+def _is_alarm(mail: EmailMessage) -> bool:
+    return str(mail["Message-ID"]).startswith("<alarm.")
+
+
+def _all_mails(state: Path) -> list[EmailMessage]:
     found = [_message(path) for path in (state / "mail" / "new").glob("*")]
     return sorted(found, key=lambda mail: (mail["Date"].datetime, str(mail["To"])))
 

@@ -11,7 +11,7 @@ import pytest
 
 from bot.files import write_file
 from bot.store import Store
-from bot.store.alarms import set_alarms
+from bot.store.troubles import set_troubles
 from support_cli import CONFIG, MORNING, NEXT, desk_in, mails, walk_a_morning
 from support_replay import Answer, replaying, sample_day
 
@@ -85,7 +85,7 @@ def test_status_tells_what_a_running_serve_cannot_do_and_not_what_one_that_was_k
     desk,
 ):
     with Store(desk.state / "paperround.db") as store:
-        set_alarms(store.db, {"publish": "archive.html does not render."})
+        set_troubles(store.db, {"publish": "archive.html does not render."})
     assert "does not render" not in desk(*MORNING, "status").out
     with (desk.state / "lock" / "serve").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

@@ -9,6 +9,7 @@ import argparse
 import os
 import re
 import shlex
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ import pytest
 import bot
 from bot.cli.parser import parser
 from bot.config import keys_of, tables
+from bot.outputs.metrics import Standing, metrics
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
@@ -205,3 +207,12 @@ def test_no_registry_host_is_named_anywhere():
     tracked = [ROOT / name for name in ("Makefile", "pyproject.toml", "constraints.txt", ".ci/run")]
     for path in [*tracked, *PAGES, *ROOT.glob("bot/**/*.py")]:
         assert not words.search(path.read_text(encoding="utf-8")), path
+
+
+def test_every_metric_is_told_of_with_its_label():
+    told = (ROOT / "docs" / "health.md").read_text(encoding="utf-8")
+    for metric in metrics(Standing("1", datetime(2026, 1, 1, tzinfo=UTC))):
+        label = f" by `{metric.label}`" if metric.label else ""
+        assert f"| `{metric.name}`{label} |" in told
+    named = set(re.findall(r"`(paperround_\w+)`", told))
+    assert named <= {m.name for m in metrics(Standing("1", datetime(2026, 1, 1, tzinfo=UTC)))}

@@ -16,8 +16,9 @@ from bot.cli.service import Service
 from bot.cli.troubles import Troubles
 from bot.config import load_config
 from bot.errors import DiskFullError, StateError, StateLockedError, TemplateError
-from bot.store.alarms import alarms, set_alarms, written
+from bot.store.troubles import set_troubles, troubles, written
 from bot.workflows.enrich import Enriched
+from bot.workflows.watch import Watched
 from support_round import a_paper, absorb, arxiv
 
 NOW = datetime(2026, 11, 20, 8, tzinfo=UTC)
@@ -48,9 +49,9 @@ class Running:
         await next(lane for lane in self.service.lanes if lane.name == name).work()
 
     @property
-    def alarms(self) -> dict[str, str]:
+    def known(self) -> dict[str, str]:
         """What another command, such as `status`, is told."""
-        return alarms(self.app.store.db)
+        return troubles(self.app.store.db)
 
     @property
     def digests(self) -> int:
@@ -105,8 +106,8 @@ async def test_a_part_that_crashes_keeps_no_other_from_its_work(running, monkeyp
     (record,) = log("A mistake of ours")
     assert record.exc_info
     assert record.exc_info[0] is ZeroDivisionError
-    assert list(running.alarms) == [part]
-    assert "ada@" not in running.alarms[part]
+    assert list(running.known) == [part]
+    assert "ada@" not in running.known[part]
 
 
 async def test_it_is_told_once_and_tells_when_it_works_again(running, monkeypatch, log):
@@ -118,7 +119,7 @@ async def test_it_is_told_once_and_tells_when_it_works_again(running, monkeypatc
         assert len(log("A mistake of ours")) == 1
     await running.tick()
     assert len(log("publish works again")) == 1
-    assert running.alarms == running.app.troubles == {}
+    assert running.known == running.app.troubles == {}
 
 
 async def test_another_mistake_of_the_same_part_is_told_too(running, monkeypatch, log):
@@ -147,22 +148,22 @@ async def test_a_part_that_failed_is_left_alone_until_its_pause_is_over(running,
     for _ in range(3):
         await running.tick()
     assert len(tried) == 1
-    assert running.alarms == {"publish": "archive.html does not render."}
+    assert running.known == {"publish": "archive.html does not render."}
 
 
 async def test_a_lock_that_another_command_holds_is_no_trouble(running, monkeypatch, log):
     tried = breaks(monkeypatch, "publish", StateLockedError("Another paperround is busy."))
     await running.tick()
     await running.tick()
-    assert (len(tried), len(log("is busy")), running.alarms) == (2, 1, {})
+    assert (len(tried), len(log("is busy")), running.known) == (2, 1, {})
 
 
 async def test_what_was_left_word_of_is_taken_back_at_the_end(running, monkeypatch):
     breaks(monkeypatch, "publish", ZeroDivisionError())
     await running.tick()
-    assert running.alarms
+    assert running.known
     await running.service.leave()
-    assert running.alarms == {}
+    assert running.known == {}
 
 
 async def test_a_date_ahead_of_the_clock_is_told(running, log):
@@ -238,11 +239,11 @@ async def test_an_alarm_that_cannot_be_written_down_stays_in_memory(running, mon
     def full(*_):
         raise DiskFullError("full")
 
-    monkeypatch.setattr("bot.cli.service.set_alarms", full)
+    monkeypatch.setattr("bot.cli.service.set_troubles", full)
     monkeypatch.setattr(App, "room", lambda _: 0)
     await running.tick()
     assert "disk" in running.app.troubles
-    assert running.alarms == {}
+    assert running.known == {}
 
 
 # ── What costs nothing when nothing changed ───────────────────────────────────────────────────────
@@ -286,9 +287,9 @@ async def test_what_another_command_changes_is_seen(running, tmp_path):
     await running.tick()
     before = written(running.app.store.db)
     with open_app(running.app.config, lambda: NOW) as other:
-        set_alarms(other.store.db, {"test": "somebody else wrote"})
+        set_troubles(other.store.db, {"test": "somebody else wrote"})
     assert written(running.app.store.db) != before
-    assert running.alarms == {"test": "somebody else wrote"}
+    assert running.known == {"test": "somebody else wrote"}
 
 
 async def test_recipients_are_mirrored_again_when_another_command_wrote(running):
@@ -333,12 +334,12 @@ async def test_while_it_is_wrong_other_commands_are_told_and_then_that_it_is_rig
 ):
     edit(running, CONFIG + "keyword = []\n")
     await running.service.round()
-    assert "the last good one holds: config.toml" in running.alarms["configuration"].replace(
+    assert "the last good one holds: config.toml" in running.known["configuration"].replace(
         str(running.app.config.path), "config.toml"
     )
     edit(running, CONFIG)
     await running.service.round()
-    assert running.alarms == {}
+    assert running.known == {}
     assert log("right again")
 
 
@@ -369,7 +370,7 @@ async def test_what_could_not_be_read_for_another_reason_is_read_again(running, 
     assert "configuration" in running.app.troubles
     await running.service.round()
     assert running.service.app.config.profiles["experts"].keywords == ("routing",)
-    assert running.alarms == {}
+    assert running.known == {}
 
 
 async def test_what_takes_a_restart_is_said_and_stays_as_it_was(running, log):
@@ -444,7 +445,7 @@ async def test_a_service_that_does_not_answer_is_a_warning_told_once(running, lo
         absorb(running.app.store, a_paper(arxiv(len(asked) + 10)), now=NOW)
     assert len(asked) == 3
     assert len(log("crossref: it answered HTTP 500")) == 1
-    assert running.alarms == {}
+    assert running.known == {}
     assert running.digests == 1
 
 
@@ -465,3 +466,49 @@ async def test_services_are_asked_once_something_was_written(running, monkeypatc
     absorb(running.app.store, a_paper(arxiv(11)), now=NOW)
     await running.work("enrich")
     assert len(asked) == 2
+
+
+# ── The owner, and whoever waits for a sign of life ───────────────────────────────────────────────
+
+
+async def test_the_owner_hears_of_a_part_that_has_not_worked_for_ten_minutes(running, monkeypatch):
+    now = [NOW]
+    running.service.app = replace(running.app, clock=lambda: now[0])
+    running.service.app.troubles["publish"] = "The folder cannot be written."
+    letters = []
+    for minutes in (0, 5, 10, 15):
+        now[0] = NOW + timedelta(minutes=minutes)
+        monkeypatch.setattr(running.service, "_watched_again", 0.0)
+        await running.work("watch")
+        letters.append(running.digests)
+    assert letters == [0, 0, 1, 1]
+
+
+async def test_between_two_looks_the_service_has_five_minutes_of_rest(running, monkeypatch):
+    looked = []
+
+    async def watch(self, *, patient=False):
+        looked.append(patient)
+        return Watched()
+
+    monkeypatch.setattr(App, "watch", watch)
+    await running.work("watch")
+    await running.work("watch")
+    assert looked == [True]
+
+
+async def test_only_a_service_all_of_whose_parts_work_gives_a_sign_of_life(running, monkeypatch):
+    beats = []
+
+    async def heartbeat(self):
+        beats.append("beat")
+        return ""
+
+    monkeypatch.setattr(App, "heartbeat", heartbeat)
+    running.service.app.troubles["deliver"] = "It cannot log in."
+    await running.work("watch")
+    assert beats == []
+    running.service.app.troubles.clear()
+    monkeypatch.setattr(running.service, "_watched_again", 0.0)
+    await running.work("watch")
+    assert beats == ["beat"]

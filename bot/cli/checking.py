@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from datetime import UTC, datetime
 
 from bot import sources
 from bot.app import App
@@ -14,22 +13,9 @@ from bot.cli.keeping import gone_in_words, gone_profiles
 from bot.cli.mailing import mail_findings, send_test_mail
 from bot.cli.opening import opened
 from bot.cli.profiling import unknown_examples, unknown_in_words
-from bot.config import Profile, SourceSettings, not_yet
+from bot.config import SourceSettings, not_yet
 from bot.errors import ConfigError, PaperroundError, ParseError
-from bot.models import (
-    Document,
-    Edition,
-    Failure,
-    Identifier,
-    NotModified,
-    Paper,
-    Parsed,
-    Pick,
-    Scheme,
-    SourceState,
-)
-from bot.outputs.cards import Section
-from bot.outputs.email import DigestMaterial, Press
+from bot.models import Document, Failure, NotModified, Parsed, SourceState
 from bot.ports import Fetcher
 from bot.sources.spans import Span
 
@@ -88,26 +74,10 @@ def _configuration(app: App) -> Iterator[Finding]:
 
 
 def _templates(app: App) -> Finding:
-    moment = datetime(2026, 1, 2, tzinfo=UTC)
-    paper = Paper(
-        title="A sample paper",
-        identifiers=frozenset({Identifier(Scheme.ARXIV, "2601.00001")}),
-        abstract="It checks that your templates can be filled.",
-        id=1,
-        key=Identifier(Scheme.ARXIV, "2601.00001"),
-    )
-    pick = Pick(1, 1)
-    edition = Edition("sample", 1, moment.date(), 1, moment, (pick,), considered=1)
-    section = Section(Profile(title="Sample").named("sample"), ((pick, paper),), (edition,))
-    material = DigestMaterial("you@example.org", "<sample@paperround.invalid>", moment, (section,))
-    before = len(app.warnings)
     try:
-        press = Press(bot=app.config.bot, sender=app.config.mail.sender, render=app.renderer())
-        press.digest(material)
+        broken = app.broken_templates()
     except PaperroundError as error:
         return Finding("templates", ok=False, words=str(error))
-    broken = app.warnings[before:]
-    del app.warnings[before:]
     own = "yours, and ours for the rest" if app.config.templates.is_dir() else "ours"
     return Finding("templates", ok=not broken, words=" ".join(broken) or own)
 

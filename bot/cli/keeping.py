@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
 
+from bot.alarms import Known
 from bot.app import App
 from bot.cli.opening import configuration, opened
 from bot.cli.posting import resting
@@ -15,8 +16,8 @@ from bot.files import is_at_work
 from bot.models import SourceState, SubscriptionStatus
 from bot.outputs.wording import counted
 from bot.sources import address, moving, polling
-from bot.store.alarms import alarms
 from bot.store.backup import restored
+from bot.store.troubles import troubles
 
 _TWO_DAYS = 48  # hours
 
@@ -38,6 +39,15 @@ def status(args: argparse.Namespace) -> int:
             "clock": asyncio.run(app.ahead_of_the_clock()),
             "restored": _restored(app),
             "troubles": _troubles(app),
+            "alarms": [
+                {
+                    "about": each.what,
+                    "says": each.sentence,
+                    "since": each.since,
+                    "told": each.told_at,
+                }
+                for each in _alarms(app)
+            ],
             "papers": app.store.count_papers(),
             "configuration": list(app.config.warnings),
             "retired": [
@@ -50,6 +60,11 @@ def status(args: argparse.Namespace) -> int:
         else:
             _show_status(app, document)
     return 0
+
+
+def _alarms(app: App) -> list[Known]:
+    """Return what stood wrong when it was last looked."""
+    return [each for each in app.store.known_alarms() if each.since is not None]
 
 
 def _show_status(app: App, document: dict[str, object]) -> None:
@@ -75,6 +90,9 @@ def _show_status(app: App, document: dict[str, object]) -> None:
         say(f"         {rest}")
     for sentence in asyncio.run(app.ahead_of_the_clock()):
         say(f"clock    {sentence}")
+    for alarm in _alarms(app):
+        told = f"told {when(alarm.told_at)}" if alarm.told_at else "not told yet"
+        say(f"alarm    {alarm.what} ({told}): {alarm.sentence}")
     for part, sentence in _troubles(app).items():
         say(f"serve    {part}: {sentence}")
     for sentence in app.config.warnings:
@@ -89,7 +107,7 @@ def _troubles(app: App) -> dict[str, str]:
     What one that was killed left word of is no news.
     """
     full = app.full()
-    known = alarms(app.store.db) if is_at_work(app.config.state, "serve") else {}
+    known = troubles(app.store.db) if is_at_work(app.config.state, "serve") else {}
     return known | ({"disk": full} if full else {})
 
 

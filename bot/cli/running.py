@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import logging
 import signal
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,12 +15,16 @@ from bot.cli.terminal import as_json, progress, say, table
 from bot.errors import ConfigError, MailError, StateError, StateLockedError, TemplateError
 from bot.models import Event
 from bot.outputs.news import news_count
+from bot.outputs.wording import listed
 from bot.workflows.collect import Collected, Outcome
 from bot.workflows.compose import Composed
 from bot.workflows.desk import DeliverReport
 from bot.workflows.enrich import Enriched
 from bot.workflows.publish import Published
 from bot.workflows.receive import Received
+from bot.workflows.watch import Watched
+
+log = logging.getLogger("paperround")
 
 _BY_SIGNAL = 128
 
@@ -34,6 +39,7 @@ class Run:
     delivered: DeliverReport | None = None
     received: list[Received] | None = None
     enriched: list[Enriched] | None = None
+    watched: Watched | None = None
     problems: list[str] = field(default_factory=list)
     stopped_by: int = 0
 
@@ -62,7 +68,7 @@ async def _once(app: App) -> Run:
     run = Run()
     # A part that another process is busy with must not keep the others from their work, nor must a
     # page that cannot be written keep the mail back.
-    for part in (_receive, _collect, _compose, _publish, _deliver, _enrich, _prune):
+    for part in (_receive, _collect, _compose, _publish, _deliver, _enrich, _prune, _watch):
         try:
             await part(app, run)
         except (ConfigError, MailError, StateError, TemplateError) as error:
@@ -70,6 +76,8 @@ async def _once(app: App) -> Run:
                 raise  # the state folder itself: the others would fare no better
             if str(error) not in run.problems:
                 run.problems.append(str(error))
+    if run.exit_code() == 0 and (problem := await app.heartbeat()):
+        log.warning("the heartbeat did not get through: %s", problem)
     return run
 
 
@@ -107,6 +115,15 @@ async def _enrich(app: App, run: Run) -> None:
 async def _prune(app: App, _run: Run) -> None:
     await app.index()
     await app.prune()
+
+
+async def _watch(app: App, run: Run) -> None:
+    """Tell the owner by mail what newly stands wrong, once all else was done or tried."""
+    if run.stopped_by:
+        return
+    run.watched = await app.watch()
+    if run.watched.problem:
+        run.problems.append(run.watched.problem)
 
 
 def collect(args: argparse.Namespace) -> int:
@@ -183,13 +200,19 @@ def show(run: Run) -> None:
         say(f"publish  {changed} of {len(run.published.paths)} files changed")
     if run.delivered is not None:
         _show_delivered(run.delivered)
-    for each in run.enriched or ():
-        if each.asked or each.problem:
-            say(f"enrich   {in_words(each)}")
+    _show_enriched(run.enriched or ())
+    if run.watched:
+        _show_watched(run.watched)
     for problem in run.problems:
         say(f"problem  {problem}")
     if run.stopped_by:
         say("stopped. What was committed is kept; what was not sent goes with the next run.")
+
+
+def _show_watched(watched: Watched) -> None:
+    for words, names in (("the owner was told of", watched.told), ("over:", watched.over)):
+        if names:
+            say(f"alarm    {words} {listed(names)}")
 
 
 def show_collected(collected: Sequence[Collected]) -> None:
@@ -223,6 +246,12 @@ def _show_delivered(report: DeliverReport) -> None:
         say(f"         {problem}")
     if report.untold:
         say(f"         … and {report.untold:,} more: `paperround deliveries list` has them all")
+
+
+def _show_enriched(enriched: Sequence[Enriched]) -> None:
+    for each in enriched:
+        if each.asked or each.problem:
+            say(f"enrich   {in_words(each)}")
 
 
 def in_words(each: Enriched) -> str:
@@ -270,5 +299,7 @@ def document(run: Run) -> dict[str, object]:
              "problem": e.problem}
             for e in run.enriched
         ]  # fmt: skip
+    if run.watched is not None:
+        told["alarms"] = {"told": list(run.watched.told), "over": list(run.watched.over)}
     told["problems"] = run.problems
     return told

@@ -1,4 +1,4 @@
-"""The service: four lanes, what wakes them, and what it looks after at every tick."""
+"""The service: its lanes, what wakes them, and what it looks after at every tick."""
 
 from __future__ import annotations
 
@@ -16,15 +16,16 @@ from urllib.parse import urlsplit
 from bot import clocks
 from bot.app import App, kept_files
 from bot.cli.edits import edits
+from bot.cli.logs import begin_run
 from bot.cli.notices import Notices
 from bot.cli.troubles import Troubles
 from bot.config import Config, load_config, not_yet, read_from
 from bot.errors import ConfigError, DiskFullError, StateError, StateLockedError
 from bot.files import explained
-from bot.outputs.wording import counted
+from bot.outputs.wording import counted, listed
 from bot.scheduler import TICK_SECONDS, Lane, first_of
-from bot.store.alarms import set_alarms, written
 from bot.store.doubts import doubt
+from bot.store.troubles import set_troubles, written
 from bot.workflows.collect import Outcome
 
 log = logging.getLogger("paperround")
@@ -32,10 +33,11 @@ log = logging.getLogger("paperround")
 # An edition waits for papers that are just coming; for a source that says nothing, only so long.
 SILENCE_SECONDS = 15.0
 _MOST_SILENCES = 8
+_LOOKED_EVERY = 295.0  # seconds between two looks at all: five ticks, less what a tick may be early
 # Seconds that a lane may go on when told to stop. Fetching and ranking begin anew at no cost; sending
 # leaves off by itself within 20.
 _LEAVING = {"collect": 3.0, "compose": 8.0, "publish": 8.0, "deliver": 25.5, "prune": 3.0,
-            "inbound": 8.0, "enrich": 3.0}  # fmt: skip
+            "inbound": 8.0, "enrich": 3.0, "watch": 3.0}  # fmt: skip
 
 
 class Service:
@@ -65,13 +67,14 @@ class Service:
         self._edited = 0  # how often the configuration was
         self._enriched: object = None  # how all stood when services were asked
         self._published: object = None  # how all stood that pages are made from, when they were
+        self._watched_again = 0.0  # monotonic seconds
         self._collected = asyncio.Event()
         self._running = running
         self._watch: clocks.Watch | None = None
         self._leapt: tuple[str, datetime] | None = None  # what could not be written down yet
         works = {"collect": self._collect, "compose": self._compose, "publish": self._publish,
                  "deliver": self._deliver, "prune": self._prune, "inbound": self._inbound,
-                 "enrich": self._enrich}  # fmt: skip
+                 "enrich": self._enrich, "watch": self._watch_all}  # fmt: skip
         self._lane = {
             name: Lane(name, partial(self._guarded, name, work), _LEAVING[name])
             for name, work in works.items()
@@ -105,14 +108,14 @@ class Service:
     async def leave(self) -> None:
         """Take back what was left word of for other commands: nobody looks after it now."""
         with suppress(StateError):
-            await self.app.workers.store(set_alarms, self.app.store.db, {})
+            await self.app.workers.store(set_troubles, self.app.store.db, {})
 
     async def _tell(self) -> None:
         known = self.app.troubles
         with suppress(
             StateError
         ):  # it is in the log, and `status` sees for itself that a disk is full
-            await self.app.workers.store(set_alarms, self.app.store.db, dict(known))
+            await self.app.workers.store(set_troubles, self.app.store.db, dict(known))
         self._notices.status(
             "; ".join(f"{part}: {sentence}" for part, sentence in known.items())
             or f"{counted(len(self.app.config.sources), 'source')}, "
@@ -143,6 +146,7 @@ class Service:
 
     async def _guarded(self, part: str, work: Callable[[], Awaitable[None]]) -> None:
         """Do a lane's work unless it rests; whatever goes wrong with it keeps no other from theirs."""
+        begin_run()
         try:
             if not self._is_lost() and "disk" not in self.app.troubles:
                 await self._looked_after(part, work)
@@ -275,6 +279,22 @@ class Service:
         if any(each.gained for each in enriched):
             self._lane["publish"].wake.set()
         self._warn("enrich", [f"{e.service}: {e.problem}" for e in enriched if e.problem])
+
+    async def _watch_all(self) -> None:
+        """Tell the owner what stands wrong, and whoever waits for our heartbeat that all is well."""
+        now = asyncio.get_running_loop().time()
+        if now < self._watched_again:
+            return
+        self._watched_again = now + _LOOKED_EVERY
+        watched = await self.app.watch(patient=True)
+        if watched.told or watched.over:
+            log.info("the owner was told of %s", listed((*watched.told, *watched.over)))
+        self._warn("watch", [watched.problem] if watched.problem else [])
+        if not self.app.troubles and not watched.problem:
+            problem = await self.app.heartbeat()
+            self._warn(
+                "heartbeat", [f"the heartbeat did not get through: {problem}"] if problem else []
+            )
 
     # ── The clock ──
 

@@ -16,12 +16,14 @@ from bot.config.values import (
     Bounce,
     Days,
     Duration,
+    Heartbeat,
     Hour,
     HttpAddress,
     Issn,
     Line,
     Listen,
     Mailbox,
+    MetricsListen,
     Phrases,
     Query,
     Recipient,
@@ -44,6 +46,7 @@ class BotSettings(_Table):
     base_url: HttpAddress = ""
     contact: Address = ""
     owner: Address = ""
+    heartbeat: Heartbeat = ""
     timezone: Zone = "UTC"
     language: Line = "en"
     imprint: str = ""
@@ -228,7 +231,7 @@ class WebSettings(_Table):
 
     listen: Listen = "127.0.0.1:8600"
     trusted_proxies: tuple[str, ...] = ()
-    metrics: Line = ""
+    metrics: MetricsListen = ""
 
     _proxies = field_validator("trusted_proxies")(_networks)
 

@@ -187,6 +187,10 @@ def _secret(value: str) -> str:
     return value
 
 
+def _heartbeat(value: str) -> str:
+    return value if value.startswith(("env:", "file:")) else _http_address(value)
+
+
 def _listen(value: str) -> str:
     match = re.fullmatch(r"(?:[\w.-]+|\[[0-9A-Fa-f:.]+\]):(\d{1,5})", value)
     if match is None or int(match.group(1)) > _HIGHEST_PORT:
@@ -206,7 +210,9 @@ Days = Annotated[str, AfterValidator(_days)]
 Zone = Annotated[str, AfterValidator(normal_zone)]
 HttpAddress = Annotated[str, AfterValidator(_http_address)]
 Address = Annotated[str, AfterValidator(_address)]
+Heartbeat = Annotated[str, AfterValidator(_heartbeat)]
 Listen = Annotated[str, AfterValidator(_listen)]
+MetricsListen = Annotated[str, AfterValidator(lambda value: value and _listen(value))]
 Issn = Annotated[str, AfterValidator(_issn)]
 Query = Annotated[str, AfterValidator(_http_header), Field(max_length=1000)]
 Venue = Annotated[str, AfterValidator(_venue), Field(max_length=200)]

@@ -1,11 +1,13 @@
-"""Short mails that are no digest: may we subscribe you, you are already, and your vote."""
+"""Short mails that are no digest: may we subscribe you, you are already, your vote, owner's alarms."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
 from email.utils import parseaddr
+from zoneinfo import ZoneInfo
 
+from bot.alarms import Known
 from bot.config import Config, Profile
 from bot.models import DeliveryKind, Note, Paper
 from bot.outputs.cards import heading_of, house_title, imprint_lines, title_of
@@ -21,7 +23,7 @@ from bot.outputs.headers import (
 )
 from bot.outputs.mime import alternatives, boundary_of, content_type_line, header_line
 from bot.outputs.pieces import Foundry
-from bot.outputs.wording import listed
+from bot.outputs.wording import counted, listed, long_day
 from bot.ports import Renderer
 from bot.text import shorten
 
@@ -32,6 +34,11 @@ WORDING = (
 _IF_NOT_YOU = (
     "If it was not you, do nothing: without a yes within {days} days nothing more comes, and this "
     "address is forgotten."
+)
+
+_TOLD_ONCE = (
+    "Each is told once, and once more when it is over. `paperround status` says how all stands now. You "
+    "get this as the owner that {name} names ([bot] owner, or contact)."
 )
 
 
@@ -77,7 +84,8 @@ class NotePress:
                 _IF_NOT_YOU.format(days=days),
             ),
         )
-        return self._note(context, recipient, message_id, kind, now, reply_to)
+        content = self._content(context, recipient, message_id, _submitted(kind), now, reply_to)
+        return Note(kind, message_id, content)
 
     def already(
         self,
@@ -97,7 +105,33 @@ class NotePress:
             action=LinkContext("See or change what you get", manage),
             after=("If it was not you who asked, there is nothing to do.",),
         )
-        return self._note(context, recipient, message_id, kind, now)
+        content = self._content(context, recipient, message_id, _submitted(kind), now)
+        return Note(kind, message_id, content)
+
+    def alarm(
+        self,
+        *,
+        recipient: str,
+        fresh: Sequence[Known],
+        over: Sequence[Known],
+        message_id: str,
+        now: datetime,
+    ) -> bytes:
+        """Return the mail that tells the owner what stands wrong since, and what is over.
+
+        Raises ValueError for an address that cannot be written to, TemplateError.
+        """
+        zone = ZoneInfo(self._config.bot.timezone)
+        context = self._context(
+            subject=_alarming(fresh, over),
+            lines=(
+                *(each.sentence for each in fresh),
+                *(_ended(each, zone) for each in over),
+            ),
+            action=LinkContext("", ""),
+            after=(_TOLD_ONCE.format(name=self._config.path.name),),
+        )
+        return self._content(context, recipient, message_id, "auto-generated", now)
 
     def ballot(
         self, *, recipient: str, paper: Paper, link: str, message_id: str, now: datetime
@@ -113,7 +147,10 @@ class NotePress:
                 "If it was not you who asked, there is nothing to do.",
             ),
         )
-        return self._note(context, recipient, message_id, DeliveryKind.CONFIRM, now)
+        kind = DeliveryKind.CONFIRM
+        return Note(
+            kind, message_id, self._content(context, recipient, message_id, _submitted(kind), now)
+        )
 
     def _context(
         self, *, subject: str, lines: tuple[str, ...], action: LinkContext, after: tuple[str, ...]
@@ -131,17 +168,16 @@ class NotePress:
             imprint=imprint_lines(bot),
         )
 
-    def _note(
+    def _content(
         self,
         context: NoteContext,
         recipient: str,
         message_id: str,
-        kind: DeliveryKind,
+        submitted: str,
         now: datetime,
         reply_to: str = "",
-    ) -> Note:
+    ) -> bytes:
         boundary = boundary_of(message_id)
-        answered = "auto-replied" if kind is DeliveryKind.REPLY else "auto-generated"
         lines = [
             date_line(now),
             sender_line(self._config.mail.sender),
@@ -149,7 +185,7 @@ class NotePress:
             *([header_line("Reply-To", reply_to)] if reply_to else []),
             subject_header(context.subject),
             message_id_line(message_id),
-            header_line("Auto-Submitted", answered),  # RFC 3834 §5
+            header_line("Auto-Submitted", submitted),  # RFC 3834 §5
             header_line("MIME-Version", "1.0"),
             content_type_line(boundary),
         ]
@@ -158,4 +194,31 @@ class NotePress:
         body = alternatives(boundary, text.sent, html.sent)
         hashed = alternatives(boundary, text.hashed, html.hashed)
         signature = self._sign(lines, hashed) if self._sign else b""
-        return Note(kind, message_id, b"".join([signature, *lines, b"\r\n", body]))
+        return b"".join([signature, *lines, b"\r\n", body])
+
+
+def _submitted(kind: DeliveryKind) -> str:
+    return "auto-replied" if kind is DeliveryKind.REPLY else "auto-generated"
+
+
+def _alarming(fresh: Sequence[Known], over: Sequence[Known]) -> str:
+    """Return `The disk needs a look`, `5 things need a look` or `The disk is well again`."""
+    told, one, several = (fresh, "needs a look", "need a look") if fresh else (
+        over, "is well again", "are well again"
+    )  # fmt: skip
+    names = [shorten(each.what, 60) for each in told]
+    if len(names) == 1:
+        return f"{_begun(names[0])} {one}"
+    said = listed(names) if len(names) == 2 else counted(len(names), "thing")  # noqa: PLR2004 - fits
+    return f"{_begun(said)} {several}"
+
+
+def _begun(words: str) -> str:
+    return f"{words[:1].upper()}{words[1:]}"
+
+
+def _ended(alarm: Known, zone: ZoneInfo) -> str:
+    since = (
+        f", as it did since {long_day(alarm.since.astimezone(zone).date())}" if alarm.since else ""
+    )
+    return f"Over: {alarm.what} needs no look any more{since}."

@@ -26,6 +26,7 @@ from bot.store.past import Past
 from bot.store.profiles import ProfileLedger
 from bot.store.search import SearchLedger
 from bot.store.votes import VoteLedger
+from bot.store.watching import WatchLedger
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,7 @@ class Store(
     AbsorbLedger,
     CourtesyLedger,
     VoteLedger,
+    WatchLedger,
 ):
     """The database of one state folder."""
 

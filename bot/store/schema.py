@@ -36,6 +36,7 @@ def m003_third(db: Database) -> None:
     """Add what version 0.1 learnt between its second landing and its third."""
     _apart(db)
     _votes(db)
+    _alarms(db)
 
 
 def _apart(db: Database) -> None:
@@ -97,6 +98,14 @@ def _lifecycle(db: Database) -> None:
     """Add what becomes of a paper: the notice of its withdrawal, and what each pick has told."""
     for statement in _LIFECYCLE.strip().split(";\n\n"):
         db.execute(statement)
+
+
+def _alarms(db: Database) -> None:
+    """Add what the owner was told by mail, and what is still to be told."""
+    db.execute(
+        "CREATE TABLE alarm (key TEXT PRIMARY KEY, what TEXT NOT NULL, sentence TEXT NOT NULL, "
+        "since INTEGER, told_at INTEGER, quiet_until INTEGER) STRICT, WITHOUT ROWID"
+    )
 
 
 _FIRST = """

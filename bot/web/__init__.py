@@ -15,7 +15,7 @@ from aiohttp import web
 
 from bot.app import App
 from bot.errors import StateError
-from bot.web import consent, doors, published, searching, votes
+from bot.web import consent, doors, metrics, published, searching, votes
 from bot.web.answers import LARGEST_FORM, LIMITS, STANDING, Standing, safely
 from bot.web.connections import accepting, runner_of
 from bot.web.limits import Limits
@@ -31,9 +31,28 @@ async def listening(
 
     `current` gives the App of the configuration that holds now; `wake` lets it send at once.
     """
-    listen = current().config.web.listen
-    host, _, port = listen.rpartition(":")
-    runner = runner_of(application(current, wake))
+    async with AsyncExitStack() as stack:
+        site, settings = application(current, wake), current().config.web
+        address = await stack.enter_async_context(_accepting(site, "listen", settings.listen))
+        if settings.metrics:
+            await stack.enter_async_context(_metrics_at(settings.metrics, current))
+        yield address
+
+
+@asynccontextmanager
+async def _metrics_at(place: str, current: Callable[[], App]) -> AsyncIterator[None]:
+    """Answer scrapes, and nothing else, on an address of their own. Raises StateError."""
+    site = web.Application(client_max_size=LARGEST_FORM, middlewares=[safely])
+    site[STANDING] = Standing(current)
+    site.router.add_get("/metrics", metrics.metrics)
+    async with _accepting(site, "metrics", place):
+        yield
+
+
+@asynccontextmanager
+async def _accepting(site: web.Application, key: str, place: str) -> AsyncIterator[str]:
+    host, _, port = place.rpartition(":")
+    runner = runner_of(site)
     async with AsyncExitStack() as stack:
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
@@ -42,7 +61,7 @@ async def listening(
                 accepting(runner, host.strip("[]") or "127.0.0.1", int(port))
             )
         except (OSError, ValueError) as error:
-            raise StateError(f"[web] listen = {listen!r} cannot be used: {error}.") from error
+            raise StateError(f"[web] {key} = {place!r} cannot be used: {error}.") from error
         yield address
 
 
@@ -74,5 +93,6 @@ def application(
     for other in ("search/", "search/index.html"):  # how the files lead there
         site.router.add_get(f"{prefix}/{other}", searching.lead_to_search)
     site.router.add_get(f"{prefix}/health", published.health)
+    site.router.add_get(f"{prefix}/metrics", metrics.near)
     site.router.add_get(f"{prefix}/{{path:.*}}", published.published)
     return site

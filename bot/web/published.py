@@ -25,7 +25,7 @@ async def health(request: web.Request) -> web.Response:
     """
     app = request.app[STANDING].app
     states = await app.workers.store(app.store.source_states)
-    outbox = await app.workers.store(app.store.count_deliveries)
+    outbox = await app.workers.store(app.store.count_waiting)
     failing = sorted(name for name, state in states.items() if state.alarmed_at)
     troubles = sorted({*app.troubles, *(["disk"] if app.full() else [])})
     ok = not failing and not troubles

@@ -21,6 +21,7 @@ from bot.schedule import Slot
 
 _Planned = tuple[Sequence[Slot], DigestPlan]  # the slots that it serves
 _TOGETHER = 100  # subscribers whose deliveries are one transaction
+TOO_LATE = "later than [mail] grace allows; its papers go to the next digest"
 _CLOCK_WENT_BACK = timedelta(days=2)  # more than that, and nothing is sent (decision 53)
 # News of papers that were first seen longer ago is looked for where they were picked: the whole
 # ledger of so long a time is not read for their sake.
@@ -245,7 +246,7 @@ def _late(slots: Sequence[Slot]) -> DigestPlan:
         cursors=(),
         picks=(),
         editions=(),
-        skip="later than [mail] grace allows; its papers go to the next digest",
+        skip=TOO_LATE,
     )
 
 

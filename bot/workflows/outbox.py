@@ -62,12 +62,12 @@ async def call_off_late(around: Round) -> None:
         await around.workers.store(
             store.together,
             [partial(store.record, d.id, DeliveryStatus.HELD, HELD, now) for d in held]
-            + [partial(store.call_off, d.id, DeliveryStatus.SKIPPED, _LATE) for d in over],
+            + [partial(store.call_off, d.id, DeliveryStatus.SKIPPED, NOT_IN_TIME) for d in over],
         )
         for delivery in held:
             around.ended(delivery, DeliveryStatus.HELD)
         for delivery in over:
-            around.report.tell(f"Delivery {delivery.id} {_LATE}.")
+            around.report.tell(f"Delivery {delivery.id} {NOT_IN_TIME}.")
             around.ended(delivery, DeliveryStatus.SKIPPED)
 
 
@@ -84,7 +84,7 @@ async def send_due(around: Round, until: datetime | None = None) -> bool:
         return await _Sending(around, printers, due, until).run()
 
 
-_LATE = "could not be sent in time; its papers go to the next digest"
+NOT_IN_TIME = "could not be sent in time; its papers go to the next digest"
 
 
 def _new_owner() -> str:

@@ -155,6 +155,7 @@ BEGIN INSERT OR IGNORE INTO revision VALUES (old.id, new.updated_at, old.title, 
     old.notice); END;
 CREATE TABLE vote (paper INTEGER NOT NULL REFERENCES paper(id), subscriber INTEGER NOT NULL REFERENCES subscriber(id), at INTEGER NOT NULL, PRIMARY KEY (paper, subscriber)) STRICT, WITHOUT ROWID;
 CREATE INDEX vote_subscriber ON vote(subscriber);
+CREATE TABLE alarm (key TEXT PRIMARY KEY, what TEXT NOT NULL, sentence TEXT NOT NULL, since INTEGER, told_at INTEGER, quiet_until INTEGER) STRICT, WITHOUT ROWID;
 INSERT INTO _sqlite_migrations VALUES (1, 'paperround', 'm001_first', '2026-11-20 08:00:00+00:00');
 INSERT INTO _sqlite_migrations VALUES (2, 'paperround', 'm002_second', '2026-11-20 08:00:00+00:00');
 INSERT INTO _sqlite_migrations VALUES (3, 'paperround', 'm003_third', '2026-11-20 08:00:00+00:00');

@@ -9,20 +9,20 @@ from bot.store.connection import Connection
 _PREFIX = "alarm:"
 
 
-def alarms(db: Connection) -> dict[str, str]:
+def troubles(db: Connection) -> dict[str, str]:
     """Return what a running `serve` cannot do now: part → why, a sentence for people."""
     rows = db.rows(
-        "SELECT key, value FROM meta WHERE key GLOB :alarms ORDER BY key", {"alarms": f"{_PREFIX}*"}
+        "SELECT key, value FROM meta WHERE key GLOB :all ORDER BY key", {"all": f"{_PREFIX}*"}
     )
     return {row["key"].removeprefix(_PREFIX): row["value"] for row in rows}
 
 
-def set_alarms(db: Connection, now: Mapping[str, str]) -> None:
-    """Let these be all alarms there are. Raises StateError."""
-    if alarms(db) == now:
+def set_troubles(db: Connection, now: Mapping[str, str]) -> None:
+    """Let these be all there are. Raises StateError."""
+    if troubles(db) == now:
         return
     with db.transaction():
-        db.write("DELETE FROM meta WHERE key GLOB :alarms", {"alarms": f"{_PREFIX}*"})
+        db.write("DELETE FROM meta WHERE key GLOB :all", {"all": f"{_PREFIX}*"})
         db.write_many(
             "INSERT INTO meta (key, value) VALUES (:key, :value)",
             [{"key": f"{_PREFIX}{part}", "value": sentence} for part, sentence in now.items()],
