@@ -66,6 +66,11 @@ def lines_of(said):
 # ── Signing and the sender's domain ───────────────────────────────────────────────────────────────
 
 
+def put_key(desk, pem):
+    (desk.folder / "dkim.pem").write_bytes(pem)
+    (desk.folder / "dkim.pem").chmod(0o600)
+
+
 def test_a_maildir_needs_no_records_and_nobody_is_asked(desk, dns):
     desk.write(SMTP.replace('"smtp"', '"maildir"'))
     found = lines_of(desk("check"))
@@ -88,7 +93,7 @@ def test_offline_asks_nobody(desk, dns, sent):
 
 
 def test_a_domain_in_order_is_told_in_four_lines(desk, dns, sent):
-    (desk.folder / "dkim.pem").write_bytes(rsa_pem())
+    put_key(desk, rsa_pem())
     desk.write(SMTP + DKIM)
     dns.txt["journal.org"] = ["v=spf1 ip4:8.8.8.8 -all"]
     dns.txt["papers._domainkey.journal.org"] = [our_signer().key.record]
@@ -101,7 +106,7 @@ def test_a_domain_in_order_is_told_in_four_lines(desk, dns, sent):
 
 
 def test_a_key_that_nobody_published_is_told_with_the_record_and_exits_1(desk, dns, sent):
-    (desk.folder / "dkim.pem").write_bytes(ed25519_pem())
+    put_key(desk, ed25519_pem())
     desk.write(SMTP + DKIM)
     said = desk("check")
     record = our_signer(pem=ed25519_pem()).key.record
@@ -122,7 +127,7 @@ def test_a_key_that_is_not_there_or_none_is_told_offline_too(desk, sent):
 
 
 def test_a_key_that_is_short_by_now_is_warned_of(desk, sent):
-    (desk.folder / "dkim.pem").write_bytes(rsa_pem(1024))
+    put_key(desk, rsa_pem(1024))
     desk.write(SMTP + DKIM)
     mark, words = lines_of(desk("check", "--offline"))["signing"]
     assert (mark, "(rsa, 1024 bits): too short by now" in words) == ("warn", True)
@@ -164,7 +169,7 @@ def test_findings_as_a_document_keep_their_shape(desk, dns, sent):
 
 
 def test_the_test_mail_has_a_digests_headers_and_is_signed_as_one(desk, sent):
-    (desk.folder / "dkim.pem").write_bytes(rsa_pem())
+    put_key(desk, rsa_pem())
     desk.write(WEB + SMTP + DKIM)
     said = desk(*MORNING, "check", "--offline", "--send", "ada@example.net")
     assert lines_of(said)["test mail"] == ("ok", "to ada@example.net: OK")

@@ -11,6 +11,7 @@ from bot.app import App
 from bot.cli.findings import Finding, show_findings
 from bot.cli.keeping import gone_in_words, gone_profiles
 from bot.cli.mailing import mail_findings, send_test_mail
+from bot.cli.modes import mode_findings
 from bot.cli.opening import opened
 from bot.cli.profiling import unknown_examples, unknown_in_words
 from bot.config import SourceSettings, not_yet
@@ -46,6 +47,7 @@ def _configuration(app: App) -> Iterator[Finding]:
     counts = f"{len(config.sources)} sources, {len(config.profiles)} profiles"
     yield Finding("configuration", ok=True, words=f"{config.path} ({counts})")
     yield Finding("state", ok=True, words=f"{config.state} can be written")
+    yield from mode_findings(config)
     for sentence in not_yet(config):
         yield Finding("configuration", ok=True, words=sentence, warning=True)
     for sentence in config.warnings:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
@@ -33,6 +34,7 @@ class Connection:
         self.path = path
         with self._explained():
             path.parent.mkdir(parents=True, exist_ok=True)
+            _begin(path)
             self._db = sqlite3.connect(
                 path, isolation_level=None, check_same_thread=False, timeout=_BUSY_SECONDS
             )
@@ -187,6 +189,15 @@ class Connection:
 def _insertion(into: str, width: int, count: int, on_conflict: str) -> str:
     row = f"({', '.join('?' * width)})"
     return f"INSERT INTO {into} VALUES {', '.join([row] * count)} {on_conflict}"  # noqa: S608 - our own words
+
+
+def _begin(path: Path) -> None:
+    """Make a new database its owner's alone: SQLite gives its other files the same mode.
+
+    The folder is private where we made it, but it may have been there before.
+    """
+    with suppress(OSError):  # it is there; or SQLite says what is in the way
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 def _number_of(path: Path) -> int | None:

@@ -172,7 +172,7 @@ def _files(config: Config) -> dict[str, Path]:
     """Return what a configuration is made of, by its name in the backup."""
     found = [path for path in read_from(config) if path.is_file()]
     found += _templates(config)
-    secret = {config.resolve(ref.partition(":")[2]) for _, ref in _references(config)}
+    secret = {config.resolve(ref.partition(":")[2]) for _, ref in references(config)}
     named: dict[str, Path] = {}
     for path in dict.fromkeys(found):
         if path.resolve() not in secret:
@@ -213,7 +213,7 @@ def _name_in(config: Config, path: Path) -> str:
     return f"config/{path.relative_to(folder).as_posix()}"
 
 
-def _references(config: Config) -> Iterator[tuple[str, str]]:
+def references(config: Config) -> Iterator[tuple[str, str]]:
     """Yield (where, `env:NAME` or `file:PATH`) for each secret that the configuration names."""
     mail = config.mail
     told = [
@@ -228,7 +228,7 @@ def _references(config: Config) -> Iterator[tuple[str, str]]:
 
 
 def _secrets(config: Config) -> Iterator[str]:
-    return (f"{where}: {reference}" for where, reference in _references(config))
+    return (f"{where}: {reference}" for where, reference in references(config))
 
 
 def _content(path: Path) -> bytes:
