@@ -26,7 +26,14 @@ from urllib.parse import urlsplit
 from bot.apart import Apart
 from bot.config import Config
 from bot.errors import ConfigError, StateError, StateLockedError, TemplateError, UsageError
-from bot.files import deliver_to_maildir, private_folder, withdraw, workflow_lock, write_file
+from bot.files import (
+    deliver_to_maildir,
+    private_folder,
+    withdraw,
+    workflow_lock,
+    write_file,
+    write_files,
+)
 from bot.models import Document, Failure, NotModified, Request
 from bot.ports import Clock, Fetcher, Mailer, MailSession, Printer, Renderer, Worker, Workers
 from bot.schedule import local_date
@@ -351,6 +358,7 @@ class App:
             return await publish(
                 config, self.founding.authority, self.store, self.workers, self.renderer(),
                 write_file, config.state / "public", afresh=afresh, withdraw=withdraw,
+                write_all=write_files,
             )  # fmt: skip
 
     async def deliver(

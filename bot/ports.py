@@ -138,6 +138,14 @@ class FileWriter(Protocol):
         ...
 
 
+class FilesWriter(Protocol):
+    """Writes many whole files, each atomically."""
+
+    def __call__(self, contents: Sequence[tuple[Path, bytes]]) -> list[bool]:
+        """Write what differs; return which did. Raises DiskFullError, StateError."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Absorbed:
     """What one document changed: papers that are new, updated by it, and joined from several.

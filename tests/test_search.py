@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -14,8 +15,11 @@ from bot import ranking
 from bot.models import Event, Identifier, Paper, Scheme, Sighting, SourceState
 from bot.store import Store
 from bot.text.query import Clause, read_query, searchable
+from bot.text.spelling import meant
+from bot.workflows import find
 from support_cli import MORNING, desk_in, walk_a_morning
 from support_replay import replaying, sample_day
+from support_round import WORKERS
 
 NOW = datetime(2026, 11, 20, 8, tzinfo=UTC)
 
@@ -138,6 +142,107 @@ def test_what_is_not_ours_is_words():
 
 def test_the_form_that_is_indexed_is_readable():
     assert searchable(r"H$_2$O and $\mathcal{O}(n)$ by Łukasz") == "H2O and O(n) by Lukasz"
+
+
+# ── Slips, common words, meaning ──────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("word", "known", "better"),
+    [
+        ("transfomer", [("transformer", 9), ("transform", 99)], "transformer"),
+        ("lerning", [("learning", 5), ("leaning", 50)], "leaning"),  # as near, and commoner
+        ("nueral", [("neural", 5)], "neural"),
+        ("exprets", [("experts", 5)], "experts"),
+        ("gatng", [("gating", 5)], "gating"),
+        ("cat", [("car", 5)], ""),  # of three letters all are near
+        ("gpt4", [("gpt", 5)], ""),
+        ("routing", [("espresso", 5)], ""),
+        ("rooting", [("routing", 5)], "routing"),
+    ],
+)
+def test_what_was_meant(word, known, better):
+    assert meant(word, 0, known) == better
+
+
+def test_a_word_that_occurs_was_meant_unless_it_is_rare_beside_another():
+    assert meant("rooting", 2, [("routing", 19)]) == ""
+    assert meant("rooting", 2, [("routing", 20)]) == "routing"
+
+
+def look(store, typed, **more):
+    return asyncio.run(find.look(typed, store, WORKERS, 10, **more))
+
+
+@pytest.mark.parametrize(
+    ("typed", "ids", "instead"),
+    [
+        ("mixtrue", [1, 2], {"mixtrue": "mixture"}),
+        ("exprets", [1, 2], {"exprets": "experts"}),
+        ("author:Shazer", [1, 2], {"Shazer": "shazeer"}),
+        ("author:Lukash", [1], {"Lukash": "lukasz"}),
+        ('"mixtre of expertz"', [1], {"mixtre": "mixture", "expertz": "experts"}),
+        ("mixture zebra", [], {}),
+        ("mixtrue cat:cs.LG", [1], {"mixtrue": "mixture"}),
+        ("Schrodnger", [1], {"Schrodnger": "schrodinger"}),
+    ],
+)
+def test_slips_in_titles_and_names_are_forgiven_and_told(archive, typed, ids, instead):
+    found = look(archive, typed)
+    assert (sorted(p.id for p, _ in found.papers), dict(found.instead)) == (ids, instead)
+
+
+def test_where_words_fit_nothing_is_read_otherwise(tmp_path):
+    with Store(tmp_path / "a.db") as store:
+        absorb(store, *(paper(n, "Rooting plants") for n in range(3)), paper(9, "Routing"))
+        assert look(store, "rooting").instead == {}
+
+
+def test_words_that_all_papers_have_find_titles_first_and_the_newest(tmp_path, monkeypatch):
+    monkeypatch.setattr("bot.store.search._RANKED", 5)
+    with Store(tmp_path / "a.db") as store:
+        papers = [paper(n, f"Paper {n}", abstract="of common words") for n in range(1, 40)]
+        absorb(store, paper(50, "Common words"), *papers)
+        ids = found(store, "common")
+        assert ids[0] == 1, "its title has it, however old it is"
+        assert set(ids[1:]) == {36, 37, 38, 39, 40}
+        assert len(found(store, "common cat:cs.LG")) == 0
+        assert found(store, "of") != []
+
+
+def test_what_is_near_follows_where_few_fit(archive):
+    text = "experts routed by words"
+    assert found(archive, text) == []
+    assert {p.id for p in look(archive, text, fill=True).near} == {1, 2}
+    assert not look(archive, text).near
+    assert [p.id for p in look(archive, f"{text} cat:cs.LG", fill=True).near] == [1]
+    assert look(archive, f"{text} before:2026-11-20", fill=True).near == []
+    assert look(archive, "author:shazeer", fill=True).near == [], "a name has no meaning"
+
+
+def test_by_meaning_words_and_nearness_are_merged():
+    assert [thing for thing, _ in ranking.merged([["a", "b"], ["b", "c"]])] == ["b", "a", "c"]
+    assert ranking.merged([]) == []
+    assert ranking.merged([["a"], []]) == [("a", pytest.approx(1 / 61))]
+
+
+def test_a_models_opinion_is_merged_where_there_is_one(archive):
+    async def near(text, limit):
+        assert text == "mixture"
+        return [(3, 0.9), (99, 0.8)]
+
+    def merged(typed, **more):
+        return [p.id for p, _ in asyncio.run(find.by_meaning(typed, archive, WORKERS, 9, **more))]
+
+    assert merged("mixture") == [1, 2]
+    assert merged("mixture", near=near) == [1, 2, 3]
+    assert merged("mixture cat:cs.LG", near=near) == [1], "fields hold for all"
+    assert merged("author:shazeer") == merged("author:Shazeer")
+
+
+@given(st.text(max_size=40))
+def test_no_text_whatever_breaks_a_look(archive, typed):
+    look(archive, typed, fill=True)
 
 
 # ── The index keeps up ────────────────────────────────────────────────────────────────────────────

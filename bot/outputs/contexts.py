@@ -435,6 +435,7 @@ class SearchPage:
     The form goes to `action`, "" for no form. `query` is what was typed; `like` the paper that others
     like it were asked for. `summary` says how many were found, `instead` which words were read for
     those that were typed, `problem` why nothing was, with `hints` at what to do.
+    `near` are papers that fit the meaning more than the words.
     """
 
     frame: FrameContext
@@ -447,6 +448,7 @@ class SearchPage:
     problem: str
     hints: tuple[str, ...]
     papers: tuple[PaperContext, ...]
+    near: tuple[PaperContext, ...]
 
 
 @dataclass(frozen=True, slots=True)

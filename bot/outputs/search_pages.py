@@ -10,7 +10,7 @@ from bot.config import BotSettings
 from bot.models import Paper
 from bot.outputs.addresses import link_to, paper_folder
 from bot.outputs.cards import legible, paper_card, title_of
-from bot.outputs.contexts import LinkContext, SearchPage
+from bot.outputs.contexts import LinkContext, PaperContext, SearchPage
 from bot.outputs.links import key_of
 from bot.outputs.site import Site, frame_of, no_link
 from bot.outputs.wording import counted
@@ -24,10 +24,14 @@ _FEWER = "All words must occur: fewer find more, and transform* finds all that b
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a search found, the best first; `instead` maps words that were typed to those read."""
+    """What a search found, the best first; `instead` maps words that were typed to those read.
+
+    `near` have not all the words, and are close in meaning.
+    """
 
     papers: Sequence[Paper] = ()
     instead: Mapping[str, str] = field(default_factory=dict)
+    near: Sequence[Paper] = ()
 
 
 def search_page(
@@ -41,6 +45,7 @@ def search_page(
         render,
         today,
         papers=answer.papers,
+        near=answer.near,
         query=shorten(legible(typed), _LONGEST_QUERY),
         heading=f"Search: {said}" if typed else "Search",
         summary=_found(len(answer.papers), stored) if typed or stored else "",
@@ -99,6 +104,7 @@ def still_search_page(site: Site, render: Renderer) -> bytes:
         problem="",
         hints=(),
         papers=(),
+        near=(),
     )
     return render("web/search.html", context).encode()
 
@@ -110,6 +116,7 @@ def _page(
     *,
     heading: str,
     papers: Sequence[Paper] = (),
+    near: Sequence[Paper] = (),
     query: str = "",
     like: LinkContext | None = None,
     summary: str = "",
@@ -130,16 +137,21 @@ def _page(
         instead=instead,
         problem=problem,
         hints=hints,
-        papers=tuple(
-            paper_card(
-                paper, today=today, link_prefix=bot.link_prefix,
-                page=link_to(paper_folder(key_of(paper)), ""),
-            )
-            for paper in papers
-        ),
+        papers=_cards(bot, papers, today),
+        near=_cards(bot, near, today),
     )  # fmt: skip
     return render("web/search.html", context).encode()
 
 
 def _found(shown: int, stored: int) -> str:
     return f"{counted(shown, 'paper')} of {stored:,}" if shown else f"{counted(stored, 'paper')}"
+
+
+def _cards(bot: BotSettings, papers: Sequence[Paper], today: date) -> tuple[PaperContext, ...]:
+    return tuple(
+        paper_card(
+            paper, today=today, link_prefix=bot.link_prefix,
+            page=link_to(paper_folder(key_of(paper)), ""),
+        )
+        for paper in papers
+    )  # fmt: skip

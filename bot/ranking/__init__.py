@@ -17,7 +17,8 @@ from bot.ranking.background import Background
 from bot.ranking.calibration import probability
 from bot.ranking.examples import condensed
 from bot.ranking.learning import learnt
-from bot.ranking.likeness import nearest, telling_words
+from bot.ranking.likeness import nearest, nearest_to, telling_first, telling_words
+from bot.ranking.merging import merged
 from bot.ranking.suggesting import Suggestion, suggested
 from bot.ranking.trending import trend
 from bot.ranking.variety import covering, folded
@@ -31,11 +32,14 @@ __all__ = [
     "example_identifiers",
     "folded",
     "learnt",
+    "merged",
     "missing_examples",
     "nearest",
+    "nearest_to",
     "probability",
     "rank",
     "suggested",
+    "telling_first",
     "telling_words",
     "trend",
 ]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from bot.models import InterestKind, Paper, Ranked, Reason
 from bot.ranking.background import Background
 from bot.ranking.vectors import cosine, shares, unit_vector
 
 _TELLING_TERMS = 16
+_MOST_WORDS = 24  # of a text that somebody types
 
 
 def telling_words(paper: Paper, background: Background) -> list[str]:
@@ -45,3 +46,27 @@ def nearest(
         reasons = tuple(Reason(InterestKind.LIKE, term, share) for term, share in common)
         ranked.append(Ranked(other, likeness, reasons))
     return ranked
+
+
+def telling_first(text: str) -> list[str]:
+    """Return a text's words, the most telling first: of papers in general few have them."""
+    from bot.ranking.hashing import PAIRS, hashed_terms, named_terms
+    from bot.ranking.space import shipped
+
+    names = named_terms(text)
+    terms = hashed_terms("", text)
+    worth = shipped().idf
+    found = [
+        (-float(worth[b]), names[b]) for b in terms.buckets.tolist() if b < PAIRS and b in names
+    ]
+    return [word.removesuffix("y") or word for _, word in sorted(found)[:_MOST_WORDS]]
+
+
+def nearest_to(text: str, papers: Sequence[Paper]) -> list[Paper]:
+    """Return the papers that are near a text in the shipped space, the nearest first."""
+    from bot.ranking.space import direction, shipped
+
+    directions = [direction(paper.title, paper.abstract) for paper in papers]
+    near = shipped().nearness(directions, [direction("", text)])
+    places = sorted(range(len(papers)), key=lambda at: (-round(float(near[at, 0]), 9), at))
+    return [papers[at] for at in places if near[at, 0] > 0]

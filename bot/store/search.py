@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, time
 
 from bot.models import Paper
 from bot.store.connection import seconds
 from bot.store.indexing import IndexLedger
 from bot.text.query import Clause, Query
+from bot.text.spelling import folded, meant, slips
 
 _NEAR = 2  # words that may stand between two words of one author's name
+_WEIGHED = 12_000  # papers that may have one of several words
+_RANKED = 6000  # papers that are weighed against one another at most
+_SHORTEST = 2  # letters of a beginning: of one alone a seventh of all words would be gathered
+_RARE = 2  # papers: a word in more is believed
+_RESPELT = 8  # clauses that are looked at for slips
 
 
 class SearchLedger(IndexLedger):
@@ -24,27 +32,108 @@ class SearchLedger(IndexLedger):
         """
         self.index_all()
         match = " ".join([*map(_expression, query.clauses), *map(_category, query.categories)])
-        values = {
+        values: dict[str, object] = {
             "match": match, "since": _midnight(query.since), "before": _midnight(query.before),
-            "limit": limit,
-            "categories": json.dumps(query.categories),
+            "limit": limit, "most": _RANKED, "categories": json.dumps(query.categories),
         }  # fmt: skip
-        rows = self.db.rows(_MATCHING if match else _NEWEST, values)
+        if not match:
+            rows = self.db.rows(_NEWEST, values)
+        else:
+            filtered = bool(query.since or query.before or query.categories)
+            rows = self._ranked(values, filtered=filtered)
         papers = {paper.id: paper for paper in self._load(row["id"] for row in rows)}
         return [(papers[row["id"]], row["score"]) for row in rows]
 
+    def _ranked(self, values: dict[str, object], *, filtered: bool) -> list[sqlite3.Row]:
+        """Return the best rows. Of words that half of all papers have, all titles' and the newest.
+
+        To weigh every paper that says "the" takes longer than a person waits, and tells nothing.
+        """
+        oldest, best = (_OLDEST_OF, _BEST_OF) if filtered else (_OLDEST, _BEST)
+        values["from"] = self._from(oldest, values)
+        rows = self.db.rows(best, values)
+        if values["from"]:
+            values["match"] = f"title : ({values['match']})"
+            values["from"] = self._from(oldest, values)
+            rows += self.db.rows(best, values) if not filtered else []
+        found = {row["id"]: row for row in rows}
+        ordered = sorted(found.values(), key=lambda row: (-row["score"], -row["id"]))
+        return ordered[: int(str(values["limit"]))]
+
+    def _from(self, oldest: str, values: dict[str, object]) -> int:
+        row = self.db.row(oldest, values)
+        return int(row["id"] or 0) if row and row["n"] >= _RANKED else 0
+
+    def respelt(self, query: Query) -> tuple[Query, dict[str, str]]:
+        """Return the query with words that no paper has, or hardly one, as they were meant.
+
+        The second value maps each word that was changed to the one it became. A word's first letter
+        is believed, and of the others at most two are wrong.
+        """
+        self.index_all()
+        self.db.write(_TERMS)
+        instead: dict[str, str] = {}
+        clauses = []
+        for clause in query.clauses[:_RESPELT]:
+            words = []
+            for at, word in enumerate(clause.words):
+                begun = clause.prefix and at == len(clause.words) - 1
+                better = "" if begun else self._meant(folded(word))
+                if better:
+                    instead[word] = better
+                words.append(better or word)
+            clauses.append(replace(clause, words=tuple(words)))
+        return replace(query, clauses=(*clauses, *query.clauses[_RESPELT:])), instead
+
+    def _meant(self, word: str) -> str:
+        if not slips(word):
+            return ""
+        row = self.db.row("SELECT doc FROM temp.paper_term WHERE term = :word", {"word": word})
+        occurs = int(row["doc"]) if row else 0
+        if occurs > _RARE:
+            return ""
+        for begin in (word[:2], word[1] + word[0], word[0]):
+            rows = self.db.rows(_BEGINNING, {
+                "first": begin, "last": f"{begin}\U0010ffff", "length": len(word),
+                "most": slips(word),
+            })  # fmt: skip
+            if better := meant(word, occurs, [(row["term"], row["doc"]) for row in rows]):
+                return better
+        return ""
+
     def with_any(self, words: Sequence[str], limit: int) -> list[Paper]:
-        """Return the papers whose text has words that begin like these, most telling first."""
-        match = " OR ".join(f"{_quoted(word)} *" for word in words)
+        """Return the papers whose text has words that begin like these, most telling first.
+
+        The first words count: of the later ones those for which it does not take too long.
+        """
+        self.index_all()
+        match = " OR ".join(f"{_quoted(word)} *" for word in self._affordable(words))
         if not match:
             return []
-        self.index_all()
         rows = self.db.rows(
             "SELECT rowid AS id FROM paper_search WHERE paper_search MATCH :match "
             "ORDER BY bm25(paper_search, 3.0, 0.0, 1.0, 0.0), rowid DESC LIMIT :limit",
             {"match": f"{{title abstract}} : ({match})", "limit": limit},
         )
         return self._load(row["id"] for row in rows)
+
+    def _affordable(self, words: Sequence[str]) -> list[str]:
+        """Return the words whose papers together are few enough to be weighed, at least one."""
+        self.db.write(_TERMS)
+        taken: list[str] = []
+        papers = 0
+        for word in words:
+            if len(word) < _SHORTEST:
+                continue
+            row = self.db.row(
+                _PAPERS_WITH, {"first": folded(word), "last": f"{folded(word)}\U0010ffff"}
+            )
+            having = int(row["n"] or 0) if row else 0
+            if taken and papers + having > _WEIGHED:
+                continue
+            taken.append(word)
+            papers += having
+        return taken
 
 
 def _midnight(day: date | None) -> int | None:
@@ -56,14 +145,16 @@ def _expression(clause: Clause) -> str:
     if clause.field == "authors":
         # `N. Shazeer` is `Noam Shazeer`, and so is `Shazeer, Noam`.
         last = len(clause.words) - 1
+        initials = any(len(word) > 1 for word in clause.words)
         names = (
             f"{_quoted(word)} *"
-            if len(word) == 1 or (clause.prefix and at == last)
+            if (len(word) == 1 and initials) or (clause.prefix and at == last and len(word) > 1)
             else _quoted(word)
             for at, word in enumerate(clause.words)
         )
         return f"authors : NEAR({' '.join(names)}, {_NEAR})"
-    phrase = _quoted(" ".join(clause.words)) + (" *" if clause.prefix else "")
+    begun = clause.prefix and len(clause.words[-1]) >= _SHORTEST
+    phrase = _quoted(" ".join(clause.words)) + (" *" if begun else "")
     return f"{clause.field} : {phrase}" if clause.field else phrase
 
 
@@ -83,18 +174,40 @@ NOT EXISTS (
     AND instr(char(10) || lower(p.categories), char(10) || c.value || '.') = 0
 )
 """
-_SINCE = (
+_DATED = (
     "(:since IS NULL OR coalesce(p.published, p.first_seen) >= :since) "
     "AND (:before IS NULL OR coalesce(p.published, p.first_seen) < :before)"
 )
-_MATCHING = f"""
-SELECT p.id, -bm25(paper_search, 6.0, 4.0, 1.0, 0.0) AS score
-FROM paper_search JOIN paper p ON p.id = paper_search.rowid
-WHERE paper_search MATCH :match AND {_SINCE} AND {_IN_CATEGORIES}
-ORDER BY score DESC, coalesce(p.published, p.first_seen) DESC, p.id DESC LIMIT :limit
+_SCORE = "-bm25(paper_search, 6.0, 4.0, 1.0, 0.0)"
+_FILTERED = f"JOIN paper p ON p.id = paper_search.rowid AND {_DATED} AND {_IN_CATEGORIES}"
+_OLDEST, _OLDEST_OF = (
+    f"""
+SELECT min(id) AS id, count(*) AS n FROM (
+    SELECT paper_search.rowid AS id FROM paper_search {joined}
+    WHERE paper_search MATCH :match ORDER BY paper_search.rowid DESC LIMIT :most
+)
 """  # noqa: S608 - our own constants
+    for joined in ("", _FILTERED)
+)
+_BEST, _BEST_OF = (
+    f"""
+SELECT paper_search.rowid AS id, {_SCORE} AS score FROM paper_search {joined}
+WHERE paper_search MATCH :match AND paper_search.rowid >= :from
+ORDER BY score DESC, id DESC LIMIT :limit
+"""  # noqa: S608 - our own constants
+    for joined in ("", _FILTERED)
+)
+# The index's own list of words: it follows the index, and costs no room.
+_TERMS = """
+CREATE VIRTUAL TABLE IF NOT EXISTS temp.paper_term USING fts5vocab(main, paper_search, 'row')
+"""
+_PAPERS_WITH = "SELECT sum(doc) AS n FROM temp.paper_term WHERE term >= :first AND term < :last"
+_BEGINNING = """
+SELECT term, doc FROM temp.paper_term
+WHERE term >= :first AND term < :last AND length(term) BETWEEN :length - :most AND :length + :most
+"""
 _NEWEST = f"""
 SELECT p.id, 0.0 AS score FROM paper p
-WHERE p.merged_into IS NULL AND {_SINCE} AND {_IN_CATEGORIES}
+WHERE p.merged_into IS NULL AND {_DATED} AND {_IN_CATEGORIES}
 ORDER BY coalesce(p.published, p.first_seen) DESC, p.id DESC LIMIT :limit
 """  # noqa: S608 - our own constants

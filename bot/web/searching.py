@@ -35,8 +35,10 @@ async def show_search(request: web.Request) -> web.Response:
         page = await app.workers.cpu(refused_search_page, bot, typed, today, standing.render)
         return _page(page, 400)
     stored = await app.workers.store(app.store.count_papers)
-    found = await find.look(typed, app.store, app.workers, _SHOWN) if typed else find.Found()
-    answer = Answer([paper for paper, _ in found.papers], found.instead)
+    found = find.Found()
+    if typed:
+        found = await find.look(typed, app.store, app.workers, _SHOWN, fill=True)
+    answer = Answer([paper for paper, _ in found.papers], found.instead, found.near)
     page = await app.workers.cpu(search_page, bot, typed, answer, stored, today, standing.render)
     return _page(page)
 

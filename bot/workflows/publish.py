@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
@@ -25,7 +25,15 @@ from bot.outputs.charts import Chart, filled, periods
 from bot.outputs.former import former_sheets
 from bot.outputs.pages import site_feeds, site_pages
 from bot.outputs.site import Archive, Record, Sheet, Site
-from bot.ports import FileWriter, PaperHistory, PublishStore, Renderer, VotedStore, Workers
+from bot.ports import (
+    FilesWriter,
+    FileWriter,
+    PaperHistory,
+    PublishStore,
+    Renderer,
+    VotedStore,
+    Workers,
+)
 from bot.schedule import local_date
 
 TRENDING_DAYS = timedelta(days=7)
@@ -56,14 +64,15 @@ async def publish(
     *,
     afresh: bool = False,
     withdraw: Callable[[Path], bool] = lambda _: False,
+    write_all: FilesWriter | None = None,
 ) -> Published:
     """Write every feed and page of the public profiles whose content changed.
 
     No clock is read: what is trending is counted to the last time that votes were, so the same
     store gives the same bytes. Pages of what was trending more than 60 days before that are made
     where they are missing. With `afresh` all is made and compared, whatever the note says.
-    `withdraw` removes what was published of a profile before it became private. Raises StateError,
-    TemplateError.
+    `withdraw` removes what was published of a profile before it became private; `write_all` writes
+    many files faster than one by one. Raises StateError, TemplateError.
     """
     note = _Note.read(folder)
     if _withdrawn(config, note, folder, withdraw):
@@ -75,11 +84,15 @@ async def publish(
     due = [
         sheet for sheet in sheets if afresh or not note.holds(folder, sheet.path, marks[sheet.path])
     ]
+
+    def each(contents: Sequence[tuple[Path, bytes]]) -> list[bool]:
+        return [write(path, content) for path, content in contents]
+
     changed: list[str] = []
     files = {sheet.path: note.files.get(sheet.path, ("", 0)) for sheet in sheets}
     for start in range(0, len(due), _BATCH):
         batch = due[start : start + _BATCH]
-        for path, size, new in await workers.cpu(_write, batch, write, folder):
+        for path, size, new in await workers.cpu(_write, batch, write_all or each, folder):
             files[path] = (marks[path], size)
             changed += [path] if new else []
     now = _Note(files, frozenset(archive.profile.name for archive in site.archives))
@@ -88,10 +101,15 @@ async def publish(
     return Published(tuple(sorted(files)), tuple(sorted(changed)))
 
 
-def _write(sheets: Iterable[Sheet], write: FileWriter, folder: Path) -> list[tuple[str, int, bool]]:
+def _write(
+    sheets: Sequence[Sheet], write: FilesWriter, folder: Path
+) -> list[tuple[str, int, bool]]:
     """Make files and write them; return (path, size, whether it changed)."""
-    made = ((sheet.path, sheet.make()) for sheet in sheets)
-    return [(path, len(content), write(folder / path, content)) for path, content in made]
+    made = [(folder / sheet.path, sheet.make()) for sheet in sheets]
+    return [
+        (sheet.path, len(content), new)
+        for sheet, (_, content), new in zip(sheets, made, write(made), strict=True)
+    ]
 
 
 # ── What there is to tell ─────────────────────────────────────────────────────────────────────────
