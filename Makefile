@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 export PYTEST_DEBUG_TEMPROOT := $(shell test -w /dev/shm && echo /dev/shm)
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test long fuzz bench audit smoke lint format golden clean
+.PHONY: demo test long fuzz bench pictures audit smoke lint format golden clean
 .DEFAULT_GOAL := help
 
 help:
@@ -16,6 +16,7 @@ help:
 	@echo "make fuzz    mutated documents through every parser; SECONDS=3600 SEED=1 for more, CASE=… for one"
 	@echo "make bench   the benchmarks; STAGE=start runs one"
 	@echo "make audit   ask a public list of security holes about every version in use (needs a network)"
+	@echo "make pictures the digest and the pages for docs/images, by a real browser"
 	@echo "make smoke   one polite request of each source kind (needs a network)"
 
 $(VENV)/bin/python:
@@ -63,6 +64,9 @@ audit:
 	$(PYTHON) -m venv $(VENV)/audit
 	$(VENV)/audit/bin/python -m pip install --quiet --disable-pip-version-check pip-audit
 	$(VENV)/audit/bin/pip-audit --strict --no-deps --disable-pip --requirement constraints.txt
+
+pictures: $(VENV)/.installed-dev
+	$(BIN)/python tests/pictures.py
 
 smoke: $(VENV)/.installed
 	$(BIN)/python -m benchmarks.smoke
