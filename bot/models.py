@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from dataclasses import dataclass as made_often
+else:
+
+    def made_often(*, frozen: bool, slots: bool) -> Callable[[type], type]:
+        """Make a dataclass that is frozen for the type checker alone.
+
+        What is frozen at run time sets each field by a call; of these there are thousands a document.
+        """
+        return dataclass(slots=slots, unsafe_hash=frozen)
 
 
 class Scheme(StrEnum):
@@ -84,7 +95,7 @@ class Stamp(NamedTuple):
     updated: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@made_often(frozen=True, slots=True)
 class Paper:
     """The normalised work.
 
@@ -140,7 +151,7 @@ class ServiceRest:
     problem: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@made_often(frozen=True, slots=True)
 class Sighting:
     """A source showed a paper: the record as it stood there, and what was said about it.
 
@@ -261,7 +272,7 @@ class Move:
     times: int = 1
 
 
-@dataclass(frozen=True, slots=True)
+@made_often(frozen=True, slots=True)
 class SourceState:
     """What is remembered of a source between polls (one row of the store).
 

@@ -77,7 +77,7 @@ _ACL_DESCRIPTION = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Reading:
     """One entry with its addresses, and the identifiers they and its fields name."""
 
