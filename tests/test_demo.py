@@ -176,7 +176,7 @@ def test_pages_link_only_to_pages_that_are_there(made):
             base = "https://papers.example.org/"
             if re.match(r"[a-z]+:", target) and not target.startswith(base):
                 continue
-            inside = target.removeprefix(base).partition("#")[0]
+            inside = re.split("[?#]", target.removeprefix(base), maxsplit=1)[0]
             if not inside:
                 continue
             found = (

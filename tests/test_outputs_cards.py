@@ -204,6 +204,12 @@ def test_a_term_of_the_description_that_a_keyword_says_is_dropped():
     assert because((KEYWORD, "expert routing"), (ABOUT, "experts")) == "expert routing"
 
 
+def test_a_term_that_two_clauses_of_the_description_share_is_said_once():
+    assert because(
+        (ABOUT, "expert, activation"), (ABOUT, "activation, sparse"), (ABOUT, "sparse")
+    ) == ("expert, activation, sparse")
+
+
 def test_a_keyword_inside_a_longer_one_is_dropped():
     assert because((KEYWORD, "routing"), (KEYWORD, "expert routing")) == "expert routing"
     assert because((KEYWORD, "C++"), (KEYWORD, "漢字")) == "C++, 漢字"

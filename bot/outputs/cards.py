@@ -227,11 +227,14 @@ def _utc_day(paper: Paper) -> date:
 # ── Reasons ───────────────────────────────────────────────────────────────────────────────────────
 
 
+_BETWEEN_TERMS = ", "  # as ranking joins them
+
+
 def telling_reasons(reasons: Iterable[Reason]) -> tuple[Reason, ...]:
     """Return the reasons worth showing: what spoke for the paper, the weightiest first, at most four.
 
     What only repeats another is left out: the same again, a keyword inside a longer one, a term of
-    `about` that a keyword has in it, a category where anything better is known.
+    `about` that a keyword or a weightier reason has in it, a category where anything better is known.
     """
     speaking = [reason for reason in reasons if reason.share > 0 and reason.text.strip()]
     speaking.sort(key=lambda reason: -reason.share)
@@ -240,6 +243,8 @@ def telling_reasons(reasons: Iterable[Reason]) -> tuple[Reason, ...]:
     told: dict[tuple[InterestKind, str], Reason] = {}
     for reason in speaking:
         text = _unsaid(reason, phrases)
+        if reason.kind is InterestKind.ABOUT:  # several clauses of it may share their terms
+            phrases += [set(words(term)) for term in text.split(_BETWEEN_TERMS)]
         if text and not (better and reason.kind is InterestKind.CATEGORY):
             said = reason if text == reason.text else replace(reason, text=text)
             told.setdefault((reason.kind, text.casefold()), said)
@@ -253,8 +258,10 @@ def _unsaid(reason: Reason, keywords: Sequence[set[str]]) -> str:
         return "" if said and any(said < phrase for phrase in keywords) else reason.text
     if reason.kind is not InterestKind.ABOUT:
         return reason.text
-    terms = reason.text.split(", ")  # as ranking joins them
-    return ", ".join(t for t in terms if not any(set(words(t)) <= phrase for phrase in keywords))
+    terms = reason.text.split(_BETWEEN_TERMS)
+    return _BETWEEN_TERMS.join(
+        t for t in terms if not any(set(words(t)) <= phrase for phrase in keywords)
+    )
 
 
 def reasons_in_words(reasons: Iterable[Reason]) -> tuple[ReasonContext, ...]:
