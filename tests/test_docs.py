@@ -9,6 +9,7 @@ import argparse
 import os
 import re
 import shlex
+from dataclasses import fields
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,7 +18,9 @@ import pytest
 import bot
 from bot.cli.parser import parser
 from bot.config import keys_of, tables
+from bot.outputs.contexts import TEMPLATES
 from bot.outputs.metrics import Standing, metrics
+from support_picture import picture
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
@@ -94,7 +97,7 @@ def test_every_command_in_the_documentation_can_be_typed(page):
     top = parser()
     names = {name for name, _, _ in subcommands(top)}
     for line in [*typed, *inline]:
-        words = shlex.split(line, comments=True)
+        words = shlex.split(line.partition(" > ")[0], comments=True)
         if words[0] != "paperround" or len(words) < 2 or "…" in line:
             continue
         if words[1].startswith("-") or words[1].isupper():
@@ -170,6 +173,24 @@ def test_every_key_has_a_comment_in_the_example():
         for key in keys_of(table):
             if key not in tables() and (table, key) != ("mail", "dkim"):
                 assert (table, key) in comments, f"[{table}] {key}"
+
+
+# ── Pictures and tables ───────────────────────────────────────────────────────────────────────────
+
+
+def test_the_picture_of_the_house_is_drawn_from_its_layers():
+    held(ROOT / "docs" / "images" / "architecture.svg", picture())
+
+
+def test_the_page_of_templates_tells_what_each_is_given():
+    path = ROOT / "docs" / "adding-a-template.md"
+    head = "| template | fields |\n| --- | --- |\n"
+    before, _, after = path.read_text(encoding="utf-8").partition(head)
+    rows = [
+        f"| `{name}` | {', '.join(f'`{field.name}`' for field in fields(context))} |\n"
+        for name, context in TEMPLATES.items()
+    ]
+    held(path, before + head + "".join(rows) + after[after.index("\n## ") :])
 
 
 # ── The rest ──────────────────────────────────────────────────────────────────────────────────────

@@ -105,6 +105,12 @@ def test_a_database_in_a_folder_that_was_there_before_is_its_owners_alone(tmp_pa
             assert stat.S_IMODE(file.stat().st_mode) == 0o600, file.name
 
 
+def test_a_database_in_memory_leaves_no_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with Store(Path(":memory:")):
+        assert list(tmp_path.iterdir()) == []
+
+
 def test_no_address_and_no_secret_can_be_read_by_others_after_a_round(desk):
     desk.write('[bot]\ncontact = "o@example.org"\n[profiles.experts]\nto = ["ada@example.org"]\n'
                'keywords = ["x"]\nat = "any"\nempty = "note"\n')  # fmt: skip

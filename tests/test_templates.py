@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from dataclasses import dataclass, fields, is_dataclass, replace
 from datetime import UTC, date, datetime
@@ -225,6 +226,17 @@ def test_a_users_template_that_breaks_is_told_once_and_ours_is_used(own, line, b
 def test_a_folder_that_is_not_there_is_no_mistake(tmp_path, line):
     render = TemplateRenderer(tmp_path / "nowhere", pytest.fail)
     assert line.paper.title in render("email/line.html", line)
+
+
+def test_the_example_of_the_page_fills_without_a_warning(own):
+    page = (shipped_templates().parent / "docs" / "adding-a-template.md").read_text(
+        encoding="utf-8"
+    )
+    (example,) = re.findall(r"```jinja\n(.*?)```", page, re.DOTALL)
+    write(own, "email/card.txt", example)
+    text, _ = printed_with(own)
+    assert f"{ROUTER.title}\n    + " in text
+    assert "because:" not in text
 
 
 # ── Pieces of a mail ──────────────────────────────────────────────────────────────────────────────

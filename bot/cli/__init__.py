@@ -91,6 +91,7 @@ def _command(name: str) -> Command:
         "quarantine": "posting", "inbound": "incoming",
         "like": "judging", "dislike": "judging", "submit": "judging",
         "backtest": "testing", "backup": "saving", "restore": "saving",
+        "completion": "completing", "man": "completing",
     }[name]  # fmt: skip
     found: Command = getattr(import_module(f"bot.cli.{home}"), name)
     return found

@@ -68,7 +68,8 @@ def parser() -> argparse.ArgumentParser:
         help="the configuration (default: $PAPERROUND_CONFIG, else ./config.toml)")  # fmt: skip
     top.add_argument("--now", type=_moment, metavar="ISO-8601",
         help="take this for the time (without a zone: UTC)")  # fmt: skip
-    top.add_argument("--log-format", choices=("text", "json"), default="text")
+    top.add_argument("--log-format", choices=("text", "json"), default="text",
+        help="lines of text (default), or one JSON object a line")  # fmt: skip
     top.add_argument("-v", "--verbose", action="store_true", help="log more")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
     _beginning(commands)
@@ -78,6 +79,7 @@ def parser() -> argparse.ArgumentParser:
     _archive(commands)
     _profiles(commands)
     _keeping(commands)
+    _telling(commands)
     return top
 
 
@@ -248,6 +250,13 @@ def _saving(commands: _Commands[argparse.ArgumentParser]) -> None:
     back.add_argument("file", metavar="FILE", help="what `paperround backup` wrote")
     back.add_argument("--force", action="store_true",
         help="also where something is there already: that is moved aside, and kept")  # fmt: skip
+
+
+def _telling(commands: _Commands[argparse.ArgumentParser]) -> None:
+    shell = _add(commands, "completion", "print a shell's completion script", records=False)
+    shell.add_argument("shell", choices=("bash", "zsh", "fish"), metavar="SHELL",
+        help="bash, zsh or fish")  # fmt: skip
+    _add(commands, "man", "print the man page, as roff", records=False)
 
 
 def _group(

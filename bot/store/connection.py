@@ -196,6 +196,8 @@ def _begin(path: Path) -> None:
 
     The folder is private where we made it, but it may have been there before.
     """
+    if str(path) == ":memory:":
+        return
     with suppress(OSError):  # it is there; or SQLite says what is in the way
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
 
