@@ -48,13 +48,11 @@ def run(papers: int = 30_000) -> list[dict[str, object]]:
             quiet = _measured(site.publish)
             site.morning(_DAYS)
             normal = _measured(site.publish)
-            afresh = _measured(lambda: site.publish(afresh=True))
     return [
         _row(f"all of {papers:,} papers", whole, "<60"),
         _row("the same bytes, only written (floor)", floor),
         _row("nothing new", quiet),
         _row("after a normal day", normal, "<2"),
-        _row("all made and compared again", afresh),
     ]
 
 

@@ -231,6 +231,23 @@ async def test_a_profile_that_turns_private_is_withdrawn_with_its_reasons(full):
     assert await same_as_anew(full)
 
 
+async def test_a_new_edition_changes_no_older_page_but_the_last_until_its_month_is_over(full):
+    for number in range(2, 6):
+        full.edition("experts", number, number)
+    await full.publish()
+    full.edition("experts", 6, 0)
+
+    def pages(published):
+        return {path for path in published.changed if path.startswith("p/experts/2026-1")}
+
+    of = "p/experts/2026-11-{}/index.html".format
+    assert pages(await full.publish()) == {of(25), of(24)}
+    full.edition("experts", 12, 1)  # on the first of December
+    assert of(20) in pages(await full.publish()), "now its calendar has the whole month"
+    assert 'href="../2026-11-25/index.html"' in (full.public / of(20)).read_text()
+    assert await same_as_anew(full)
+
+
 async def test_parts_of_a_feeds_archive_come_go_and_keep_former_names_like_the_feed(full):
     full.config = full.configured(PROFILES, base_url="https://papers.example.org")
     for number in range(2, 16):

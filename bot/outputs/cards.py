@@ -97,11 +97,14 @@ def paper_card(
     link_prefix: str = "",
     page: str = "",
     alike: Sequence[LinkContext] = (),
+    lead: bool = True,
+    key: bool = True,
 ) -> PaperContext:
     """Return a paper's card; without a pick it has no reasons.
 
     `today` decides whether a date needs its year; `page` is our own page about it, if any; `alike`
-    are the papers that are folded into it.
+    are the papers that are folded into it. It has no `lead` and no `key` sentence where they are not
+    wanted: to choose them costs more than all the rest.
     """
     update = pick if pick and pick.role is Role.UPDATE else None
     venue = shorten(legible(paper.venue), 120)
@@ -109,6 +112,7 @@ def paper_card(
     news: tuple[LinkContext, ...] = ()
     if update:
         news = news_links(paper, update, today=today, venue=venue, link_prefix=link_prefix)
+    abstract = paper.abstract or paper.tldr
     because = telling_reasons(pick.reasons if pick else ())
     shows_votes = any(reason.kind is InterestKind.TRENDING for reason in because)
     discussion = web_address(paper.link(Rel.DISCUSSION))
@@ -125,8 +129,8 @@ def paper_card(
         ),
         identifier=identifier_text(paper),
         reasons=tuple(map(_in_words, because)),
-        lead=key_sentences(paper.abstract or paper.tldr, LEAD_LIMIT),
-        key=key_sentences(paper.abstract or paper.tldr, KEY_LIMIT, most=1),
+        lead=key_sentences(abstract, LEAD_LIMIT) if lead else "",
+        key=key_sentences(abstract, KEY_LIMIT, most=1) if key else "",
         votes=counted(paper.votes, "vote") if paper.votes and not shows_votes else "",
         comments=counted(paper.comments, "comment") if paper.comments and not discussion else "",
         links=paper_links(paper, discussion, link_prefix),
@@ -347,12 +351,21 @@ def section_cards(
                 link_prefix=link_prefix,
                 page=page_of(paper),
                 alike=alike_links(alike, link_prefix, page_of),
+                key=False,
             )
             for pick, paper, alike in section.fresh()
         ),
         briefs=(),
         updates=tuple(
-            paper_card(paper, pick, today=today, link_prefix=link_prefix, page=page_of(paper))
+            paper_card(
+                paper,
+                pick,
+                today=today,
+                link_prefix=link_prefix,
+                page=page_of(paper),
+                lead=False,
+                key=False,
+            )
             for pick, paper in earlier
         ),
         quiet=section_quiet(section),

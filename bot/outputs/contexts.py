@@ -40,10 +40,10 @@ class PaperContext:
     `href` leads to the publisher's page ("" where no address is known), `publisher` is the same
     under its host's name, `page` is our own page about it ("" for none), `lead` is the abstract, or
     where it is long what it says is new, or what a service says in one sentence where there is none;
-    `key` is the one sentence of it that says what is new, `votes` and `comments` are in words ("45
-    votes"). `notice` says that it is withdrawn ("Withdrawn by its authors, due to an error in Lemma
-    1"). `news` is what became of a paper that was picked before, each with its link if it has one
-    ("published in Nature", "new version v3, 21 November"); `updated` is all of that in one line of
+    `key` is the one sentence of it that says what is new (mails alone have it), `votes` and `comments`
+    are in words ("45 votes"). `notice` says that it is withdrawn ("Withdrawn by its authors, due to an
+    error in Lemma 1"). `news` is what became of a paper that was picked before, each with its link if it
+    has one ("published in Nature", "new version v3, 21 November"); `updated` is all of that in one line of
     words, the notice too. `alike` are papers that say nearly the same, and `alike_text` is how many
     ("And two more like it").
     """

@@ -285,6 +285,8 @@ def _profile_entries(
                 today=edition.period,
                 link_prefix=bot.link_prefix,
                 alike=alike_links(followers.get(pick.paper, ()), bot.link_prefix),
+                lead=False,
+                key=False,
             )
             placed = _placed(edition, pick)
             newer = _newer_version(paper, pick, placed, changed.get(paper.id))
@@ -339,7 +341,7 @@ def _trending_entries(
         dates[index] = (_untaken(base + moved if revised else base - moved, taken), revised)
     for index, paper in enumerate(shown):
         # The day decides only whether a date is shown with its year, and a feed shows none.
-        card = paper_card(paper, today=date.min, link_prefix=bot.link_prefix)
+        card = paper_card(paper, today=date.min, link_prefix=bot.link_prefix, lead=False, key=False)
         updated, revised = dates[index]
         yield _entry(paper, card, authority, paper.published, updated, revised=revised)
 

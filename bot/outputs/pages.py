@@ -104,7 +104,10 @@ def _archive_sheets(site: Site, archive: Archive, render: Renderer) -> Iterator[
     for place, (day, editions) in enumerate(days):
         earlier = days[place + 1][0] if place + 1 < len(days) else None
         later = days[place - 1][0] if place else None
-        around = month_of_editions(day, told, "../", today=day)
+        # Of the month that goes on only the days so far: a new one changes no older page but the last.
+        over = (told[0].year, told[0].month) > (day.year, day.month)
+        known = told if over else [each for each in told if each <= day]
+        around = month_of_editions(day, known, "../", today=day)
         yield Sheet(
             f"{folder}/{day.isoformat()}/index.html",
             (heading_of(profile), editions, earlier, later, around, _papers_of(site, editions)),

@@ -151,7 +151,7 @@ def _cards(bot: BotSettings, papers: Sequence[Paper], today: date) -> tuple[Pape
     return tuple(
         paper_card(
             paper, today=today, link_prefix=bot.link_prefix,
-            page=link_to(paper_folder(key_of(paper)), ""),
+            page=link_to(paper_folder(key_of(paper)), ""), key=False,
         )
         for paper in papers
     )  # fmt: skip

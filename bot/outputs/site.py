@@ -131,6 +131,7 @@ def card_on(site: Site, root: str, paper: Paper, pick: Pick | None = None) -> Pa
         today=site.today,
         link_prefix=site.bot.link_prefix,
         page=site.page_of(paper, root),
+        key=False,
     )
 
 

@@ -67,7 +67,7 @@ def _chosen(text: str, limit: int, most: int) -> str:
         return ""
     if max(map(cues, told)) < _SPEAKS and (part := _own_part(told, limit, most)):
         return part
-    worth = [round(each, 9) for each in scores(told)]
+    worth = [round(each, 9) for each in _scores(tuple(told))]
     places = range(len(told))
     first = max(places, key=lambda at: (worth[at], -at))
     fitting = [at for at in places if len(_opened(told[at])) <= limit]
@@ -103,6 +103,12 @@ def _own_part(told: Sequence[str], limit: int, most: int) -> str:
             break
         part = f"{part} {each}"
     return shorten(part, limit)
+
+
+@lru_cache(maxsize=256)
+def _scores(told: tuple[str, ...]) -> list[float]:
+    # A card asks twice: for the sentences it shows, and for the one in a list.
+    return scores(told)
 
 
 def scores(told: Sequence[str]) -> list[float]:
