@@ -177,7 +177,7 @@ def test_pages_link_only_to_pages_that_are_there(made):
             if re.match(r"[a-z]+:", target) and not target.startswith(base):
                 continue
             inside = re.split("[?#]", target.removeprefix(base), maxsplit=1)[0]
-            if not inside:
+            if not inside or inside.endswith("/vote"):  # a door of `serve`, as base_url promises
                 continue
             found = (
                 root / inside.lstrip("/")
