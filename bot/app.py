@@ -53,6 +53,7 @@ if TYPE_CHECKING:  # these load when they run: `once` with nothing due stays qui
     from bot.workflows.manage import Counter
     from bot.workflows.publish import Published
     from bot.workflows.receive import Received
+    from bot.workflows.submit import Submissions
     from bot.workflows.votes import Booth
     from bot.workflows.watch import Watched
 
@@ -414,8 +415,8 @@ class App:
         if not await self.workers.store(self.store.inbound_waiting, 1):
             return []
         return await receive(
-            self.config, self.founding.secret, self.store, self.reception(), self.workers,
-            self.clock(),
+            self.config, self.founding.secret, self.store, self.reception(), self.submissions(),
+            self.workers, self.clock(),
         )  # fmt: skip
 
     async def watch(self, *, patient: bool = False) -> Watched:
@@ -484,6 +485,12 @@ class App:
         from bot.workflows.consent import Reception
 
         return Reception(self.config, self.founding.secret, self.store, self._note_press(), WORDING)
+
+    def submissions(self) -> Submissions:
+        """Return what takes curators' submissions by mail."""
+        from bot.workflows.submit import Submissions
+
+        return Submissions(self.config, self.founding.secret, self.store, self._note_press())
 
     def booth(self) -> Booth:
         """Return where readers vote."""

@@ -22,6 +22,7 @@ from bot.text import one_line
 
 _MOST_ADDRESSES = 50
 _MOST_LINES = 10
+_MOST_WORDS = 200
 _TOKEN = re.compile(r"[a-z0-9]{10,400}", re.IGNORECASE | re.ASCII)
 # Where servers write down whom a mail was really for, the most trustworthy first.
 _RECIPIENT_HEADERS = ("Delivered-To", "X-Original-To", "Envelope-To", "To", "Cc")
@@ -32,17 +33,22 @@ class Word(StrEnum):
 
     BOUNCE = "bounce"
     CONFIRM = "confirm"
+    SUBMIT = "submit"
     SUBSCRIBE = "subscribe"
     UNSUBSCRIBE = "unsub"
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What is wanted: the token that says by whom, or of SUBSCRIBE the profiles' names."""
+    """What is wanted: the token that says by whom, or of SUBSCRIBE and SUBMIT the profiles' names.
+
+    `said` are the words among which a paper is named that somebody puts forward.
+    """
 
     word: Word
     token: str = ""
     profiles: tuple[str, ...] = ()
+    said: tuple[str, ...] = ()
 
 
 # ── Reading a mail ────────────────────────────────────────────────────────────────────────────────
@@ -60,7 +66,11 @@ def wish_of(recipient: str, mail: Message, config: Config) -> Wish | None:
             return wish
     if not inbound.address:
         return None
-    return _token_in_subject(mail) or _order_in_words(mail, config.profiles, asked=False)
+    return (
+        _token_in_subject(mail)
+        or _submission(mail, config.profiles, "", asked=False)
+        or _order_in_words(mail, config.profiles, asked=False)
+    )
 
 
 def recipients_of(mail: Message) -> list[str]:
@@ -103,6 +113,8 @@ def _wish_of_address(address: str, mail: Message, config: Config) -> Wish | None
         if rest:
             return Wish(Word.SUBSCRIBE, profiles=(rest,))
         return _order_in_words(mail, config.profiles, asked=True)
+    if word == Word.SUBMIT:
+        return _submission(mail, config.profiles, rest, asked=True)
     if word in (Word.CONFIRM, Word.UNSUBSCRIBE):
         return _with_token(Word(word), rest)
     return None
@@ -137,6 +149,30 @@ def _order_in_words(mail: Message, profiles: Mapping[str, Profile], *, asked: bo
     if not named and len(public) == 1:
         named = (public[0],)
     return Wish(Word.SUBSCRIBE, profiles=named)
+
+
+def _submission(
+    mail: Message, profiles: Mapping[str, Profile], profile: str, *, asked: bool
+) -> Wish | None:
+    """Read which paper is put forward, and for which profile, in the subject or the first lines.
+
+    `asked` is whether the address said already what it is; else the subject begins with "submit".
+    """
+    subject = _subject(mail).split()
+    if not asked:
+        if not subject or subject[0].strip(":").lower() != Word.SUBMIT.value:
+            return None
+        subject = subject[1:]
+    said = [*subject, *(word for line in first_lines(mail) for word in line.split())]
+    said = [word.strip("()<>,;!\"'").rstrip(".:") for word in said][:_MOST_WORDS]
+    named = [word.lower() for word in said if word.lower() in profiles]
+    chosen = profile or next(iter(named), "")
+    return Wish(Word.SUBMIT, profiles=(chosen,) if chosen else (), said=tuple(said))
+
+
+def is_curator(address: str, inbound: InboundSettings) -> bool:
+    """Whether an address may put papers forward, if it is theirs who writes."""
+    return address.casefold() in map(str.casefold, inbound.curators)
 
 
 def first_lines(mail: Message) -> list[str]:

@@ -26,6 +26,7 @@ class Purpose(StrEnum):
     FEED = "feed"  # (subscriber), under the subscriber's feed epoch
     FORM = "form"  # (milliseconds of a monotonic clock): when a form was shown
     VOTE = "vote"  # (subscriber, paper)
+    SUBMIT = "submit"  # (paper, curator's mark, profile's mark, day), in an address that confirms
     BOUNCE = "bounce"  # (subscriber, delivery), in the envelope sender
 
 

@@ -8,6 +8,7 @@ the way out is an error.
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import subprocess
 import tempfile
@@ -60,6 +61,7 @@ _QUEUES = (
     "pid", "private", "public", "saved", "trace",
 )  # fmt: skip
 _MASTER = """
+pickup    unix n - n 60 1 pickup
 cleanup   unix n - n - 0 cleanup
 qmgr      unix n - n 300 1 qmgr
 tlsmgr    unix - - n 1000? 1 tlsmgr
@@ -75,6 +77,8 @@ retry     unix - - n - - error
 lmtp      unix - - n - - lmtp
 anvil     unix - - n - 1 anvil
 postlog   unix-dgram n - n - 1 postlogd
+paperround unix - n n - - pipe user=nobody argv={folder}/pipe ${{original_recipient}}
+unknown   unix - n n - - pipe user=nobody argv=/bin/sh -c {{exit 67}}
 """
 _MAIN = f"""
 compatibility_level = 3.6
@@ -95,7 +99,8 @@ recipient_delimiter = +
 virtual_mailbox_domains = test.example, xn--bcher-kva.example
 virtual_mailbox_maps = regexp:{{folder}}/known
 virtual_transport = lmtp:unix:{{lmtp}}
-relay_domains = bot.example
+relay_domains = bot.example, pipe.example, gone.example
+paperround_destination_recipient_limit = 1
 transport_maps = regexp:{{folder}}/transport
 smtpd_relay_restrictions = reject_unauth_destination
 smtpd_recipient_restrictions = check_recipient_access $default_database_type:{{folder}}/answers
@@ -124,8 +129,8 @@ class MailServers:
 
     `nobody@test.example` is unknown to it; a subject with the word FORBIDDEN is refused; all else
     for `test.example` and `bücher.example` is delivered into `mailboxes`, for `bot.example` by LMTP to
-    `bot_port`. Logins are by any
-    address and PASSWORD.
+    `bot_port`, for `pipe.example` to the program `pipe`; what is for `gone.example` is taken, and comes
+    back. Logins are by any address and PASSWORD.
     """
 
     def __init__(self, folder: Path, certificates: Certificates, mailboxes: Mailboxes) -> None:
@@ -153,11 +158,13 @@ class MailServers:
             shutil.chown(self._folder / name, "root" if name == "queue/pid" else "postfix")
         for name, text in {
             "main.cf": _MAIN.format(**places),
-            "master.cf": "\n".join((_MASTER, *services, "")),
+            "master.cf": "\n".join((_MASTER.format(**places), *services, "")),
             "opendkim.conf": _OPENDKIM.format(**places),
             "keys": "",
             "known": "!/^nobody@/ known\n",
-            "transport": f"/@bot\\.example$/ lmtp:inet:127.0.0.1:{self.bot_port}\n",
+            "transport": f"/@bot\\.example$/ lmtp:inet:127.0.0.1:{self.bot_port}\n"
+            "/@pipe\\.example$/ paperround:\n"
+            "/@gone\\.example$/ unknown:\n",
             "headers": "/^Subject:.*FORBIDDEN/ REJECT 5.6.0 Not that word\n",
         }.items():
             (self._folder / name).write_text(text)
@@ -178,6 +185,28 @@ class MailServers:
         self._changes += 2
         for made in self._folder.glob("answers.*"):
             os.utime(made, (time.time() + self._changes,) * 2)
+
+    def pipe_to(self, *command: str) -> None:
+        """Give mail for `pipe.example` to a command, run as nobody, with the recipient behind it."""
+        written = self._folder / "pipe.new"
+        written.write_text(f'#!/bin/sh\nexec {shlex.join(command)} "$1"\n')
+        written.chmod(0o755)
+        written.rename(self._folder / "pipe")
+
+    def flush(self) -> None:
+        """Let Postfix try at once what it keeps."""
+        done = subprocess.run(
+            ["postqueue", "-c", self._folder, "-f"], capture_output=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+
+    @property
+    def queue(self) -> str:
+        """What Postfix keeps to try again."""
+        said = subprocess.run(
+            ["postqueue", "-c", self._folder, "-p"], check=True, capture_output=True
+        )
+        return said.stdout.decode()
 
     def publish_key(self, name: str, record: str) -> None:
         """Let opendkim find a key as though it stood in DNS under `selector._domainkey.domain`."""

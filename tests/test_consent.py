@@ -17,9 +17,10 @@ from bot.models import DeliveryKind, DeliveryStatus, Door, SubscriptionStatus
 from bot.outputs.notes import NotePress
 from bot.render import TemplateRenderer
 from bot.store import Store
-from bot.workflows import consent
+from bot.workflows import consent, submit
 from bot.workflows.consent import EXPIRES, MOST_A_DAY, Order, Reception
 from bot.workflows.receive import Outcome, incoming, receive
+from bot.workflows.submit import Submissions
 from support_cli import desk_in, mails
 from support_round import (
     DAY,
@@ -31,6 +32,7 @@ from support_round import (
     a_profile,
     absorb,
     an_edition,
+    arxiv,
     subscribed,
     with_profiles,
 )
@@ -84,7 +86,10 @@ class Lab:
 
     async def comes(self, raw, recipient="", now=NOW):
         self.store.take_in(incoming(raw, recipient), now)
-        (received,) = await receive(self.config, SECRET, self.store, self.reception, WORKERS, now)
+        submissions = Submissions(self.config, SECRET, self.store, self._press)
+        (received,) = await receive(
+            self.config, SECRET, self.store, self.reception, submissions, WORKERS, now
+        )
         return received
 
 
@@ -458,6 +463,103 @@ async def test_where_addresses_have_no_separator_the_subject_has_the_token(tmp_p
         raw = letter(subject=f"Re: {mail['Subject']}", text="yes")
         received = await lab.comes(raw, mail["Reply-To"])
         assert received.outcome is Outcome.CONFIRMED
+
+
+# ── What curators put forward ─────────────────────────────────────────────────────────────────────
+
+CURATOR = "lin@lab.example.org"
+
+
+@pytest.fixture(params=["+", ""])
+def house(request, tmp_path):
+    inbound = {"address": "papers@lab.example", "curators": (CURATOR,), "separator": request.param}
+    with Store(tmp_path / "p.db") as store:
+        lab = Lab(tmp_path, store, inbound=inbound)
+        absorb(store, a_paper(arxiv(5), title="Five"), now=NOW)
+        yield lab
+
+
+def put_forward(lab):
+    return [paper.title for name in ("experts", "") for paper in lab.store.submitted(name)]
+
+
+@pytest.mark.parametrize(
+    ("recipient", "raw"),
+    [
+        ("submit+experts@lab.example", letter(subject="arXiv:2611.00005", sender=CURATOR)),
+        ("submit@lab.example", letter(text="For experts:\nhttps://arxiv.org/abs/2611.00005v2",
+                                      sender=CURATOR.title())),
+        ("papers@lab.example", letter(subject="submit arXiv:2611.00005 (experts)", sender=CURATOR)),
+    ],
+)  # fmt: skip
+async def test_a_curator_puts_a_paper_forward_by_mail_and_a_yes(house, recipient, raw):
+    if not house.config.inbound.separator and "+" in recipient:
+        pytest.skip("an address without a separator names no profile")
+    assert (await house.comes(raw, recipient)).outcome is Outcome.ASKED
+    assert put_forward(house) == [], "anybody can write a From"
+    ((kind, mail),) = house.notes()
+    assert (kind, mail["To"].casefold()) == (DeliveryKind.REPLY, CURATOR)
+    assert "Put forward “Five”?" in mail["Subject"]
+    answer = letter(subject=f"Re: {mail['Subject']}", text="Yes", sender=CURATOR)
+    received = await house.comes(answer, mail["Reply-To"])
+    assert received.outcome is Outcome.SUBMITTED
+    assert put_forward(house) == ["Five"]
+    (paper,) = house.store.lookup([arxiv(5)])
+    assert paper.votes == 1, "as the command does"
+    await house.comes(answer + b"again", mail["Reply-To"])
+    assert house.store.lookup([arxiv(5)])[0].votes == 1
+    assert len(house.notes()) == 1, "an answer is not answered"
+
+
+async def test_only_curators_are_asked_and_no_machine(house):
+    word = letter(subject="submit arXiv:2611.00005")
+    assert (await house.comes(word, "papers@lab.example")).outcome is Outcome.QUARANTINED
+    machine = letter(subject="submit arXiv:2611.00005", sender=CURATOR, Precedence="bulk")
+    assert (await house.comes(machine, "papers@lab.example")).outcome is Outcome.PASSED_OVER
+    other = letter(subject="arXiv:2611.00005", sender=CURATOR)
+    if house.config.inbound.separator:
+        assert (
+            await house.comes(other, "submit+nothing@lab.example")
+        ).outcome is Outcome.QUARANTINED
+    assert house.notes() == []
+
+
+async def test_a_paper_that_is_not_stored_is_answered_so(house):
+    raw = letter(subject="submit arXiv:9911.00005", sender=CURATOR)
+    assert (await house.comes(raw, "papers@lab.example")).outcome is Outcome.ASKED
+    ((_, mail),) = house.notes()
+    assert mail["Subject"] == "No paper of ours was named"
+    assert mail["Reply-To"] is None
+
+
+async def test_answers_to_a_curator_have_an_end(house, monkeypatch):
+    monkeypatch.setattr(submit, "MOST_A_DAY", 3)
+    for n in range(6):
+        raw = letter(subject="submit arXiv:2611.00005", text=str(n), sender=CURATOR)
+        await house.comes(raw, "papers@lab.example")
+    assert len(house.notes()) == 3
+    assert house.store.all_subscriptions() == [], "nobody is subscribed by it"
+
+
+@pytest.mark.parametrize("wrong", ["late", "no curator any more", "no yes", "forged"])
+async def test_what_is_no_yes_of_a_curator_puts_nothing_forward(house, wrong):
+    await house.comes(
+        letter(subject="submit arXiv:2611.00005", sender=CURATOR), "papers@lab.example"
+    )
+    ((_, mail),) = house.notes()
+    subject, to = str(mail["Subject"]), str(mail["Reply-To"])
+    if wrong == "forged":
+        subject, to = subject.replace("a", "b"), to.replace("confirm+a", "confirm+b")
+    if wrong == "no curator any more":
+        house.config = house.config.model_copy(
+            update={"inbound": house.config.inbound.model_copy(update={"curators": ()})}
+        )
+    raw = letter(
+        subject=f"Re: {subject}", text="no" if wrong == "no yes" else "yes", sender=CURATOR
+    )
+    received = await house.comes(raw, to, now=NOW + (5 if wrong == "late" else 1) * DAY)
+    assert received.outcome in (Outcome.PASSED_OVER, Outcome.QUARANTINED)
+    assert house.store.lookup([arxiv(5)])[0].votes is None
 
 
 async def test_a_flood_of_forged_mail_has_us_write_so_many_and_no_more(lab, monkeypatch):

@@ -19,6 +19,7 @@ from bot.store import Store, inbox
 from bot.text.encoded import names
 from bot.workflows.consent import Reception
 from bot.workflows.receive import Outcome, incoming, receive
+from bot.workflows.submit import Submissions
 from support_cli import desk_in, mails
 from support_round import (
     DAY,
@@ -76,17 +77,21 @@ class Office:
     async def comes(self, raw, recipient=""):
         self.store.take_in(incoming(raw, recipient), self.now)
         (received,) = await receive(
-            self.config, SECRET, self.store, self.reception, WORKERS, self.now
+            self.config, SECRET, self.store, self.reception, self.submissions, WORKERS, self.now
         )
         assert self.store.inbound_waiting(10) == []
         return received
 
+    def press(self):
+        return NotePress(self.config, TemplateRenderer(self.config.templates, print))
+
     @property
     def reception(self):
-        def press():
-            return NotePress(self.config, TemplateRenderer(self.config.templates, print))
+        return Reception(self.config, SECRET, self.store, self.press, "2026-11")
 
-        return Reception(self.config, SECRET, self.store, press, "2026-11")
+    @property
+    def submissions(self):
+        return Submissions(self.config, SECRET, self.store, self.press)
 
     @property
     def suppressed(self):
@@ -392,7 +397,9 @@ async def test_a_mail_that_breaks_us_is_kept_and_the_next_is_read(office, monkey
     office.store.take_in(
         incoming(b"Subject: later\n\n", f"unsub+{token}@lab.example"), NOW + timedelta(seconds=1)
     )
-    received = await receive(office.config, SECRET, office.store, office.reception, WORKERS, NOW)
+    received = await receive(
+        office.config, SECRET, office.store, office.reception, office.submissions, WORKERS, NOW
+    )
     assert [each.outcome for each in received] == [Outcome.QUARANTINED, Outcome.UNSUBSCRIBED]
     assert "a mistake of ours" in caplog.text
 
@@ -401,7 +408,9 @@ async def test_a_mail_let_go_from_quarantine_is_read_again(office):
     await office.comes(b"Subject: hello\n\n", "papers@lab.example")
     (kept,) = office.store.quarantined()
     office.store.read_again(kept.key)
-    (again,) = await receive(office.config, SECRET, office.store, office.reception, WORKERS, NOW)
+    (again,) = await receive(
+        office.config, SECRET, office.store, office.reception, office.submissions, WORKERS, NOW
+    )
     assert again.outcome is Outcome.QUARANTINED
 
 

@@ -141,22 +141,27 @@ def test_from_the_box_to_the_last_goodbye(world, servers, browser):
                            .replace("=3D", "="))[0])  # fmt: skip
     browser.press("More like this")
     assert "Kept: more like this" in browser.words
+    browser.press("Vote for it")
+    assert "1 reader here voted for it" in browser.words
 
     # Choosing, without a password.
     browser.open(link_in(digest, "manage"))
     assert "More like this" in browser.words
     browser.tick("proteins")
     browser.choose("cadence", "from Monday to Friday")
+    browser.choose("mails", "a mail for each list")
+    browser.fill("at", "0645AM")
     browser.fill("limit", "5")
     browser.press("Keep these choices")
     assert "Your choices are kept" in browser.words
+    assert browser.driver.find_element("name", "at").get_attribute("value") == "06:45"
     assert reader.mail()["Subject"].startswith("Proteins: 1 new paper")
     browser.press("Pause")
     assert "a break, until you come back" in browser.words
     browser.press("Go on now")
     assert "Welcome back" in browser.words
 
-    # The way out, by mail; then nothing more comes.
+    # The way out, by mail: of the mail for all lists, from all of them. Then nothing more comes.
     way_out = re.search(r"mailto:(unsub\+[a-z0-9]+@bot\.example)", digest["List-Unsubscribe"])[1]
     reader.writes(way_out)
     assert served.says("unsubscribed: a subscriber unsubscribed by mail")

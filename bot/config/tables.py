@@ -248,6 +248,7 @@ class InboundSettings(_Table):
 
     kind: Literal["none", "imap", "lmtp"] = "none"
     address: Address = ""
+    curators: Annotated[tuple[Address, ...], Field(max_length=100)] = ()
     separator: Annotated[str, Field(pattern=r"^[+=_-]?$")] = "+"
     host: Line = ""
     port: Annotated[int, Field(ge=1, le=65535)] = 993

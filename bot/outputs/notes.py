@@ -133,6 +133,50 @@ class NotePress:
         )
         return self._content(context, recipient, message_id, "auto-generated", now)
 
+    def submission(
+        self,
+        *,
+        recipient: str,
+        paper: Paper | None,
+        profile: str,
+        reply_to: str,
+        mark: str,
+        days: int,
+        message_id: str,
+        now: datetime,
+    ) -> Note:
+        """Return the mail that asks a curator whether to put a paper forward.
+
+        Without a paper it says that none of ours was named. `profile` "" is none; `reply_to` and `mark`
+        are as in a question.
+        """
+        if paper is None:
+            context = self._context(
+                subject="No paper of ours was named",
+                lines=(
+                    "Somebody, we hope you, wanted to put a paper forward.",
+                    "Name it in the subject, as arXiv:2401.06066, doi:… or by its address.",
+                    "What no source of ours has shown cannot be put forward.",
+                ),
+                action=LinkContext("", ""),
+                after=("If it was not you, there is nothing to do.",),
+            )
+            content = self._content(context, recipient, message_id, "auto-replied", now)
+            return Note(DeliveryKind.REPLY, message_id, content)
+        title = shorten(title_of(paper), 120)
+        place = f", and its place in the next edition of {profile}" if profile else ""
+        context = self._context(
+            subject=f"Put forward “{shorten(title, 80)}”?{mark}",
+            lines=(
+                f"Somebody, we hope you, wants “{title}” to have a vote of the house{place}.",
+                "Answer this mail with the word “yes” on a line of its own, and it is done.",
+            ),
+            action=LinkContext("", ""),
+            after=(f"If it was not you, do nothing. The question holds for {days} days.",),
+        )
+        content = self._content(context, recipient, message_id, "auto-replied", now, reply_to)
+        return Note(DeliveryKind.REPLY, message_id, content)
+
     def ballot(
         self, *, recipient: str, paper: Paper, link: str, message_id: str, now: datetime
     ) -> Note:

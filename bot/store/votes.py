@@ -1,4 +1,4 @@
-"""Votes of confirmed subscribers: one each for a paper, by the papers that theirs turned out to be."""
+"""Votes of confirmed subscribers, one each for a paper; and to whom links and questions are sent."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 
 from bot.models import Paper
 from bot.store.connection import moment, seconds
-from bot.store.mailing import MailLedger
+from bot.store.mailing import INSERT_SUBSCRIBER, MailLedger
 
 
 class VoteLedger(MailLedger):
@@ -94,6 +94,29 @@ class VoteLedger(MailLedger):
             {"canonical": address.casefold(), "since": seconds(now - day)},
         )
         return (row["id"], row["token_epoch"], row["notes"]) if row else None
+
+    def correspondent(
+        self, address: str, suppressed: str, now: datetime, day: timedelta
+    ) -> tuple[int, int] | None:
+        """Return (number, notes to it within a `day`) of an address; None where it is suppressed.
+
+        It is no subscriber by that: it has a number, as whoever mail is sent to.
+        """
+        values = {
+            "address": address, "canonical": address.casefold(), "now": seconds(now),
+            "since": seconds(now - day), "key": suppressed,
+        }  # fmt: skip
+        with self.db.transaction():
+            if self.db.row("SELECT 1 FROM suppression WHERE address_hmac = :key", values):
+                return None
+            self.db.write(INSERT_SUBSCRIBER, values)
+            row = self.db.row(
+                "SELECT id, (SELECT count(*) FROM delivery d WHERE d.subscriber = subscriber.id "
+                "AND kind <> 'digest' AND created_at > :since) AS notes FROM subscriber "
+                "WHERE canonical = :canonical",
+                values,
+            )
+        return (row["id"], row["notes"]) if row else None
 
 
 _ITS = """

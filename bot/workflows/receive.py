@@ -23,8 +23,17 @@ from bot.config import Config
 from bot.errors import StateError
 from bot.models import Door, InboundMail, Origin
 from bot.ports import Workers
-from bot.subscriptions import Word, never_answered, says_yes, wish_of, writer_of
+from bot.subscriptions import (
+    Wish,
+    Word,
+    is_curator,
+    never_answered,
+    says_yes,
+    wish_of,
+    writer_of,
+)
 from bot.workflows.consent import Order, Reception
+from bot.workflows.submit import Submissions
 from bot.workflows.subscribe import WayOutStore, way_out
 
 log = logging.getLogger("paperround")
@@ -41,6 +50,7 @@ class Outcome(StrEnum):
 
     ASKED = "asked"  # somebody ordered something: the address is asked whether it was them
     CONFIRMED = "confirmed"
+    SUBMITTED = "submitted"
     UNSUBSCRIBED = "unsubscribed"
     SUPPRESSED = "suppressed"
     NOTED = "noted"  # a bounce that suppresses nobody yet
@@ -110,15 +120,16 @@ async def receive(
     secret: bytes,
     store: ReceiveStore,
     reception: Reception,
+    submissions: Submissions,
     workers: Workers,
     now: datetime,
 ) -> list[Received]:
     """Read all mail that waits; return what came of each. Raises StateError.
 
-    `reception` takes orders and yeses.
+    `reception` takes orders and yeses, `submissions` what curators put forward.
     """
     found: list[Received] = []
-    reading = _Reading(config, secret, store, reception, now)
+    reading = _Reading(config, secret, store, reception, submissions, now)
     while waiting := await workers.store(store.inbound_waiting, _AT_ONCE):
         found += [await workers.store(reading.one, mail) for mail in waiting]
     return found
@@ -133,10 +144,11 @@ class _Reading:
         secret: bytes,
         store: ReceiveStore,
         reception: Reception,
+        submissions: Submissions,
         now: datetime,
     ) -> None:
         self._config, self._secret, self._store = config, secret, store
-        self._reception, self._now = reception, now
+        self._reception, self._submissions, self._now = reception, submissions, now
 
     def one(self, mail: InboundMail) -> Received:
         try:
@@ -167,6 +179,8 @@ class _Reading:
                 return self._confirm(wish.token, message)
             case Word.SUBSCRIBE:
                 return self._order(wish.profiles, message)
+            case Word.SUBMIT:
+                return self._submission(wish, message)
 
     # ── With a token in its address ──
 
@@ -182,6 +196,8 @@ class _Reading:
         # An answering machine may answer to Reply-To, and not every one says by its headers what it is.
         if bounces.is_automatic(message) or bounces.sounds_automatic(message):
             return Received(Outcome.PASSED_OVER, "an automatic answer to a question of ours")
+        if self._submissions.is_ours(token):
+            return self._submit(token, message)
         if not says_yes(message):
             asked = self._reception.asked(token)
             if asked is None or asked.used or asked.expires < self._now:
@@ -204,6 +220,32 @@ class _Reading:
         if refused:
             return Received(Outcome.QUARANTINED, f"somebody wants to subscribe. {refused}")
         return Received(Outcome.ASKED, "somebody wants to subscribe, and is asked by mail")
+
+    def _submission(self, wish: Wish, message: Message) -> Received:
+        """Ask the curator who wrote whether they did."""
+        address = writer_of(message)
+        if bounces.is_automatic(message) or (address and never_answered(address, self._config)):
+            return Received(Outcome.PASSED_OVER, "an automatic mail, which is never answered")
+        if not address or not is_curator(address, self._config.inbound):
+            return Received(Outcome.QUARANTINED, "somebody puts a paper forward who is no curator")
+        profile = wish.profiles[0] if wish.profiles else ""
+        if profile and profile not in self._config.profiles:
+            return Received(
+                Outcome.QUARANTINED,
+                f"a paper was put forward for {profile[:60]!r}, which is no profile",
+            )
+        self._submissions.ask(address, profile, wish.said, self._now)
+        return Received(Outcome.ASKED, "a curator puts a paper forward, and is asked by mail")
+
+    def _submit(self, token: str, message: Message) -> Received:
+        if not says_yes(message):
+            return Received(
+                Outcome.QUARANTINED,
+                "a curator answered a question of ours, with anything but a yes",
+            )
+        if not self._submissions.confirm(token, self._now):
+            return Received(Outcome.PASSED_OVER, "a yes to a submission that is over")
+        return Received(Outcome.SUBMITTED, "a curator put a paper forward by mail")
 
     def _bounce(self, token: str, report: Report) -> Received:
         read = tokens.read_from_mail(self._secret, tokens.Purpose.BOUNCE, token)
