@@ -39,7 +39,7 @@ _COMMON = [
 _SLIPS = ["transfomer attention", "reinforcment lerning", "Nueral networks", "author:bagoffi",
           "xyzzyplugh quux", "convolutoinal"]  # fmt: skip
 _TOP = 10
-_USERS, _ASKED = 120, 3
+_USERS, _ASKED = 60, 2
 
 
 def run(papers: int = 100_000) -> list[dict[str, object]]:

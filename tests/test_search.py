@@ -192,6 +192,13 @@ def test_slips_in_titles_and_names_are_forgiven_and_told(archive, typed, ids, in
     assert (sorted(p.id for p, _ in found.papers), dict(found.instead)) == (ids, instead)
 
 
+def test_a_phrase_without_end_is_looked_at_only_so_far(archive, monkeypatch):
+    asked = []
+    monkeypatch.setattr(Store, "_meant", lambda _, word: asked.append(word) or "")
+    look(archive, f'"{"zebra " * 300}"')
+    assert len(asked) == 10
+
+
 def test_where_words_fit_nothing_is_read_otherwise(tmp_path):
     with Store(tmp_path / "a.db") as store:
         absorb(store, *(paper(n, "Rooting plants") for n in range(3)), paper(9, "Routing"))

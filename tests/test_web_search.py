@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from datetime import timedelta
 from urllib.parse import quote
@@ -30,7 +31,7 @@ public = false
 HOSTILE = '"><script>alert(1)</script><img src=x onerror=alert(2)>'
 
 
-@pytest.fixture(params=["", "http://127.0.0.1/some/path"], ids=["bare", "prefix"])
+@pytest.fixture(params=["", "http://127.0.0.1/search/papers"], ids=["bare", "prefix"])
 async def get(request, tmp_path):
     path = tmp_path / "config.toml"
     path.write_text(CONFIG.format(base=request.param))
@@ -126,6 +127,13 @@ async def test_papers_like_one_and_like_one_that_is_not_known(get):
         assert status == 404
         assert "names no paper that was seen here" in text
         assert "<script" not in text
+
+
+async def test_a_flood_of_searches_is_turned_away_before_it_keeps_others_waiting(get):
+    answers = await asyncio.gather(*(get("/search?like=arXiv:2611.00001") for _ in range(40)))
+    assert {status for status, _, _ in answers} == {200, 503}
+    assert "Not just now" in next(text for status, text, _ in answers if status == 503)
+    assert (await get("/search?q=routing"))[0] == 200, "and after it all is as before"
 
 
 # ── Papers that no list picked ────────────────────────────────────────────────────────────────────

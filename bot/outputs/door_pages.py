@@ -135,9 +135,7 @@ def notice_page(
     Its links are absolute paths: it is shown at whatever address was asked for. `ways` are links to
     what may have been meant, from the home page on.
     """
-    _, _, path = config.bot.base_url.partition("//")
-    _, _, prefix = path.partition("/")
-    root = f"/{prefix}/" if prefix else "/"
+    root = home_path(config.bot)
     context = NoticePage(
         frame=page_frame(config.bot, root, heading),
         lines=tuple(lines),
@@ -145,6 +143,13 @@ def notice_page(
         contact=_contact(config) if ask else no_link(),
     )
     return render("web/notice.html", context).encode()
+
+
+def home_path(bot: BotSettings) -> str:
+    """Return the absolute path of the home page: `/`, or `/papers/` under such a `base_url`."""
+    _, _, path = bot.base_url.partition("//")
+    _, _, prefix = path.partition("/")
+    return f"/{prefix}/" if prefix else "/"
 
 
 def _kept(profile: Profile, opinion: Opinion | None, *, owner: bool) -> str:

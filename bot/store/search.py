@@ -19,7 +19,8 @@ _WEIGHED = 12_000  # papers that may have one of several words
 _RANKED = 6000  # papers that are weighed against one another at most
 _SHORTEST = 2  # letters of a beginning: of one alone a seventh of all words would be gathered
 _RARE = 2  # papers: a word in more is believed
-_RESPELT = 8  # clauses that are looked at for slips
+_RESPELT = 10  # words that are looked at for slips
+_TELLING = 3  # letters: of shorter words too many others begin so
 
 
 class SearchLedger(IndexLedger):
@@ -74,16 +75,18 @@ class SearchLedger(IndexLedger):
         self.db.write(_TERMS)
         instead: dict[str, str] = {}
         clauses = []
-        for clause in query.clauses[:_RESPELT]:
+        left = _RESPELT
+        for clause in query.clauses:
             words = []
             for at, word in enumerate(clause.words):
                 begun = clause.prefix and at == len(clause.words) - 1
-                better = "" if begun else self._meant(folded(word))
+                better = "" if begun or left <= 0 else self._meant(folded(word))
+                left -= 1
                 if better:
                     instead[word] = better
                 words.append(better or word)
             clauses.append(replace(clause, words=tuple(words)))
-        return replace(query, clauses=(*clauses, *query.clauses[_RESPELT:])), instead
+        return replace(query, clauses=tuple(clauses)), instead
 
     def _meant(self, word: str) -> str:
         if not slips(word):
@@ -123,7 +126,7 @@ class SearchLedger(IndexLedger):
         taken: list[str] = []
         papers = 0
         for word in words:
-            if len(word) < _SHORTEST:
+            if len(word) < _TELLING and word.isascii():
                 continue
             row = self.db.row(
                 _PAPERS_WITH, {"first": folded(word), "last": f"{folded(word)}\U0010ffff"}

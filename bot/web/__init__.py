@@ -72,6 +72,7 @@ def application(
     site = web.Application(client_max_size=LARGEST_FORM, middlewares=[safely])
     site[STANDING] = Standing(current, wake)
     site[LIMITS] = Limits()
+    site[searching.TURNS] = searching.Turns()
     prefix = urlsplit(current().config.bot.base_url).path.rstrip("/")
     site.router.add_get(f"{prefix}/subscribe", consent.show_subscribe)
     site.router.add_post(f"{prefix}/subscribe", consent.subscribe)

@@ -14,6 +14,7 @@ from bot.models import Identifier, Scheme
 from bot.outputs.addresses import link_to, paper_folder
 from bot.outputs.cards import heading_of
 from bot.outputs.contexts import LinkContext
+from bot.outputs.door_pages import home_path
 from bot.outputs.links import key_of
 from bot.outputs.paper_pages import paper_page
 from bot.outputs.site import Record, Site
@@ -62,8 +63,8 @@ async def _paper(request: web.Request, rest: str) -> web.Response:
     paper = known[0]
     folder = paper_folder(key_of(paper))
     if wanted is None or paper_folder(wanted) != folder or not request.path.endswith("/"):
-        home = request.rel_url.raw_path.partition("/papers/")[0]
-        raise web.HTTPFound(f"{home}/{link_to(folder, '').removesuffix('index.html')}")
+        home = home_path(app.config.bot)
+        raise web.HTTPFound(f"{home}{link_to(folder, '').removesuffix('index.html')}")
     histories = await app.workers.store(app.store.histories, [paper.id])
     record = Record(paper, histories.get(paper.id, PaperHistory()))
     site = Site(app.config.bot, (), {}, (), date.min)

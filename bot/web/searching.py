@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from aiohttp import web
 
 from bot.identity import parse_identifier
+from bot.outputs.door_pages import home_path
 from bot.outputs.search_pages import (
     Answer,
     refused_search_page,
@@ -23,8 +27,34 @@ _LONGEST_NAME = 2_000
 _HEADERS = {"Cache-Control": "no-store", "X-Robots-Tag": "noindex"}
 
 
+class Turns:
+    """How many searches are under way: the store answers one at a time, and others need it too."""
+
+    def __init__(self, most: int = 8) -> None:
+        self._left = most
+
+    @contextmanager
+    def one(self) -> Iterator[None]:
+        """Hold a place while a search lasts. Raises HTTPServiceUnavailable where all are taken."""
+        if not self._left:
+            raise web.HTTPServiceUnavailable
+        self._left -= 1
+        try:
+            yield
+        finally:
+            self._left += 1
+
+
+TURNS: web.AppKey[Turns] = web.AppKey("turns", Turns)
+
+
 async def show_search(request: web.Request) -> web.Response:
     """Answer `?q=words` and `?like=PAPER`; without either, show the field."""
+    with request.app[TURNS].one():
+        return await _answered(request)
+
+
+async def _answered(request: web.Request) -> web.Response:
     if like := request.query.get("like", "").strip():
         return await _alike(request, like)
     standing = request.app[STANDING]
@@ -61,9 +91,9 @@ async def _alike(request: web.Request, named: str) -> web.Response:
 
 async def lead_to_search(request: web.Request) -> web.Response:
     """Lead from where the files say that there is a search to the one that answers."""
-    home = request.rel_url.raw_path.partition("/search")[0]
+    home = home_path(request.app[STANDING].app.config.bot)
     query = request.rel_url.raw_query_string
-    raise web.HTTPFound(f"{home}/search{'?' if query else ''}{query}")
+    raise web.HTTPFound(f"{home}search{'?' if query else ''}{query}")
 
 
 def _page(body: bytes, status: int = 200) -> web.Response:
