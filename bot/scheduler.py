@@ -72,7 +72,7 @@ async def _tick(
     ticker = AsyncIOScheduler(timezone="UTC")
     ticking = ticker.add_job(
         ring,
-        IntervalTrigger(seconds=every),
+        IntervalTrigger(seconds=every, timezone="UTC"),  # else it looks for the machine's
         coalesce=True,
         max_instances=1,
         misfire_grace_time=None,

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import os
 import re
@@ -89,7 +90,9 @@ class Follower:
         self._stand_in("sudo", 'exec "$@"')
         self._stand_in("systemctl", f'echo "$@" >> {folder}/systemctl')
         there = f"s#{folder}/srv#{self.old}#g"
-        self._stand_in("ssh", f'shift; exec sh -c "$(printf "%s " "$@" | sed "{there}")"')
+        away = f'cd {folder}/old; exec sh -c "$(printf "%s " "$@" | sed "{there}")"'
+        self._stand_in("ssh", f'[ "$1" = -t ] && shift; shift; {away}')
+        self._stand_in("scp", f'cp -p "{folder}/old/${{1#*:}}" "$2"')
 
     def _stand_in(self, name: str, script: str) -> None:
         tool = self._tools / name
@@ -120,7 +123,7 @@ class Follower:
             ["/bin/bash", "-c", command.replace("/srv", str(self.root / "srv"))],
             cwd=self.papers, capture_output=True, encoding="utf-8", check=False, input=self.typed,
             env={"PATH": f"{self._tools}:{os.environ['PATH']}", "HOME": str(self.root),
-                 "NOW": self.now, "TZ": "UTC"},
+                 "NOW": self.now, "TZ": "UTC", "USER": getpass.getuser()},
         )  # fmt: skip
         assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
         assert "Traceback" not in done.stderr, done.stderr

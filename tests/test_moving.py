@@ -99,6 +99,7 @@ def test_to_another_machine(owner, tmp_path):
     assert (owner.papers / ".venv" / "new").exists()
     assert stat.S_IMODE((owner.papers / "smtp-password").stat().st_mode) == 0o600
     assert stat.S_IMODE((owner.papers / "state").stat().st_mode) == 0o700
+    assert not list(tmp_path.rglob("moving.tar")), "it has all addresses in it"
     assert walked(owner, "2026-11-19T10:00Z") == set(), "nothing twice"
     assert walked(owner, FRIDAY) == BOTH
 

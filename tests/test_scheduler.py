@@ -6,6 +6,7 @@ import asyncio
 from datetime import datetime, timedelta
 
 import apscheduler.schedulers.base
+import apscheduler.triggers.interval
 import pytest
 
 from bot.scheduler import Lane, run_lanes
@@ -38,6 +39,21 @@ async def test_every_lane_works_at_once_and_again_at_every_tick():
     await run(Lane("one", one, 1), Lane("two", two, 1), stop=stop)
     assert done.count("two") == 3
     assert done.count("one") >= 3
+
+
+async def test_the_ticker_asks_for_no_zone_of_the_machines(monkeypatch):
+    """A container has none, and is warned of it at every start."""
+
+    def asked():
+        pytest.fail("it looked for the machine's zone")
+
+    monkeypatch.setattr(apscheduler.triggers.interval, "get_localzone", asked)
+    stop = asyncio.Event()
+
+    async def work():
+        stop.set()
+
+    await run(Lane("one", work, 1), stop=stop)
 
 
 async def test_the_round_comes_before_the_lanes_are_woken():
