@@ -37,13 +37,15 @@ _GOODBYE_SECONDS = 5.0
 class Apart:
     """A `ports.Worker` that runs picklable functions in a process which may be killed.
 
-    One at a time; `deadline` is in seconds for each. `loads` are modules that the process imports
-    when it starts: on a machine that does much else, that alone may take longer than some deadline.
-    Use it as a context manager.
+    One at a time; `deadline` is in seconds for each, `largest` in bytes of memory. `loads` are modules
+    that the process imports when it starts: on a machine that does much else, that alone may take
+    longer than some deadline. Use it as a context manager.
     """
 
-    def __init__(self, deadline: float = DEADLINE, loads: Sequence[str] = ()) -> None:
-        self._deadline = deadline
+    def __init__(
+        self, deadline: float = DEADLINE, loads: Sequence[str] = (), *, largest: int = LARGEST
+    ) -> None:
+        self._deadline, self._largest = deadline, largest
         self._loads = tuple(loads)
         self._thread: ThreadPoolExecutor | None = None
         self._process: BaseProcess | None = None
@@ -128,7 +130,10 @@ class Apart:
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
         process = context.Process(
-            target=_work, args=(theirs, self._deadline, self._loads), name="apart", daemon=True
+            target=_work,
+            args=(theirs, self._deadline, self._largest, self._loads),
+            name="apart",
+            daemon=True,
         )
         process.start()
         self._pipe, self._process = ours, process
@@ -149,7 +154,7 @@ class Apart:
         self._pipe = self._process = None
 
 
-def _work(pipe: Connection, deadline: float, loads: Sequence[str]) -> None:
+def _work(pipe: Connection, deadline: float, largest: int, loads: Sequence[str]) -> None:
     """Do what comes through the pipe until its other end is closed, or nothing comes."""
     # Ctrl-C and a service's stop reach every process of the group: the parent drains, and ends us.
     for each in (signal.SIGINT, signal.SIGTERM):
@@ -163,7 +168,7 @@ def _work(pipe: Connection, deadline: float, loads: Sequence[str]) -> None:
                 function, args, kwargs = pipe.recv()
             except EOFError:
                 return
-            _bound(deadline)
+            _bound(deadline, largest)
             answer: object
             try:
                 answer = function(*args, **kwargs)
@@ -174,12 +179,12 @@ def _work(pipe: Connection, deadline: float, loads: Sequence[str]) -> None:
             pipe.send(answer)
 
 
-def _bound(deadline: float) -> None:
+def _bound(deadline: float, largest: int) -> None:
     """Bound memory, and time by the CPU's own count: who would kill us may be gone by then."""
     import resource
 
     used = time.process_time()
-    for what, most in ((resource.RLIMIT_AS, LARGEST), (resource.RLIMIT_CPU, used + 2 * deadline)):
+    for what, most in ((resource.RLIMIT_AS, largest), (resource.RLIMIT_CPU, used + 2 * deadline)):
         with suppress(ValueError, OSError):  # not every system has every limit
             _, hard = resource.getrlimit(what)
             resource.setrlimit(what, (int(most) + 1, hard))

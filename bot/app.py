@@ -51,9 +51,11 @@ if TYPE_CHECKING:  # these load when they run: `once` with nothing due stays qui
     from bot.workflows.desk import DeliverReport
     from bot.workflows.enrich import Enriched
     from bot.workflows.manage import Counter
+    from bot.workflows.meaning import Meanings
     from bot.workflows.publish import Published
     from bot.workflows.receive import Received
     from bot.workflows.submit import Submissions
+    from bot.workflows.summarise import Summaries
     from bot.workflows.votes import Booth
     from bot.workflows.watch import Watched
 
@@ -64,6 +66,12 @@ log = logging.getLogger("paperround")
 
 _TURN_SECONDS = 0.001
 _MOST_SERVERS = 500  # whose dates are remembered
+_READING_SECONDS = 600.0  # what one run may spend on the meaning of texts
+_BATCH_SECONDS = 120.0  # 32 texts take one or two, on a small machine twenty
+_MODEL_MEMORY = 2**31  # bytes of addresses; a session holds 150 MB
+_SERVICE_SECONDS = 60.0
+_LARGEST_ANSWER = 8 * 2**20  # bytes: 32 vectors of 4096 numbers
+_LOOPBACK = ("127.0.0.0/8", "::1/128")
 _LEAST_ROOM = 1024 * 1024  # bytes; with less, nothing is begun that could not be written down
 
 
@@ -281,10 +289,78 @@ class App:
                 )
             for name in force:
                 await self.workers.store(self.store.set_apart_ahead, name, self._today())
-            return await compose(
-                config.profiles, config.sources, self.store, self.workers, self.clock(),
-                self.config.bot.timezone, force=force,
-            )  # fmt: skip
+            async with self.meanings() as meanings, self.summaries() as summaries:
+                made = await compose(
+                    config.profiles, config.sources, self.store, self.workers, self.clock(),
+                    config.bot.timezone, force=force, meanings=meanings, summaries=summaries,
+                )  # fmt: skip
+            if summaries.problem:  # no edition waits for it: the abstracts speak for themselves
+                log.warning("No summaries: %s.", summaries.problem)
+            return made
+
+    @asynccontextmanager
+    async def meanings(self, seconds: float = _READING_SECONDS) -> AsyncIterator[Meanings]:
+        """Give what tells what papers mean; it never does where the semantic tier is off or missing.
+
+        Its process starts at the first text, and ends with the block. `seconds` bounds all reading.
+        """
+        from bot.embed import LocalEmbedder, RemoteEmbedder, model_of_package
+        from bot.store.meaning import MeaningLedger
+        from bot.workflows.meaning import Meanings
+
+        semantic, config = self.config.semantic, self.config
+        ledger = MeaningLedger(self.store.db)
+        if semantic.use == "off":
+            yield Meanings(None, None, self.workers)
+        elif semantic.url:
+            async with self.service(semantic.url) as fetcher:
+                key = self._key_or_none(semantic.key)
+                asked = RemoteEmbedder(fetcher, semantic.url, semantic.model, key)
+                yield Meanings(asked, ledger, self.workers, seconds)
+        elif semantic.file or model_of_package():
+            own = config.resolve(semantic.file) if semantic.file else None
+            with Apart(_BATCH_SECONDS, largest=_MODEL_MEMORY) as apart:
+                yield Meanings(LocalEmbedder(apart, own), ledger, self.workers, seconds)
+        else:
+            yield Meanings(None, None, self.workers)
+
+    @asynccontextmanager
+    async def summaries(self) -> AsyncIterator[Summaries]:
+        """Give what has papers summarised; it asks nobody where no service is named."""
+        from bot.sources.summaries import Asker
+        from bot.store.summaries import SummaryLedger
+        from bot.workflows.summarise import Summaries
+
+        told, now = self.config.summary, self.clock()
+        if not told.url:
+            yield Summaries(None, None, None, self.workers, now)
+            return
+        async with self.service(told.url) as fetcher:
+            asker = Asker(told.url, told.model, self._key_or_none(told.key))
+            ledger = SummaryLedger(self.store)
+            yield Summaries(asker, fetcher, ledger, self.workers, now, told.most, told.tokens)
+
+    @asynccontextmanager
+    async def service(self, url: str) -> AsyncIterator[Fetcher]:
+        """Give a fetcher for one service that the configuration names, and may be on this machine."""
+        from bot.fetch import HttpFetcher
+
+        fetch = self.config.fetch.allow_private
+        # Whoever writes the address of their own machine means it; and nothing else is asked by this
+        # one: what is sent with a body is never followed elsewhere.
+        allowed = (*fetch, *_LOOPBACK) if _is_local(url) else fetch
+        async with HttpFetcher(
+            self.config.bot.contact, allowed, deadline=_SERVICE_SECONDS, spacing={},
+            largest=_LARGEST_ANSWER,
+        ) as fetcher:  # fmt: skip
+            yield fetcher
+
+    def _key_or_none(self, reference: str) -> str:
+        try:
+            return self.config.secret(reference)
+        except ConfigError as error:
+            self.warnings.append(str(error))
+            return ""
 
     async def prune(self) -> int:
         """Once a day, take the text of what is older than `keep`; return of how many papers.
@@ -620,6 +696,11 @@ def kept_files(state: Path) -> Mapping[str, str] | None:
         return None
     with Store(database) as store:
         return store.kept_files()
+
+
+def _is_local(url: str) -> bool:
+    host = (urlsplit(url).hostname or "").lower()
+    return host in {"localhost", "::1"} or host.startswith("127.")
 
 
 def _authority(config: Config, clock: Clock) -> str:

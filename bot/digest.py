@@ -287,7 +287,10 @@ def _new_picks(
         if pick.role is Role.NEW and pick.paper not in known
     ]
     if len(editions) > 1:  # a catch-up: the best of all days first
-        rows.sort(key=lambda row: (-row[1].score, row[1].paper))
+        if len({edition.ranker for edition in editions}) > 1:  # whose scores do not compare
+            rows.sort(key=lambda row: (row[1].position, row[1].paper))
+        else:
+            rows.sort(key=lambda row: (-row[1].score, row[1].paper))
     unique = {
         pick.paper: DeliveredPick(
             edition.id, pick.paper, Role.NEW, told[pick.paper] if told else pick.told

@@ -13,6 +13,7 @@ tree: it crashes, with its traceback.
     │   ├── SchemaTooNewError      written by a later version of paperround
     │   ├── StateLockedError       another process holds the lock or the database
     │   └── DiskFullError          no room left
+    ├── EmbeddingError        the semantic tier cannot read: words rank in its place
     ├── TemplateError         a template that does not render
     ├── ResolverError         DNS cannot be asked, which is no answer about any name
     └── MailError             exit 1: the transport refuses before any recipient is named
@@ -91,6 +92,10 @@ class StateLockedError(StateError):
 
 class DiskFullError(StateError):
     """There is no room left on the disk that holds the state folder."""
+
+
+class EmbeddingError(PaperroundError):
+    """What texts mean cannot be told: no model, a broken one, a service that fails."""
 
 
 class TemplateError(PaperroundError):

@@ -104,7 +104,8 @@ class Paper:
     withdrawn or retracted, "" for none. `stamps` has, for each merged field that has a value, the
     stamp of the record it came from. `votes` and `comments` are the latest a source reported, None
     where none ever did. `citations` and `tldr`, one sentence that says it all, are what services told
-    (`enrich`). `id`, `key` and `first_seen` are the store's: 0, None and None before.
+    (`enrich`); `summary` is what a machine wrote, and `summary_by` which one: never shown without it.
+    `id`, `key` and `first_seen` are the store's: 0, None and None before.
     """
 
     title: str
@@ -121,6 +122,8 @@ class Paper:
     comments: int | None = None
     citations: int | None = None
     tldr: str = ""
+    summary: str = ""
+    summary_by: str = ""
     notice: str = ""
     id: int = 0
     key: Identifier | None = None
@@ -331,6 +334,7 @@ class InterestKind(StrEnum):
     """What an interest looks at."""
 
     ABOUT = "about"
+    MEANING = "meaning"  # of what the profile says in words
     KEYWORD = "keyword"
     AUTHOR = "author"
     CATEGORY = "category"
@@ -414,7 +418,8 @@ class Edition:
     """One numbered, dated, immutable edition of a profile.
 
     `period` is the local date it was made for; `through` the highest paper id it looked at;
-    `considered` how many papers competed; `forced` editions serve no slot of their own.
+    `considered` how many papers competed; `forced` editions serve no slot of their own. Scores of
+    two editions compare where their `ranker` is the same.
     """
 
     profile: str
@@ -428,6 +433,7 @@ class Edition:
     fingerprint: str = ""
     forced: bool = False
     id: int = 0
+    ranker: str = ""
 
 
 class SubscriptionStatus(StrEnum):

@@ -79,6 +79,44 @@ class Fetcher(Protocol):
         ...
 
 
+class Embedder(Protocol):
+    """Tells what texts mean, as vectors. Both methods raise EmbeddingError."""
+
+    async def name(self) -> str:
+        """Return what tells its vectors from all others'."""
+        ...
+
+    async def embed(self, texts: Sequence[str]) -> list[bytes]:
+        """Return a vector of length 1 for each text, as float16, little-endian, all of one width."""
+        ...
+
+
+class MeaningStore(Protocol):
+    """Where vectors are kept; a text is known by its paper (0: a profile's own) and its digest."""
+
+    def vectors(
+        self, embedder: str, wanted: Collection[tuple[int, bytes]]
+    ) -> Mapping[tuple[int, bytes], bytes]:
+        """Return the vectors that are kept of these (paper, digest)."""
+        ...
+
+    def keep_vectors(self, embedder: str, rows: Sequence[tuple[int, bytes, bytes]]) -> None:
+        """Commit vectors as (paper, digest, vector)."""
+        ...
+
+    def newest_vectors(self, embedder: str, most: int) -> list[tuple[int, bytes]]:
+        """Return (paper, vector) of the newest papers that have one."""
+        ...
+
+    def whitening(self, embedder: str) -> bytes | None:
+        """Return what was learnt of an embedder's vectors in general, None where nothing was."""
+        ...
+
+    def keep_whitening(self, embedder: str, learnt: bytes) -> bytes:
+        """Commit what was learnt, once for ever; return what holds."""
+        ...
+
+
 class Mailer(Protocol):
     """The only way out for mail."""
 
@@ -266,6 +304,10 @@ class RankingStore(Protocol):
 
     def feedback_of(self, profile: str) -> list[Feedback]:
         """Return the owner's and the readers' opinions for a profile, the latest first."""
+        ...
+
+    def picked_among(self, profile: str, papers: Collection[int]) -> set[int]:
+        """Return which of these papers the profile's editions picked as new."""
         ...
 
     def receptions(self, papers: Collection[int]) -> Mapping[int, Reception]:

@@ -10,6 +10,7 @@ from collections.abc import Generator, Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
+from bot.embed import model_of_package
 from support_postfix import MailServers, mail_servers
 
 settings.register_profile("fast", max_examples=50, deadline=None)
@@ -50,6 +51,22 @@ def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 
     for name in ("connect", "connect_ex", "sendto"):
         guarded(name)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _words_rank() -> Iterator[None]:
+    """Let words rank alone, whether the semantic extra is installed or not."""
+    with pytest.MonkeyPatch.context() as patching:
+        patching.setattr("bot.embed.model_of_package", lambda: None)
+        yield
+
+
+@pytest.fixture
+def meaning_ranks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the semantic tier rank too, where its extra is installed; else skip by name."""
+    if model_of_package() is None:
+        pytest.skip("paperround[semantic] is not installed")
+    monkeypatch.setattr("bot.embed.model_of_package", model_of_package)
 
 
 def _refuse_beyond_loopback(used: socket.socket, address: object) -> None:

@@ -115,7 +115,7 @@ def test_every_commented_example_is_valid_too(tmp_path):
     text = uncommented(EXAMPLE.read_text(encoding="utf-8"))
     # Signing is for the domain of [mail] from, which is not shown; includes and libraries need files.
     text = re.sub(
-        r'^(domain = "|selector = |include = |library = ).*$', "", text, flags=re.MULTILINE
+        r'^(domain = "|selector = |include = |library = |file = ).*$', "", text, flags=re.MULTILINE
     )
     config = load_config(written(tmp_path, text))
     assert config.profiles["experts"].to == ("you@example.org",)

@@ -173,7 +173,8 @@ def test_fifty_kilobytes_of_description_are_read():
 # ── The benchmark's door ──────────────────────────────────────────────────────────────────────────
 
 
-def test_the_adapter_scores_every_candidate_by_the_products_own_ranker():
+def test_the_adapter_scores_every_candidate_by_the_products_own_ranker(monkeypatch):
+    monkeypatch.setenv("PAPERROUND_BENCH_TIER", "light")
     papers = [
         {"id": str(n), "title": title, "abstract": ABSTRACT if n < 2 else "", "authors": [],
          "categories": ["cs.LG"], "date": "2026-11"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime
 
@@ -12,12 +13,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot import ranking
+from bot.app import App
 from bot.models import Event, Identifier, Paper, Scheme, Sighting, SourceState
 from bot.store import Store
+from bot.store.meaning import MeaningLedger
 from bot.text.query import Clause, read_query, searchable
 from bot.text.spelling import meant
 from bot.workflows import find
-from support_cli import MORNING, desk_in, walk_a_morning
+from bot.workflows.meaning import Meanings
+from support_cli import MORNING, NEXT, desk_in, walk_a_morning
+from support_models import WordEmbedder
 from support_replay import replaying, sample_day
 from support_round import WORKERS
 
@@ -345,10 +350,31 @@ def test_search_for_nothing_is_a_usage_mistake(desk):
     assert "names nothing to look for" in said.words
 
 
-def test_search_by_meaning_is_not_there_yet(desk):
+def test_search_by_meaning_says_how_to_have_it_where_it_is_not_installed(desk):
     said = desk("search", "experts", "--semantic")
     assert said.code == 2
-    assert "the semantic tier is not installed" in said.err
+    assert "the semantic tier is not installed: words rank." in said.words
+    assert "pip install 'paperround[semantic]'" in said.words
+
+
+def test_search_by_meaning_finds_what_is_meant(desk, monkeypatch):
+    embedder = WordEmbedder()
+
+    @asynccontextmanager
+    async def meanings(app, seconds=600.0):
+        yield Meanings(embedder, MeaningLedger(app.store.db), app.workers, seconds)
+
+    monkeypatch.setattr(App, "meanings", meanings)
+    nothing = desk("search", "experts", "--semantic")
+    assert nothing.code == 2
+    assert "no paper was read yet: the next edition has them read" in nothing.words
+    assert desk(*NEXT, "preview", "experts", "--days", "7").code == 0  # reads them
+    said = desk("search", "expert routing", "--semantic", "--limit", "5", "--json")
+    assert said.code == 0, said.words
+    told = said.document
+    assert len(told) == 5
+    assert "xpert" in told[0]["title"]
+    assert [each["score"] for each in told] == sorted((e["score"] for e in told), reverse=True)
 
 
 def test_similar_shows_the_nearest_with_their_shares(desk):

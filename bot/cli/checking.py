@@ -14,6 +14,7 @@ from bot.cli.mailing import mail_findings, send_test_mail
 from bot.cli.modes import mode_findings
 from bot.cli.opening import opened
 from bot.cli.profiling import unknown_examples, unknown_in_words
+from bot.cli.semantics import semantic_finding
 from bot.config import SourceSettings, not_yet
 from bot.errors import ConfigError, PaperroundError, ParseError
 from bot.models import Document, Failure, NotModified, Parsed, SourceState
@@ -36,6 +37,7 @@ async def _all(app: App, *, offline: bool, send: str | None) -> list[Finding]:
     findings = [*_configuration(app), _templates(app)]
     findings += [f async for f in _sources(app, offline=offline)]
     findings += _services(app)
+    findings.append(await semantic_finding(app, offline=offline))
     findings += await mail_findings(app, offline=offline)
     if send:
         findings += await send_test_mail(app, send)

@@ -9,8 +9,9 @@ from datetime import date
 from bot import identity, lifecycle
 from bot.app import App
 from bot.cli.opening import opened
+from bot.cli.semantics import tier
 from bot.cli.terminal import as_json, say, table
-from bot.errors import UsageError
+from bot.errors import EmbeddingError, UsageError
 from bot.identity import parse_identifier
 from bot.models import Paper
 from bot.outputs.cards import authors_line, title_of
@@ -23,19 +24,14 @@ _SHOWN_TERMS = 4
 
 def search(args: argparse.Namespace) -> int:
     """Find stored papers by their words."""
-    if args.semantic:
-        raise UsageError(
-            "the semantic tier is not installed, so `--semantic` finds nothing; without it, words "
-            "are searched for."
-        )
     typed = " ".join(args.query)
-    if read_query(typed).empty:
+    if not args.semantic and read_query(typed).empty:
         raise UsageError(
             f"{typed!r} names nothing to look for. Type words, a \"phrase\", author:NAME, "
             "title:WORD, cat:cs.LG or since:2026-11-01."
         )  # fmt: skip
     with opened(args) as app:
-        found = asyncio.run(find.search(typed, app.store, app.workers, args.limit))
+        found = asyncio.run(_found(app, typed, args))
         if args.json:
             as_json([_told(paper) | {"score": score} for paper, score in found])
         elif not found:
@@ -49,6 +45,24 @@ def search(args: argparse.Namespace) -> int:
             columns = ("score", "date", "votes", "title", "authors", "paper")
             table("", columns, rows, numbers=(0, 2))
     return 0
+
+
+async def _found(app: App, typed: str, args: argparse.Namespace) -> list[tuple[Paper, float]]:
+    if not args.semantic:
+        return await find.search(typed, app.store, app.workers, args.limit)
+    async with app.meanings() as meanings:
+        if meanings.embedder is None:
+            words = (await tier(app))["words"]
+            raise UsageError(f"`--semantic` finds nothing: the semantic tier is {words}.")
+        try:
+            near = await meanings.nearest_to(typed, args.limit)
+        except EmbeddingError as error:
+            raise UsageError(f"`--semantic` finds nothing: {error}.") from error
+    papers = await app.workers.store(app.store.papers, {number for number, _ in near})
+    best: dict[int, tuple[Paper, float]] = {}
+    for number, score in near:  # two may have turned out to be one paper since
+        best.setdefault(papers[number].id, (papers[number], score))
+    return list(best.values())
 
 
 def _readable_scores(found: list[tuple[Paper, float]]) -> list[tuple[Paper, float]]:

@@ -11,6 +11,7 @@ from bot.alarms import Known
 from bot.app import App
 from bot.cli.opening import configuration, opened
 from bot.cli.posting import resting
+from bot.cli.semantics import tier
 from bot.cli.terminal import as_json, say, table, when
 from bot.files import is_at_work
 from bot.models import SourceState, SubscriptionStatus
@@ -50,6 +51,7 @@ def status(args: argparse.Namespace) -> int:
             ],
             "papers": app.store.count_papers(),
             "configuration": list(app.config.warnings),
+            "ranking": asyncio.run(tier(app)),
             "retired": [
                 {"name": name, "subscribers": addresses}
                 for name, addresses in gone_profiles(app).items()
@@ -79,6 +81,7 @@ def _show_status(app: App, document: dict[str, object]) -> None:
     table(
         "", ("profile", "state", "edition", "of", "papers", "subscribers"), rows, numbers=(2, 4, 5)
     )
+    say(f"ranking  {asyncio.run(tier(app))['words']}")
     outbox = app.store.count_deliveries()
     say("outbox   " + (", ".join(f"{n} {name}" for name, n in sorted(outbox.items())) or "empty"))
     if reason := app.store.hold_of_all():

@@ -9,7 +9,7 @@ import logging
 import sys
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import parseaddr
@@ -96,7 +96,8 @@ async def _next_section(
     now, workers = app.clock(), app.workers
     store = app.store.as_of(now)  # --now may name any past day: what came later is not seen
     since = now - timedelta(days=days) if days else None
-    ranked, news = await ranked_now(profile, store, workers, now, since)
+    async with app.meanings() as meanings:
+        ranked, news = await ranked_now(profile, store, workers, now, since, meanings)
     last = await workers.store(store.last_edition, profile.name)
     states = await workers.store(store.source_states)
     later = (await workers.store(app.store.source_states)).keys() - states.keys()
@@ -284,11 +285,10 @@ def explain(args: argparse.Namespace) -> int:
         )
     with opened(args) as app:
         profile = profile_named(app.config, args.profile)
-        past = app.store.as_of(app.clock())
-        found = past.lookup([wanted])
+        found = app.store.as_of(app.clock()).lookup([wanted])
         if not found:
             raise UsageError(f"{wanted} is not stored: no source has shown it yet.")
-        ranked = asyncio.run(ranked_papers(found, profile, past, app.workers, app.clock()))
+        ranked = asyncio.run(_ranked(app, profile, found))
         if args.json:
             as_json(
                 _told(ranked[0]) if ranked else {"id": str(wanted), "score": None, "reasons": []}
@@ -296,6 +296,12 @@ def explain(args: argparse.Namespace) -> int:
         else:
             _show_explained(found[0], ranked)
     return 0
+
+
+async def _ranked(app: App, profile: Profile, papers: Sequence[Paper]) -> list[Ranked]:
+    past = app.store.as_of(app.clock())
+    async with app.meanings() as meanings:
+        return await ranked_papers(papers, profile, past, app.workers, app.clock(), meanings)
 
 
 # What a reason without a text is: the further examples in one sum, parts of words in common, or what

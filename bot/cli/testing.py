@@ -32,10 +32,11 @@ def backtest(args: argparse.Namespace) -> int:
 
 async def _days(app: App, profile: Profile, days: int) -> list[Day]:
     with progress("replay", days) as advance:
-        return await replay(
-            profile, app.store.as_of, app.workers, app.clock(), app.config.bot.timezone, days,
-            advance,
-        )  # fmt: skip
+        async with app.meanings() as meanings:
+            return await replay(
+                profile, app.store.as_of, app.workers, app.clock(), app.config.bot.timezone, days,
+                advance, meanings,
+            )  # fmt: skip
 
 
 def _document(profile: Profile, days: Sequence[Day]) -> dict[str, object]:

@@ -22,6 +22,7 @@ def consistency(config: Config, sources: set[str], origins: Origins) -> list[Mis
         *_check_profiles(config, sources),
         *_check_mail(config),
         *_check_inbound(config),
+        *_check_models(config),
     ]
     return [Mistake(origins.of(each[0]), *each) for each in found]
 
@@ -111,6 +112,16 @@ def not_yet(config: Config) -> list[str]:
         return []
     keys = ", ".join(unused)
     return [f'{name}: [inbound] {keys}: no mailbox is read while kind = "none"; write "imap".']
+
+
+def _check_models(config: Config) -> Iterator[tuple[str, ...]]:
+    if config.semantic.file and config.semantic.url:
+        yield "semantic", "file", "beside url it is a second way to the same.", "Name one of them."
+    for table, asked in (("semantic", config.semantic), ("summary", config.summary)):
+        if asked.url and not asked.model:
+            yield table, "model", "is missing.", "Which of the service's models is asked?"
+        if asked.model and not asked.url:
+            yield table, "url", "is missing.", 'E.g. url = "http://127.0.0.1:11434/v1".'
 
 
 def _check_inbound(config: Config) -> Iterator[tuple[str, ...]]:

@@ -226,6 +226,26 @@ class EnrichSettings(_Table):
         return named
 
 
+class SemanticSettings(_Table):
+    """`[semantic]`: whether meaning ranks beside words, and what tells it."""
+
+    use: Literal["auto", "off"] = "auto"
+    file: str = ""
+    url: HttpAddress = ""
+    model: Line = ""
+    key: Secret = ""
+
+
+class SummarySettings(_Table):
+    """`[summary]`: a service that says in a sentence what is new in a paper, and how much it may."""
+
+    url: HttpAddress = ""
+    model: Line = ""
+    key: Secret = ""
+    most: Annotated[int, Field(ge=1, le=10_000)] = 60
+    tokens: Annotated[int, Field(ge=1000, le=1_000_000_000)] = 100_000
+
+
 class WebSettings(_Table):
     """`[web]`: where `serve` listens."""
 
@@ -267,6 +287,8 @@ class Config(_Table):
     mail: MailSettings = MailSettings()
     fetch: FetchSettings = FetchSettings()
     enrich: EnrichSettings = EnrichSettings()
+    semantic: SemanticSettings = SemanticSettings()
+    summary: SummarySettings = SummarySettings()
     web: WebSettings = WebSettings()
     subscribe: SubscribeSettings = SubscribeSettings()
     inbound: InboundSettings = InboundSettings()
@@ -346,8 +368,8 @@ class Config(_Table):
 TABLES: dict[str, type[_Table]] = {
     "": Config, "bot": BotSettings, "sources": SourceSettings, "profiles": Profile,
     "mail": MailSettings, "mail.dkim": DkimSettings, "fetch": FetchSettings,
-    "enrich": EnrichSettings, "web": WebSettings,
-    "subscribe": SubscribeSettings, "inbound": InboundSettings,
+    "enrich": EnrichSettings, "semantic": SemanticSettings, "summary": SummarySettings,
+    "web": WebSettings, "subscribe": SubscribeSettings, "inbound": InboundSettings,
 }  # fmt: skip
 
 

@@ -37,7 +37,8 @@ _AUTHORS_NAMED = 6  # … beyond, so many
 _REASONS_SHOWN = 4
 _CATEGORIES_SHOWN = 5
 _ALIKE_NAMED = 5
-_LAST_RESORT = (InterestKind.CATEGORY, InterestKind.TRENDING)
+_LAST_RESORT = (InterestKind.CATEGORY, InterestKind.MEANING, InterestKind.TRENDING)
+_BESIDES = (InterestKind.CATEGORY, InterestKind.MEANING)  # not told where anything better is
 _IMPRINT_LINES = 8
 # TeX shrinks when it is read; nothing that is shown comes from beyond this many characters.
 _READ_LIMIT = 4000
@@ -129,7 +130,7 @@ def paper_card(
         ),
         identifier=identifier_text(paper),
         reasons=tuple(map(_in_words, because)),
-        lead=key_sentences(abstract, LEAD_LIMIT) if lead else "",
+        lead=_lead_of(paper) if lead else "",
         key=key_sentences(abstract, KEY_LIMIT, most=1) if key else "",
         votes=counted(paper.votes, "vote") if paper.votes and not shows_votes else "",
         comments=counted(paper.comments, "comment") if paper.comments and not discussion else "",
@@ -140,6 +141,14 @@ def paper_card(
         alike_text=f"And {in_words(len(alike))} more like it" if alike else "",
         alike=tuple(alike[:_ALIKE_NAMED]),
     )
+
+
+def _lead_of(paper: Paper) -> str:
+    """Return what is new in a paper: its own key sentences, or what a machine wrote, and which."""
+    if paper.summary and paper.summary_by:
+        said = shorten(legible(paper.summary), LEAD_LIMIT)
+        return f"{said} (Written by a machine, {shorten(legible(paper.summary_by), _SHORT)}.)"
+    return key_sentences(paper.abstract or paper.tldr, LEAD_LIMIT)
 
 
 def alike_links(
@@ -238,7 +247,8 @@ def telling_reasons(reasons: Iterable[Reason]) -> tuple[Reason, ...]:
     """Return the reasons worth showing: what spoke for the paper, the weightiest first, at most four.
 
     What only repeats another is left out: the same again, a keyword inside a longer one, a term of
-    `about` that a keyword or a weightier reason has in it, a category where anything better is known.
+    `about` that a keyword or a weightier reason has in it, a category or a
+    meaning where anything better is known.
     """
     speaking = [reason for reason in reasons if reason.share > 0 and reason.text.strip()]
     speaking.sort(key=lambda reason: -reason.share)
@@ -249,7 +259,7 @@ def telling_reasons(reasons: Iterable[Reason]) -> tuple[Reason, ...]:
         text = _unsaid(reason, phrases)
         if reason.kind is InterestKind.ABOUT:  # several clauses of it may share their terms
             phrases += [set(words(term)) for term in text.split(_BETWEEN_TERMS)]
-        if text and not (better and reason.kind is InterestKind.CATEGORY):
+        if text and not (better and reason.kind in _BESIDES):
             said = reason if text == reason.text else replace(reason, text=text)
             told.setdefault((reason.kind, text.casefold()), said)
     return tuple(told.values())[:_REASONS_SHOWN]
@@ -278,6 +288,8 @@ def _in_words(reason: Reason) -> ReasonContext:
     match reason.kind:
         case InterestKind.KEYWORD | InterestKind.ABOUT:
             return ReasonContext("", text, "", emphasis=True)
+        case InterestKind.MEANING:
+            return ReasonContext("near in meaning to “", text, "”")
         case InterestKind.LIKE:
             return ReasonContext("like your “", text, "”")
         case InterestKind.DISLIKE:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
 from bot.config import Profile
@@ -14,9 +14,9 @@ from bot.identity import known_by, parse_identifier
 from bot.models import Identifier, Paper, Ranked, Reason
 from bot.ranking.asked import asks_for_nothing, named
 from bot.ranking.background import Background
-from bot.ranking.calibration import probability
+from bot.ranking.calibration import ENOUGH, probability, share_by
 from bot.ranking.examples import condensed
-from bot.ranking.learning import learnt
+from bot.ranking.learning import judged, learnt
 from bot.ranking.likeness import nearest, nearest_to, telling_first, telling_words
 from bot.ranking.merging import merged
 from bot.ranking.suggesting import Suggestion, suggested
@@ -24,6 +24,7 @@ from bot.ranking.trending import trend
 from bot.ranking.variety import covering, folded
 
 __all__ = [
+    "ENOUGH",
     "Background",
     "Suggestion",
     "asks_for_nothing",
@@ -31,6 +32,7 @@ __all__ = [
     "covering",
     "example_identifiers",
     "folded",
+    "judged",
     "learnt",
     "merged",
     "missing_examples",
@@ -38,13 +40,22 @@ __all__ = [
     "nearest_to",
     "probability",
     "rank",
+    "ranker_of",
+    "share_wanted",
     "suggested",
     "telling_first",
     "telling_words",
     "trend",
 ]
 
-RANKER = "light-2"  # raised whenever scores change: those of two rankers are never compared
+# Raised whenever scores change: those of two rankers are never compared.
+LIGHT, SEMANTIC = "light-2", "semantic-1"
+
+
+def ranker_of(background: Background) -> str:
+    """Return the name of what ranks with this background: scores compare where it is the same."""
+    meaning = background.meaning
+    return f"{SEMANTIC} {meaning.embedder}" if meaning else LIGHT
 
 
 def example_identifiers(profile: Profile) -> set[Identifier]:
@@ -78,7 +89,7 @@ def rank(
     papers = list(papers)
     if not isinstance(background, Background):
         background = Background(examples=known_by([*(background or ()), *papers]))
-    interests = Interests(profile, background.examples)
+    interests = Interests(profile, background.examples, meaning=background.meaning)
     now = background.now or _latest(papers)
     ranked: list[Ranked] = []
     admitted = [paper for paper in papers if interests.admits(paper)]
@@ -89,10 +100,28 @@ def rank(
         score = math.fsum(reason.share for reason in reasons)
         always = interests.insists(paper)
         if score > 0 or always or interests.empty:
-            chance = probability(score, interests.scale)
+            chance = probability(score, interests.scale, background.wanted, interests.curve)
             ranked.append(Ranked(paper, score, reasons, always, chance))
     ranked.sort(key=_order)
     return ranked
+
+
+def share_wanted(judged: Mapping[Paper, bool], profile: Profile, background: Background) -> float:
+    """Return the share of all papers that a profile's readers want, by what they said of its picks.
+
+    Too few opinions say nothing: then it is the stated prior. What an opinion of a paper taught the
+    profile does not count in that paper's own score.
+    """
+    from bot.ranking.interests import Interests
+
+    interests = Interests(profile, background.examples, meaning=background.meaning)
+    scores = {each.paper: each.score for each in rank(judged, profile, background)}
+    told = [
+        (scores.get(paper, 0.0), wanted)
+        for paper, wanted in judged.items()
+        if interests.admits(paper)
+    ]
+    return share_by(told, interests.scale, interests.curve)
 
 
 def _weightiest(reason: Reason) -> tuple[float, str, str]:

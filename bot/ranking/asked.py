@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from bot.config import Profile
 from bot.identity import parse_identifier
 from bot.models import Identifier, Paper
+
+_WEIGHT = re.compile(r"\d+(?:\.\d+)?", re.ASCII)
+_LARGEST_WEIGHT = 1e6  # finite: infinities don't add up
 
 
 def asks_for_nothing(profile: Profile) -> bool:
@@ -15,6 +19,14 @@ def asks_for_nothing(profile: Profile) -> bool:
         profile.keywords or profile.authors or profile.categories or profile.about.strip()
         or profile.always or profile.like or profile.shelf
     )  # fmt: skip
+
+
+def weighted(written: str) -> tuple[str, float]:
+    """Read `expert routing^2` as a phrase and its weight, 1 where it names none."""
+    phrase, caret, weight = written.rpartition("^")
+    if caret and _WEIGHT.fullmatch(weight.strip()):
+        return phrase.strip(), min(float(weight), _LARGEST_WEIGHT)
+    return written.strip(), 1.0
 
 
 def named(
@@ -32,3 +44,14 @@ def named(
             # By the paper, not by what was written: its DOI and its arXiv id are one example.
             found[min(map(str, paper.identifiers))] = paper
     return [found[name] for name in sorted(found)], missing
+
+
+def said(profile: Profile) -> list[str]:
+    """Return what a profile says in words: its description and its keywords, without their weights."""
+    about = [profile.about.strip()] if profile.about.strip() else []
+    return [*about, *(text for text, weight in map(weighted, profile.keywords) if text and weight)]
+
+
+def shown(profile: Profile, examples: Mapping[Identifier, Paper]) -> list[Paper]:
+    """Return the papers that a profile shows as liked or disliked, as far as they are known."""
+    return named((*profile.like, *profile.shelf, *profile.dislike), examples)[0]

@@ -6,10 +6,15 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from bot.identity import known_by
 from bot.models import Identifier, Paper, Reception
+from bot.ranking.calibration import WANTED_SHARE
 from bot.ranking.words import term_counts
+
+if TYPE_CHECKING:  # numpy
+    from bot.ranking.meaning import Meaning
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +23,9 @@ class Background:
 
     `idf` is how telling each term is, from 0 to 1 (`unseen` for one that never occurred);
     `examples` are the papers that profiles name; `now` is what ages are counted to. `receptions` is
-    what was said of papers, by their id; of another, what the paper itself tells.
+    what was said of papers, by their id; of another, what the paper itself tells. `meaning` holds the
+    vectors of all texts that are to be ranked and of all that the profile shows and says; without it
+    words rank. `wanted` is the share of all papers that the profile's readers want.
     """
 
     idf: Mapping[str, float] = field(default_factory=dict)
@@ -26,6 +33,8 @@ class Background:
     examples: Mapping[Identifier, Paper] = field(default_factory=dict)
     now: datetime | None = None
     receptions: Mapping[int, Reception] = field(default_factory=dict)
+    meaning: Meaning | None = None
+    wanted: float = WANTED_SHARE
 
     @classmethod
     def of(

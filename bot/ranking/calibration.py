@@ -2,7 +2,7 @@
 
 Scores grow with what a profile says: twenty liked papers speak louder than one, for what is wanted and
 for what is not. So a score is measured against what the profile's own interests usually give, which
-depends on the profile alone, never on the papers of one day. The curve's two numbers were fitted on
+depends on the profile alone, never on the papers of one day. The curves' numbers were fitted on
 the development split of the ranking benchmark, over profiles of keywords, of a description, of 1 to
 20 liked papers and of all together (docs/ranking.md has the reliability diagram).
 """
@@ -10,19 +10,75 @@ the development split of the ranking benchmark, over profiles of keywords, of a 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 WANTED_SHARE = 0.02  # of a day's candidates: the stated prior, about the benchmark's own share
-_OFFSET, _STEEPNESS = -1.65, 2.8
-_WORDS = 1.0  # what keywords usually give, and a description
-_LIKES, _LIKES_UNIT = 8.0, 0.08  # and liked papers: 0.6 for one, 7.6 for twenty
 
 
-def scale(likes: int, *, keywords: bool, about: bool) -> float:
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """One tier's numbers: the curve's own, and what interests usually give.
+
+    Keywords usually give `words`, and so does a description; n liked papers `likes` x log(1 + n x unit).
+    """
+
+    offset: float
+    steepness: float
+    words: float
+    likes: float
+    unit: float
+
+
+WORDS = Curve(-1.65, 2.8, 1.0, 8.0, 0.08)
+MEANING = Curve(-1.71, 1.58, 0.576, 8.05, 0.0877)  # beside words
+
+
+def scale(likes: int, *, keywords: bool, about: bool, curve: Curve = WORDS) -> float:
     """Return what the interests of a profile usually give together; at least 1."""
-    return max(1.0, _LIKES * math.log1p(_LIKES_UNIT * likes) + _WORDS * (keywords + about))
+    return max(1.0, curve.likes * math.log1p(curve.unit * likes) + curve.words * (keywords + about))
 
 
-def probability(score: float, scale: float = 1.0, share: float = WANTED_SHARE) -> float:
+def probability(
+    score: float, scale: float = 1.0, share: float = WANTED_SHARE, curve: Curve = WORDS
+) -> float:
     """Return the chance, from 0 to 1, that a paper is wanted where `share` of all papers are."""
-    odds = math.log(share / (1 - share)) + _OFFSET + _STEEPNESS * score / scale
+    odds = _log_odds(share) + curve.offset + curve.steepness * score / scale
     return 1 / (1 + math.exp(-odds)) if odds > 0 else math.exp(odds) / (1 + math.exp(odds))
+
+
+# ── What a profile's own feedback says of its share ───────────────────────────────────────────────
+
+ENOUGH, ENOUGH_OF_EACH = 20, 3  # opinions, and of either kind: with fewer, the stated prior holds
+_CERTAINTY = 1.0  # of the stated prior: what it weighs against opinions, in log-odds
+_LEAST_SHARE, _MOST_SHARE = 0.002, 0.2
+_STEPS = 30
+
+
+def share_by(
+    judged: Sequence[tuple[float, bool]], scale: float = 1.0, curve: Curve = WORDS
+) -> float:
+    """Return the share of wanted papers that opinions speak for; `judged` is (score, wanted).
+
+    Of papers that were shown, so better ones than most: that is why their scores are looked at, and not
+    how many were liked. It is the share under which the probabilities said of them fit best, drawn
+    towards the stated prior; that prior itself where there are too few.
+    """
+    liked = sum(wanted for _, wanted in judged)
+    if len(judged) < ENOUGH or min(liked, len(judged) - liked) < ENOUGH_OF_EACH:
+        return WANTED_SHARE
+    prior = _log_odds(WANTED_SHARE)
+    low, high = _log_odds(_LEAST_SHARE), _log_odds(_MOST_SHARE)
+    for _ in range(_STEPS):  # what is searched for falls all the way: halving finds it
+        middle = (low + high) / 2
+        share = 1 / (1 + math.exp(-middle))
+        expected = math.fsum(probability(score, scale, share, curve) for score, _ in judged)
+        if liked - expected > (middle - prior) / _CERTAINTY**2:
+            low = middle
+        else:
+            high = middle
+    return 1 / (1 + math.exp(-(low + high) / 2))
+
+
+def _log_odds(share: float) -> float:
+    return math.log(share / (1 - share))

@@ -9,16 +9,18 @@ logarithm: the twentieth says less than the first, and each has its part of what
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+
+import numpy as np
 
 from bot.config import Profile
 from bot.identity import parse_identifier
 from bot.models import Identifier, InterestKind, Paper, Reason
-from bot.ranking.asked import asks_for_nothing, named
-from bot.ranking.calibration import scale
+from bot.ranking.asked import asks_for_nothing, named, weighted
+from bot.ranking.calibration import MEANING, WORDS, scale
 from bot.ranking.hashing import Reals
+from bot.ranking.meaning import Meaning, likeness
 from bot.ranking.nearness import Description
 from bot.ranking.space import Direction, Space, direction, shipped
 from bot.ranking.words import count_phrase, same_person, words
@@ -28,12 +30,13 @@ from bot.text import one_line, readable, shorten
 _KEYWORD_IN_TITLE, _KEYWORD_IN_ABSTRACT, _KEYWORD_AGAIN = 0.5, 0.3, 0.05
 # A keyword's words and their parts, in whatever order: never more than the phrase in a title.
 _KEYWORD_NEAR, _KEYWORD_NEAREST = 2.5, 0.2
+# The same by meaning, beside words: of examples, and of what the profile says.
+_LIKE_MEANT, _LIKE_MEANT_UNIT = 3.2, 0.1
+_ABOUT_MEANT, _KEYWORD_MEANT = 18.0, 6.0
 _ABOUT, _LIKE, _AUTHOR, _CATEGORY, _TRENDING = 20.0, 8.0, 2.0, 0.2, 2.0
 _LIKE_UNIT = 0.01  # likeness to all examples together that counts as 1 under the logarithm
 _NAMED_EXAMPLES = 5  # the others' shares are told in one sum
 _FIELDS = frozenset({"title", "author", "abstract", "cat", "category", "paper"})
-_WEIGHT = re.compile(r"\d+(?:\.\d+)?", re.ASCII)
-_LARGEST_WEIGHT = 1e6  # finite: infinities don't add up
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,25 +81,22 @@ def _has_category(wanted: str, paper: Paper) -> bool:
     )
 
 
-def weighted(written: str) -> tuple[str, float]:
-    """Read `expert routing^2` as a phrase and its weight, 1 where it names none."""
-    phrase, caret, weight = written.rpartition("^")
-    if caret and _WEIGHT.fullmatch(weight.strip()):
-        return phrase.strip(), min(float(weight), _LARGEST_WEIGHT)
-    return written.strip(), 1.0
-
-
 class Interests:
     """A profile read once, ready to look at many papers.
 
     `examples` are the stored papers that `like` and `dislike` name; the others harm nothing.
-    `scale` is what its interests usually give together: scores are calibrated by it.
+    `scale` is what its interests usually give together: scores are calibrated by it, and by `curve`.
     """
 
     def __init__(
-        self, profile: Profile, examples: Mapping[Identifier, Paper], space: Space | None = None
+        self,
+        profile: Profile,
+        examples: Mapping[Identifier, Paper],
+        space: Space | None = None,
+        meaning: Meaning | None = None,
     ) -> None:
-        self._space = space or shipped()
+        self._space, self._meaning = space or shipped(), meaning
+        self.curve = MEANING if meaning else WORDS
         self._keywords = [(text, words(text), w) for text, w in map(weighted, profile.keywords)]
         self._authors = [weighted(author) for author in profile.authors]
         self._categories = [weighted(c.removeprefix("=")) for c in profile.categories]
@@ -107,14 +107,17 @@ class Interests:
             Description.of(text, _KEYWORD_NEAR * w, _KEYWORD_NEAREST)
             for text, _, w in self._keywords
         ]
+        self._said = [(about, _ABOUT_MEANT)] if about else []
+        self._said += [(text, _KEYWORD_MEANT * w) for text, _, w in self._keywords if text and w]
         self._exclude = [clause(written) for written in profile.exclude]
         self._always = [clause(written) for written in profile.always]
         self._trending = profile.trending
         self._liked = _Examples(named((*profile.like, *profile.shelf), examples)[0])
         self._disliked = _Examples(named(profile.dislike, examples)[0])
         self.scale = scale(
-            len(self._liked.titles), keywords=bool(self._keywords), about=bool(about)
-        )
+            len(self._liked.titles), keywords=bool(self._keywords), about=bool(about),
+            curve=self.curve,
+        )  # fmt: skip
         self.empty = asks_for_nothing(profile)
 
     def admits(self, paper: Paper) -> bool:
@@ -131,17 +134,23 @@ class Interests:
         """Return each paper's reasons: every interest's share in its score, none of them zero."""
         towards = [direction(paper.title, paper.abstract) for paper in papers]
         described = self._space.nearness(towards, [each.direction for each in self._about])
-        liked = self._liked.likeness(papers, towards, self._space)
-        disliked = self._disliked.likeness(papers, towards, self._space)
+        common = [each.common(towards) for each in self._about]
+        vectors = self._meaning.of_papers(papers) if self._meaning else None
+        liked = self._liked.shares(papers, towards, self._space)
+        disliked = self._disliked.shares(papers, towards, self._space)
+        meant = np.zeros((len(papers), 0))
+        if self._meaning and vectors is not None:
+            meant = likeness(vectors, self._meaning.of_texts([text for text, _ in self._said]))
+            liked = liked + self._liked.meant(papers, vectors, self._meaning)
+            disliked = disliked + self._disliked.meant(papers, vectors, self._meaning)
         return [
             (
                 *self._keyword_reasons(paper),
                 *self._person_and_place_reasons(paper),
-                *self._described_reasons(towards[at], described[at]),
-                *_example_reasons(InterestKind.LIKE, self._liked.titles, liked[at], _LIKE),
-                *_example_reasons(
-                    InterestKind.DISLIKE, self._disliked.titles, disliked[at], -_LIKE
-                ),
+                *self._described_reasons([each[at] for each in common], described[at]),
+                *self._meant_reasons(meant[at]),
+                *_example_reasons(InterestKind.LIKE, self._liked.titles, liked[at]),
+                *_example_reasons(InterestKind.DISLIKE, self._disliked.titles, -disliked[at]),
                 *self._trending_reason(paper, trends[at]),
             )
             for at, paper in enumerate(papers)
@@ -171,11 +180,19 @@ class Interests:
                     InterestKind.CATEGORY, wanted, _CATEGORY * weight * (1 if primary else 0.5)
                 )
 
-    def _described_reasons(self, towards: Direction, nearness: Reals) -> Iterator[Reason]:
+    def _described_reasons(self, common: Sequence[str], nearness: Reals) -> Iterator[Reason]:
         """Yield what the description, and each keyword's words, have in common with the paper."""
-        for wanted, near in zip(self._about, nearness.tolist(), strict=True):
+        for wanted, terms, near in zip(self._about, common, nearness.tolist(), strict=True):
             if share := wanted.share(near):
-                yield Reason(InterestKind.ABOUT, wanted.common(towards), share)
+                yield Reason(InterestKind.ABOUT, terms, share)
+
+    def _meant_reasons(self, meant: Reals) -> Iterator[Reason]:
+        """Yield how near in meaning the paper is to what the profile says."""
+        if not meant.size:
+            return
+        for (text, worth), near in zip(self._said, meant.tolist(), strict=True):
+            if share := worth * near:
+                yield Reason(InterestKind.MEANING, shorten(one_line(text), 80), share)
 
     def _trending_reason(self, paper: Paper, trend: float) -> Iterator[Reason]:
         share = _TRENDING * trend * self._trending
@@ -188,15 +205,22 @@ class _Examples:
     """Papers that show what is wanted, or what is not."""
 
     def __init__(self, papers: Sequence[Paper]) -> None:
+        self._papers = papers
         self.titles = [shorten(one_line(readable(paper.title)), 80) for paper in papers]
         self.towards = [direction(paper.title, paper.abstract) for paper in papers]
         self._places = {name: at for at, p in enumerate(papers) for name in p.identifiers}
 
-    def likeness(
-        self, papers: Sequence[Paper], towards: Sequence[Direction], space: Space
-    ) -> Reals:
-        """Return how like each paper is to each example, as (papers, examples); 0 to itself."""
-        found = space.likeness(towards, self.towards)
+    def shares(self, papers: Sequence[Paper], towards: Sequence[Direction], space: Space) -> Reals:
+        """Return what each example adds to each paper by words, as (papers, examples); 0 to itself."""
+        found = self._but_to_itself(papers, space.likeness(towards, self.towards))
+        return _shared(found, _LIKE, _LIKE_UNIT)
+
+    def meant(self, papers: Sequence[Paper], vectors: Reals, meaning: Meaning) -> Reals:
+        """Return the same by meaning, of papers with these vectors."""
+        found = likeness(vectors, meaning.of_papers(self._papers))
+        return _shared(self._but_to_itself(papers, found), _LIKE_MEANT, _LIKE_MEANT_UNIT)
+
+    def _but_to_itself(self, papers: Sequence[Paper], found: Reals) -> Reals:
         for at, paper in enumerate(papers):
             for name in paper.identifiers:
                 if name in self._places:
@@ -204,23 +228,27 @@ class _Examples:
         return found
 
 
-def together(likeness: Sequence[float]) -> float:
+def together(likeness: Sequence[float], unit: float = _LIKE_UNIT) -> float:
     """Return what several examples say together, from 0 on, in the logarithm of their sum."""
-    return math.log1p(math.fsum(likeness) / _LIKE_UNIT)
+    return math.log1p(math.fsum(likeness) / unit)
 
 
-def _example_reasons(
-    kind: InterestKind, titles: Sequence[str], likeness: Reals, worth: float
-) -> Iterator[Reason]:
-    """Yield the nearest examples' shares, and those of all others in one without a text."""
-    shares = likeness.tolist()
-    total = math.fsum(shares)
-    if not total:
-        return
-    scale = worth * together(shares) / total
-    nearest = sorted(zip(shares, titles, strict=True), key=lambda pair: (-pair[0], pair[1]))
-    for share, title in nearest[:_NAMED_EXAMPLES]:
+def _shared(likeness: Reals, worth: float, unit: float) -> Reals:
+    """Return what the examples say together of each paper, divided among them by their likeness."""
+    rows = []
+    for row in likeness.tolist():
+        total = math.fsum(row)
+        scale = worth * together(row, unit) / total if total else 0.0
+        rows.append([scale * each for each in row])
+    return np.array(rows, np.float64).reshape(likeness.shape)
+
+
+def _example_reasons(kind: InterestKind, titles: Sequence[str], told: Reals) -> Iterator[Reason]:
+    """Yield the weightiest examples' shares, and those of all others in one without a text."""
+    shares = told.tolist()
+    weightiest = sorted(zip(shares, titles, strict=True), key=lambda pair: (-abs(pair[0]), pair[1]))
+    for share, title in weightiest[:_NAMED_EXAMPLES]:
         if share:
-            yield Reason(kind, title, scale * share)
-    if rest := math.fsum(share for share, _ in nearest[_NAMED_EXAMPLES:]):
-        yield Reason(kind, "", scale * rest)
+            yield Reason(kind, title, share)
+    if rest := math.fsum(share for share, _ in weightiest[_NAMED_EXAMPLES:]):
+        yield Reason(kind, "", rest)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from bot.config import Profile
 from bot.identity import parse_identifier, strongest
@@ -40,6 +40,31 @@ def learnt(profile: Profile, feedback: Iterable[Feedback], submitted: Iterable[P
             "always": (*profile.always, *insists),
         }
     )
+
+
+def judged(
+    profile: Profile, feedback: Iterable[Feedback], picked: Collection[int]
+) -> dict[Paper, bool]:
+    """Return what its readers, or its owner alone, think of papers that a profile picked.
+
+    Who is listened to, and whose word holds, is as in `learnt`; a profile that learns from nobody
+    listens to its owner here. At most the latest 500; what opinions are divided on is left out.
+    """
+    listening = (
+        profile.model_copy(update={"learn": "owner"}) if profile.learn == "none" else profile
+    )
+    said = [each for each in feedback if each.paper.id in picked]
+    told: dict[Paper, int] = {}
+    decided: set[Paper] = set()
+    for each in said[:_MOST_EXAMPLES]:
+        if _listens(listening, each) and each.paper not in decided:
+            weight = 1 if each.opinion is Opinion.LIKE else -1
+            if each.subscriber == _OWNER:
+                decided.add(each.paper)
+                told[each.paper] = weight
+            else:
+                told[each.paper] = told.get(each.paper, 0) + weight
+    return {paper: weight > 0 for paper, weight in told.items() if weight}
 
 
 def _listens(profile: Profile, feedback: Feedback) -> bool:

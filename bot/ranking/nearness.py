@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from bot.ranking.hashing import RUNS, named_terms
-from bot.ranking.space import Direction, direction
+from bot.ranking.space import POOLED, Direction, direction, pooled
 
 _SHOWN_TERMS = 3
 
@@ -31,17 +31,21 @@ class Description:
         """Return what a paper this near gains."""
         return self.weight * min(nearness, self.most)
 
-    def common(self, other: Direction) -> str:
-        """Return the most telling terms that a paper has in common with it, best first."""
-        both, mine, theirs = np.intersect1d(
-            self.direction.buckets, other.buckets, assume_unique=True, return_indices=True
-        )
-        worth = self.direction.weights[mine] * other.weights[theirs]
-        named = [
-            (-float(w), self.names[int(bucket)])
-            for bucket, w in zip(both, worth, strict=True)
-            if bucket < RUNS and int(bucket) in self.names
-        ]
-        best = [name for _, name in sorted(named)][: 2 * _SHOWN_TERMS]
-        whole = [t for t in best if not any(t != o and t in o.split() for o in best)]
-        return ", ".join(whole[:_SHOWN_TERMS])
+    def common(self, papers: Sequence[Direction]) -> list[str]:
+        """Return for each paper the most telling terms that it has in common with it, best first."""
+        told = self.direction.buckets < RUNS
+        buckets, weights = self.direction.buckets[told], self.direction.weights[told]
+        named = np.array([int(bucket) in self.names for bucket in buckets], np.bool_)
+        found: list[list[tuple[float, str]]] = [[] for _ in papers]
+        for start in range(0, len(papers) if named.any() else 0, POOLED):
+            pool = pooled(tuple(papers[start : start + POOLED]))
+            for paper, bucket, worth in pool.common(buckets[named], weights[named]):
+                found[start + paper].append((-worth, self.names[bucket]))
+        return [_whole(each) for each in found]
+
+
+def _whole(terms: list[tuple[float, str]]) -> str:
+    """Return the best of the terms, less the words of which a longer one among them is made."""
+    best = [name for _, name in sorted(terms)][: 2 * _SHOWN_TERMS]
+    whole = [t for t in best if not any(t != o and t in o.split() for o in best)]
+    return ", ".join(whole[:_SHOWN_TERMS])

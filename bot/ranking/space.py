@@ -9,7 +9,7 @@ between two runs, so scores of different days and profiles can be compared.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import as_file, files
@@ -25,6 +25,7 @@ _PAIRS_WORTH = 0.7  # beside single words
 _WORDS_SHARE = 0.7  # of the cosine; the runs of letters have the rest
 _CENTRING = 1.5  # how much of what two texts share with papers in general is taken off
 _SHARPNESS = 5.0  # of the kernel: one close example counts far more than several vague ones
+POOLED = 1500  # papers that are looked up in together: some 80 MB
 _CACHED = 2048  # directions, about 12 kB each: a day's candidates, for every profile of a run
 
 
@@ -83,25 +84,66 @@ class Space:
 def _cosines(papers: Sequence[Direction], others: Sequence[Direction]) -> Reals:
     """Return the scalar products as (papers, others): each term looks up the papers that have it."""
     found = np.zeros((len(papers), len(others)))
-    if not papers or not others:
-        return found
-    wanted = np.zeros(BUCKETS, np.bool_)
-    for other in others:
-        wanted[other.buckets] = True
-    buckets = np.concatenate([paper.buckets for paper in papers])
-    kept = np.flatnonzero(wanted[buckets])
-    kept = kept[np.argsort(buckets[kept], kind="stable")]
-    buckets = buckets[kept]
-    weights = np.concatenate([paper.weights for paper in papers])[kept]
-    owners = np.repeat(np.arange(len(papers)), [len(paper.buckets) for paper in papers])[kept]
-    for at, other in enumerate(others):
-        first = np.searchsorted(buckets, other.buckets, "left")
-        having = np.searchsorted(buckets, other.buckets, "right") - first
+    for start in range(0, len(papers) if others else 0, POOLED):
+        pool = pooled(tuple(papers[start : start + POOLED]))
+        for at, other in enumerate(others):
+            found[start : start + POOLED, at] = pool.products(other)
+    return found
+
+
+class Pool:
+    """Papers by their terms: made once for a day's candidates, for whatever is looked up in them."""
+
+    def __init__(self, papers: Sequence[Direction]) -> None:
+        self._size = len(papers)
+        buckets = np.concatenate([paper.buckets for paper in papers])
+        order = np.argsort(buckets, kind="stable")
+        weights = np.concatenate([paper.weights for paper in papers])
+        owners = np.repeat(
+            np.arange(len(papers), dtype=np.int32), [len(paper.buckets) for paper in papers]
+        )
+        self._weights, self._owners = weights[order], owners[order]
+        self._terms, starts = np.unique(buckets[order], return_index=True)
+        self._starts = np.append(starts, len(buckets))
+
+    def products(self, other: Direction) -> Reals:
+        """Return each paper's scalar product with another direction."""
+        places, worth = self._having(other.buckets, other.weights)
+        if not len(places):
+            return np.zeros(self._size)
+        found = np.bincount(self._owners[places], self._weights[places] * worth, self._size)
+        return found.astype(np.float64)
+
+    def common(
+        self, buckets: NDArray[np.int64], weights: Reals
+    ) -> Iterator[tuple[int, int, float]]:
+        """Yield (paper, bucket, product of the weights) for each of these terms that a paper has."""
+        for bucket, weight in zip(buckets.tolist(), weights.tolist(), strict=True):
+            places, worth = self._having(np.array([bucket]), np.array([weight]))
+            products = self._weights[places] * worth
+            for paper, product in zip(
+                self._owners[places].tolist(), products.tolist(), strict=True
+            ):
+                yield paper, bucket, product
+
+    def _having(
+        self, buckets: NDArray[np.int64], weights: Reals
+    ) -> tuple[NDArray[np.int64], Reals]:
+        """Return the places of all that has one of these terms, and the term's weight for each."""
+        at = np.searchsorted(self._terms, buckets)
+        at[at == len(self._terms)] = 0
+        known = self._terms[at] == buckets if len(self._terms) else np.zeros(len(at), np.bool_)
+        first = self._starts[at[known]]
+        having = self._starts[at[known] + 1] - first
         ends = np.cumsum(having)
         places = np.arange(having.sum()) + np.repeat(first - ends + having, having)
-        products = weights[places] * np.repeat(other.weights, having)
-        found[:, at] = np.bincount(owners[places], products, len(papers))
-    return found
+        return places, np.repeat(weights[known], having)
+
+
+@lru_cache(maxsize=1)
+def pooled(papers: tuple[Direction, ...]) -> Pool:
+    """Return the pool of these papers; the next profile of the same hour has the same."""
+    return Pool(papers)
 
 
 @lru_cache(maxsize=1)

@@ -77,6 +77,8 @@ def count_phrase(phrase: Sequence[str], text: Sequence[str]) -> int:
     if not phrase or len(phrase) > len(text):
         return 0
     first, length = phrase[0], len(phrase)
+    if first not in text:  # so it is of most
+        return 0
     wanted = list(phrase)
     return sum(
         word == first and list(text[at : at + length]) == wanted

@@ -122,7 +122,7 @@ class EditionLedger(PaperLedger):
                     "number": edition.number, "through": edition.through,
                     "fingerprint": edition.fingerprint, "considered": edition.considered,
                     "forced": int(edition.forced), "health": health_text(edition.health),
-                    "made_at": seconds(edition.made_at),
+                    "made_at": seconds(edition.made_at), "ranker": edition.ranker,
                 },
             ).lastrowid or 0  # fmt: skip
             self.db.write_many(_INSERT_PICK, [_pick_values(made, pick) for pick in edition.picks])
@@ -252,8 +252,10 @@ WHERE e.profile = :profile AND e.made_at >= :since AND (:until IS NULL OR e.made
 GROUP BY p.id HAVING newer OR sighted IS NOT NULL
 """
 _INSERT_EDITION = """
-INSERT INTO edition (profile, period, number, through, fingerprint, considered, forced, health, made_at)
-VALUES (:profile, :period, :number, :through, :fingerprint, :considered, :forced, :health, :made_at)
+INSERT INTO edition (profile, period, number, through, fingerprint, considered, forced, health, made_at,
+    ranker)
+VALUES (:profile, :period, :number, :through, :fingerprint, :considered, :forced, :health, :made_at,
+    :ranker)
 """
 _INSERT_PICK = """
 INSERT INTO pick (edition, position, paper, role, version, score, reasons, told)

@@ -62,6 +62,15 @@ class FeedbackLedger(EditionLedger):
             if (at := moment(row["at"])) is not None
         ]
 
+    def picked_among(
+        self, profile: str, papers: Collection[int], until: datetime | None = None
+    ) -> set[int]:
+        """Return which of these papers a profile's editions (with `until`, made by then) picked as new."""
+        values = {
+            "profile": profile, "ids": json.dumps(sorted(papers)), "until": seconds(until),
+        }  # fmt: skip
+        return {row["now"] for row in self.db.rows(_PICKED, values)}
+
     def feedback_by(self, subscriber: int) -> list[Feedback]:
         """Return what somebody (0: the owner) said of papers, the latest first."""
         rows = self.db.rows(
@@ -204,4 +213,10 @@ FROM paper p JOIN first LEFT JOIN counts c ON c.paper = p.id LEFT JOIN begun b O
 LEFT JOIN shown s ON s.paper = p.id LEFT JOIN opinions o ON o.paper = p.id
 LEFT JOIN ballots l ON l.paper = p.id
 WHERE p.id IN (SELECT id FROM wanted)
+"""
+_PICKED = """
+SELECT DISTINCT coalesce(a.merged_into, a.id) AS now FROM pick k
+JOIN edition e ON e.id = k.edition JOIN paper a ON a.id = k.paper
+WHERE e.profile = :profile AND k.role <> 'update' AND (:until IS NULL OR e.made_at <= :until)
+AND coalesce(a.merged_into, a.id) IN (SELECT value FROM json_each(:ids))
 """

@@ -149,10 +149,18 @@ class PaperLedger:
             wanted,
         )
         told = {row["paper"]: row for row in self.db.rows(_TOLD, wanted)}
-        return [paper_of(row, names.get(row["id"], ()), told.get(row["id"])) for row in rows]
+        summed = {row["paper"]: row for row in self.db.rows(_SUMMED, wanted)}
+        return [
+            paper_of(row, names.get(row["id"], ()), told.get(row["id"]), summed.get(row["id"]))
+            for row in rows
+        ]
 
 
 _TOLD = """
 SELECT paper, max(citations) AS citations, max(tldr) AS tldr FROM enrichment
 WHERE paper IN (SELECT value FROM json_each(:ids)) AND known = 1 GROUP BY paper
+"""
+_SUMMED = """
+SELECT paper, said, model FROM summary
+WHERE said <> '' AND paper IN (SELECT value FROM json_each(:ids))
 """

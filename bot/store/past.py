@@ -93,6 +93,10 @@ class Past:
         """Return what had been said by then."""
         return self._present.feedback_of(profile, self._until)
 
+    def picked_among(self, profile: str, papers: Collection[int]) -> set[int]:
+        """Return which of these papers the profile had picked by then."""
+        return self._present.picked_among(profile, papers, self._until)
+
     def receptions(self, papers: Collection[int]) -> dict[int, Reception]:
         """Return what had been said of these papers by then."""
         return self._present.receptions(papers, self._until)

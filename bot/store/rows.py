@@ -115,10 +115,16 @@ def _unpacked_stamps(packed: str) -> tuple[tuple[str, Stamp], ...]:
     return tuple((name, stamps[name]) for name in order if name in stamps)
 
 
-def paper_of(row: sqlite3.Row, names: Iterable[str], told: sqlite3.Row | None = None) -> Paper:
+def paper_of(
+    row: sqlite3.Row,
+    names: Iterable[str],
+    told: sqlite3.Row | None = None,
+    summed: sqlite3.Row | None = None,
+) -> Paper:
     """Return a stored paper; `names` are its identifiers as the store spells them.
 
-    `told` is what services said of it, None where they were not asked or knew nothing.
+    `told` is what services said of it, `summed` its summary: None where they were not asked or knew
+    nothing.
     """
     return Paper(
         title=row["title"],
@@ -135,6 +141,8 @@ def paper_of(row: sqlite3.Row, names: Iterable[str], told: sqlite3.Row | None = 
         comments=row["comments"],
         citations=told["citations"] if told else None,
         tldr=told["tldr"] if told else "",
+        summary=summed["said"] if summed else "",
+        summary_by=summed["model"] if summed else "",
         notice=row["notice"],
         id=row["id"],
         key=identifier_of(row["key"]),
@@ -254,6 +262,7 @@ def edition_of(row: sqlite3.Row, picks: Iterable[Pick] = ()) -> Edition:
         considered=row["considered"],
         fingerprint=row["fingerprint"],
         forced=bool(row["forced"]),
+        ranker=row["ranker"],
     )
 
 

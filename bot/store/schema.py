@@ -37,6 +37,7 @@ def m003_third(db: Database) -> None:
     _apart(db)
     _votes(db)
     _alarms(db)
+    _meaning(db)
 
 
 def _apart(db: Database) -> None:
@@ -53,6 +54,12 @@ def _votes(db: Database) -> None:
         "PRIMARY KEY (paper, subscriber)) STRICT, WITHOUT ROWID"
     )
     db.execute("CREATE INDEX vote_subscriber ON vote(subscriber)")
+
+
+def _meaning(db: Database) -> None:
+    """Add what texts mean as vectors, summaries that were asked for, and who ranked an edition."""
+    for statement in _MEANING.strip().split(";\n\n"):
+        db.execute(statement)
 
 
 def _inbound(db: Database) -> None:
@@ -283,4 +290,29 @@ WHEN (old.title, old.authors, old.abstract, old.categories, old.venue, old.versi
 BEGIN INSERT OR IGNORE INTO revision VALUES (old.id, new.updated_at, old.title, old.authors,
     old.abstract, old.categories, old.venue, old.version, old.published, old.links, old.stamps,
     old.notice); END
+"""
+
+# A vector of paper 0 is of a profile's own text. Editions of before were all ranked by words.
+_MEANING = """
+CREATE TABLE embedder (
+    id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, whitening BLOB
+) STRICT;
+
+CREATE TABLE vector (
+    paper INTEGER NOT NULL, embedder INTEGER NOT NULL REFERENCES embedder(id),
+    digest BLOB NOT NULL, v BLOB NOT NULL, PRIMARY KEY (paper, embedder, digest)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE summary (
+    paper INTEGER PRIMARY KEY REFERENCES paper(id), digest BLOB NOT NULL, model TEXT NOT NULL,
+    said TEXT NOT NULL, tokens INTEGER NOT NULL, asked_at INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX summary_asked ON summary(asked_at);
+
+CREATE TRIGGER summary_outdated AFTER UPDATE OF title, abstract ON paper
+WHEN (old.title, old.abstract) IS NOT (new.title, new.abstract)
+BEGIN UPDATE summary SET said = '' WHERE paper = new.id; END;
+
+ALTER TABLE edition ADD COLUMN ranker TEXT NOT NULL DEFAULT ''
 """

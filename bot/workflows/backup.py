@@ -222,6 +222,8 @@ def references(config: Config) -> Iterator[tuple[str, str]]:
         ("[inbound] password", config.inbound.password),
         ("[enrich] crossref_token", config.enrich.crossref_token),
         ("[enrich] semantic_scholar_token", config.enrich.semantic_scholar_token),
+        ("[semantic] key", config.semantic.key),
+        ("[summary] key", config.summary.key),
         *((f"[[sources]] {source.name} token", source.token) for source in config.sources),
     ]
     return ((where, reference) for where, reference in told if reference)

@@ -14,6 +14,8 @@ from bot.models import Edition, Event, News, Paper, Pick, Ranked, Role, SourceNo
 from bot.ports import ComposeStore, RankingStore, Workers
 from bot.ranking import Background
 from bot.sources import polling
+from bot.workflows.meaning import Meanings
+from bot.workflows.summarise import Summaries
 
 FIRST_DAYS = timedelta(days=7)  # a first edition is the best of the last week (DESIGN.md)
 REPLACED_DAYS = timedelta(days=90)
@@ -54,11 +56,15 @@ async def compose(
     zone: str,
     *,
     force: Collection[str] = (),
+    meanings: Meanings | None = None,
+    summaries: Summaries | None = None,
 ) -> list[Composed]:
     """Make the editions that are due, and those in `force` whatever their hour.
 
-    `zone` is the zone of the profiles' hours. An edition by force serves no slot of its own.
+    `zone` is the zone of the profiles' hours. An edition by force serves no slot of its own. Without
+    `meanings` words rank alone; `summaries` are asked for what is picked, before it is committed.
     """
+    meanings = meanings or Meanings(None, None, workers)
     made: list[Composed] = []
     learnt: dict[str, Profile] = {}
     background: Background | None = None
@@ -73,15 +79,26 @@ async def compose(
             background = await _background(learnt.values(), store, workers, now)
         period = due or schedule.local_date(now, zone)
         composed = await _edition(
-            profile, learnt[name], sources, store, workers, now, period, background, forced=forced
-        )
+            profile, learnt[name], sources, store, workers, now, period, background,
+            meanings=meanings, summaries=summaries, forced=forced,
+        )  # fmt: skip
         if composed is None and name in force:  # it waits for a first answer; who insists does not
             composed = await _edition(
-                profile, learnt[name], sources, store, workers, now, period, background, forced=True
-            )
+                profile, learnt[name], sources, store, workers, now, period, background,
+                meanings=meanings, summaries=summaries, forced=True,
+            )  # fmt: skip
         if composed is not None:
             made.append(composed)
     return made
+
+
+async def _summarised(
+    picks: Sequence[Pick], candidates: Sequence[Paper], summaries: Summaries | None
+) -> None:
+    """Have the picks that are new summarised, the best first."""
+    if summaries is not None:
+        by_id = {paper.id: paper for paper in candidates}
+        await summaries.of(by_id[p.paper] for p in picks if p.role is Role.NEW and p.paper in by_id)
 
 
 async def _edition(
@@ -94,6 +111,8 @@ async def _edition(
     period: date,
     background: Background,
     *,
+    meanings: Meanings,
+    summaries: Summaries | None,
     forced: bool,
 ) -> Composed | None:
     last = await workers.store(store.last_edition, profile.name)
@@ -102,19 +121,22 @@ async def _edition(
     states = await workers.store(store.source_states)
     if last is None and not candidates and not forced and _not_heard_yet(profile, sources, states):
         return None  # day one is not spent on an outage: the first edition waits for a first answer
-    ranked = await _ranked(candidates, learnt, background, store, workers)
+    ranked, ranker = await _ranked(candidates, learnt, background, store, workers, meanings)
     news = await _news(profile, store, workers, now)
+    picks = await workers.cpu(edition_picks, profile, ranked, news)
+    await _summarised(picks, candidates, summaries)
     edition = Edition(
         profile=profile.name,
         number=last.number + 1 if last else 1,
         period=period,
         through=through,
         made_at=now,
-        picks=await workers.cpu(edition_picks, profile, ranked, news),
+        picks=picks,
         health=digest.health(last, source_notes(profile, sources, states, last, now)),
         considered=len(candidates),
         fingerprint=fingerprint(profile),
         forced=forced,
+        ranker=ranker,
     )
     saved = await workers.store(store.save_edition, edition)
     return Composed(profile.name, saved, tuple(ranking.missing_examples(profile, background)))
@@ -131,9 +153,14 @@ def edition_picks(
 
 
 async def ranked_now(
-    profile: Profile, store: RankingStore, workers: Workers, now: datetime, since: datetime | None
+    profile: Profile,
+    store: RankingStore,
+    workers: Workers,
+    now: datetime,
+    since: datetime | None,
+    meanings: Meanings | None = None,
 ) -> tuple[list[Ranked], list[News]]:
-    """Return what the next edition would rank and its news of earlier picks; nothing is stored.
+    """Return what the next edition would rank and its news of earlier picks; no edition is stored.
 
     With `since`, the window is all that came after it, picked before or not.
     """
@@ -142,7 +169,7 @@ async def ranked_now(
         candidates = await _candidates(profile, store, workers, last, now)
     else:
         candidates = await workers.store(store.candidates, "", None, since, profile.sources)
-    ranked = await ranked_papers(candidates, profile, store, workers, now)
+    ranked = await ranked_papers(candidates, profile, store, workers, now, meanings)
     return ranked, await _news(profile, store, workers, now)
 
 
@@ -153,12 +180,19 @@ async def _news(
 
 
 async def ranked_papers(
-    papers: Sequence[Paper], profile: Profile, store: RankingStore, workers: Workers, now: datetime
+    papers: Sequence[Paper],
+    profile: Profile,
+    store: RankingStore,
+    workers: Workers,
+    now: datetime,
+    meanings: Meanings | None = None,
 ) -> list[Ranked]:
     """Rank papers as an edition made now would, with all that the profile has learnt."""
     learnt = await learnt_profile(profile, store, workers)
     background = await _background([learnt], store, workers, now)
-    return await _ranked(papers, learnt, background, store, workers)
+    means = meanings or Meanings(None, None, workers)
+    ranked, _ = await _ranked(papers, learnt, background, store, workers, means)
+    return ranked
 
 
 async def _ranked(
@@ -167,11 +201,30 @@ async def _ranked(
     background: Background,
     store: RankingStore,
     workers: Workers,
-) -> list[Ranked]:
+    meanings: Meanings,
+) -> tuple[list[Ranked], str]:
+    """Return the papers ranked, and the ranker's name."""
     heard = await workers.store(store.receptions, {paper.id for paper in papers})
-    known = replace(background, receptions=heard)
-    few = await workers.cpu(ranking.condensed, learnt, known)
-    return await workers.cpu(ranking.rank, papers, few, known)
+    few = await workers.cpu(ranking.condensed, learnt, background)
+    judged = await _judged(learnt, store, workers)
+    means = await meanings.of([*papers, *judged], few, background.examples)
+    known = replace(background, receptions=heard, meaning=means)
+    if judged:
+        wanted = await workers.cpu(ranking.share_wanted, judged, few, known)
+        known = replace(known, wanted=wanted)
+    return await workers.cpu(ranking.rank, papers, few, known), ranking.ranker_of(known)
+
+
+async def _judged(profile: Profile, store: RankingStore, workers: Workers) -> dict[Paper, bool]:
+    """Return what was said of the profile's picks; nothing where that is too little to tell anything."""
+    feedback = await workers.store(store.feedback_of, profile.name)
+    if len(feedback) < ranking.ENOUGH:
+        return {}
+    picked = await workers.store(
+        store.picked_among, profile.name, {each.paper.id for each in feedback}
+    )
+    judged = ranking.judged(profile, feedback, picked)
+    return judged if len(judged) >= ranking.ENOUGH else {}
 
 
 async def learnt_profile(profile: Profile, store: RankingStore, workers: Workers) -> Profile:

@@ -12,6 +12,7 @@ from bot.config import Profile, parse_days
 from bot.models import Edition, Pick, Ranked, Role
 from bot.ports import RankingStore, Workers
 from bot.workflows.compose import FIRST_DAYS, edition_picks, ranked_papers
+from bot.workflows.meaning import Meanings
 
 THRESHOLDS = (0.1, 0.3, 0.5, 0.7, 0.9)
 
@@ -51,11 +52,13 @@ async def replay(
     zone: str,
     days: int,
     on_day: Callable[[], None] = lambda: None,
+    meanings: Meanings | None = None,
 ) -> list[Day]:
     """Return the profile's days among the last `days`, today's too where its hour has come.
 
     Each sees what had been collected by its run and not by the run of the day before. Days before
-    the first paper that is stored are left out.
+    the first paper that is stored are left out. Where `meanings` fail on a day, words rank all days:
+    thresholds mean the same for each.
     """
     found: list[Day] = []
     for period in _periods(profile, now, zone, days):
@@ -63,10 +66,14 @@ async def replay(
         before = await _run_of(profile, _day_before(profile, period), as_of, workers, now, zone)
         day = None
         if at is not None and before is not None:
-            day = await _day(profile, as_of(at), as_of(before), workers, period, at, before)
+            day = await _day(
+                profile, as_of(at), as_of(before), workers, period, at, before, meanings
+            )
         on_day()
         if day is not None:
             found.append(day)
+    if meanings is not None and meanings.problem and len(found) > 1:
+        return await replay(profile, as_of, workers, now, zone, days)
     return found
 
 
@@ -111,6 +118,7 @@ async def _day(
     period: date,
     at: datetime,
     before: datetime,
+    meanings: Meanings | None,
 ) -> Day | None:
     if not await workers.store(then.newest_paper):
         return None
@@ -118,7 +126,7 @@ async def _day(
     last = Edition(profile.name, 0, period, through, before) if through else None
     since = None if last else at - FIRST_DAYS
     candidates = await workers.store(then.candidates, "", last, since, profile.sources)
-    ranked = await ranked_papers(candidates, profile, then, workers, at)
+    ranked = await ranked_papers(candidates, profile, then, workers, at, meanings)
     by_paper = {each.paper.id: each for each in ranked}
     picks = edition_picks(profile, ranked, ())
     return Day(

@@ -65,7 +65,7 @@ CREATE TABLE edition (
     id INTEGER PRIMARY KEY, profile TEXT NOT NULL REFERENCES profile(name), period TEXT NOT NULL,
     number INTEGER NOT NULL, through INTEGER NOT NULL, fingerprint TEXT NOT NULL,
     considered INTEGER NOT NULL, forced INTEGER NOT NULL, health TEXT NOT NULL,
-    made_at INTEGER NOT NULL, UNIQUE (profile, number)
+    made_at INTEGER NOT NULL, ranker TEXT NOT NULL DEFAULT '', UNIQUE (profile, number)
 ) STRICT;
 CREATE UNIQUE INDEX edition_period ON edition(profile, period) WHERE forced = 0;
 CREATE TABLE pick (
@@ -156,6 +156,21 @@ BEGIN INSERT OR IGNORE INTO revision VALUES (old.id, new.updated_at, old.title, 
 CREATE TABLE vote (paper INTEGER NOT NULL REFERENCES paper(id), subscriber INTEGER NOT NULL REFERENCES subscriber(id), at INTEGER NOT NULL, PRIMARY KEY (paper, subscriber)) STRICT, WITHOUT ROWID;
 CREATE INDEX vote_subscriber ON vote(subscriber);
 CREATE TABLE alarm (key TEXT PRIMARY KEY, what TEXT NOT NULL, sentence TEXT NOT NULL, since INTEGER, told_at INTEGER, quiet_until INTEGER) STRICT, WITHOUT ROWID;
+CREATE TABLE embedder (
+    id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, whitening BLOB
+) STRICT;
+CREATE TABLE vector (
+    paper INTEGER NOT NULL, embedder INTEGER NOT NULL REFERENCES embedder(id),
+    digest BLOB NOT NULL, v BLOB NOT NULL, PRIMARY KEY (paper, embedder, digest)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE summary (
+    paper INTEGER PRIMARY KEY REFERENCES paper(id), digest BLOB NOT NULL, model TEXT NOT NULL,
+    said TEXT NOT NULL, tokens INTEGER NOT NULL, asked_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX summary_asked ON summary(asked_at);
+CREATE TRIGGER summary_outdated AFTER UPDATE OF title, abstract ON paper
+WHEN (old.title, old.abstract) IS NOT (new.title, new.abstract)
+BEGIN UPDATE summary SET said = '' WHERE paper = new.id; END;
 INSERT INTO _sqlite_migrations VALUES (1, 'paperround', 'm001_first', '2026-11-20 08:00:00+00:00');
 INSERT INTO _sqlite_migrations VALUES (2, 'paperround', 'm002_second', '2026-11-20 08:00:00+00:00');
 INSERT INTO _sqlite_migrations VALUES (3, 'paperround', 'm003_third', '2026-11-20 08:00:00+00:00');
@@ -208,8 +223,8 @@ INSERT INTO profile VALUES ('gone', 'retired', 'f', 0);
 INSERT INTO profile VALUES ('proteins', 'active', 'g', 0);
 INSERT INTO kept_file VALUES ('profiles/experts.toml', '[profiles.experts]
 ');
-INSERT INTO edition VALUES (1, 'experts', '2026-11-20', 1, 6, '', 0, 0, '[]', 1795158000);
-INSERT INTO edition VALUES (2, 'experts', '2026-11-21', 2, 6, '', 0, 0, '[]', 1795248000);
+INSERT INTO edition VALUES (1, 'experts', '2026-11-20', 1, 6, '', 0, 0, '[]', 1795158000, '');
+INSERT INTO edition VALUES (2, 'experts', '2026-11-21', 2, 6, '', 0, 0, '[]', 1795248000, '');
 INSERT INTO pick VALUES (1, 1, 1, 'new', 1, 1.0, '[["keyword", "experts", 1.0]]', '');
 INSERT INTO pick VALUES (1, 2, 2, 'new', 1, 0.5, '[["keyword", "experts", 0.5]]', '');
 INSERT INTO pick VALUES (2, 1, 3, 'new', 1, 1.0, '[["keyword", "experts", 1.0]]', '');
