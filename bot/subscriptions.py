@@ -202,11 +202,17 @@ _TAG = re.compile(r"<[^<>]*>")
 
 
 def says_yes(mail: Message) -> bool:
-    """Whether somebody wrote a yes: a line of its own, above or below what they quote.
+    """Whether an answer to a question of ours is a yes.
 
-    An answering machine that tells by no header what it is writes sentences, or what we wrote.
+    A word of its own is one, on any of the first lines; so is what people send who just answer: little
+    or nothing above what they quote. It is none where they say no, or where an answering machine that
+    tells by no header what it is writes its sentences, or sends our own words back.
     """
-    return any(line.strip(_AROUND_A_WORD).casefold() in _YESES for line in first_lines(mail))
+    lines = first_lines(mail)
+    if any(line.strip(_AROUND_A_WORD).casefold() in _YESES for line in lines):
+        return True
+    said = " ".join(line for line in lines if not _SAYS_WHO_WROTE.search(line))
+    return len(said) <= _BRIEF and not _NO_YES.search(said)
 
 
 _AROUND_A_WORD = " \t.,;:!*_-\"'“”„‘’«»()"
@@ -214,6 +220,15 @@ _AROUND_A_WORD = " \t.,;:!*_-\"'“”„‘’«»()"
 _YESES = frozenset(
     {"yes", "yes please", "yes, please", "ok", "confirm", "ja", "oui", "si", "sí", "sì", "sim", "tak", "да"}
 )  # fmt: skip
+_BRIEF = 80  # characters: our own words are longer, and so is what most machines say
+_SAYS_WHO_WROTE = re.compile(r"[:：]$")  # "On Friday, the bot wrote:", above what is quoted
+_NO_YES = re.compile(
+    r"\b(?:no|nein|non|not|never|nicht|stop|don.?t|remove|unsubscribe|cancel|wrong|mistake|spam|who|why|"
+    r"away|absent|absence|absen[ct]e|abwesen\w*|urlaub|vacation|holiday|leave|out of|office|return|back|"
+    r"automat\w*|auto.?reply|received|eingegangen|ticket|request|queue|noreply|no.reply|mailbox|"
+    r"cong[ée]s?|vacaciones|ferie|ausente|moved|longer|until|bis|jusqu\w*)\b",
+    re.IGNORECASE,
+)
 
 
 def _subject(mail: Message) -> str:

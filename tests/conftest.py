@@ -13,7 +13,10 @@ from hypothesis import HealthCheck, settings
 from bot.embed import model_of_package
 from support_postfix import MailServers, mail_servers
 
-settings.register_profile("fast", max_examples=50, deadline=None)
+# CI fails for a change and never for a lucky draw: who looks for more uses the profile `ci`.
+settings.register_profile(
+    "fast", max_examples=50, deadline=None, derandomize=os.environ.get("PAPERROUND_E2E") == "1"
+)
 settings.register_profile(
     "ci", max_examples=500, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )

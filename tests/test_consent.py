@@ -179,7 +179,7 @@ def test_without_a_web_address_an_answer_by_mail_is_asked_for(tmp_path):
         lab.order()
         ((_, mail),) = lab.notes()
         words = " ".join(text_of(mail).split())
-        assert "Answer this mail with the word “yes” on a line of its own" in words
+        assert "Answer this mail with the word “yes” to be subscribed" in words
         assert "http" not in text_of(mail)
 
 
@@ -409,6 +409,9 @@ MIXED = letter(
         letter(text="Yes, please.\n\n-- \nAda"),
         letter(text="The bot wrote:\n> Confirm?\n\n“yes”"),
         letter(text="Ja!"),
+        letter(text=""),
+        letter(text="On Friday, the bot wrote:\n> Confirm your subscription"),
+        letter(text="Please do subscribe me. Thanks, Ada\n\n> Confirm?"),
         HTML,
         MIXED,
     ],
@@ -437,8 +440,30 @@ async def test_an_answering_machine_says_no_yes(lab, raw):
     assert lab.status() is SubscriptionStatus.UNCONFIRMED
 
 
-@pytest.mark.parametrize("quote", ["", "> "])
-@pytest.mark.parametrize("said", ["", "I am away until Monday.", "Yes, I am away until Monday."])
+@pytest.mark.parametrize("said", ["No, thank you.", "Who are you?", "Please remove me", "Nein!"])
+async def test_a_refusal_is_no_yes(lab, said):
+    await lab.comes(letter(), "subscribe+experts@lab.example")
+    _, mail = lab.notes()[0]
+    received = await lab.comes(letter(text=f"{said}\n\n> Confirm?"), mail["Reply-To"])
+    assert received.outcome is Outcome.QUARANTINED
+    assert lab.status() is SubscriptionStatus.UNCONFIRMED
+
+
+@pytest.mark.parametrize(
+    ("said", "quote"),
+    [
+        ("", ""),
+        ("I am away until Monday.", ""),
+        ("I am away until Monday.", "> "),
+        ("Yes, I am away until Monday.", "> "),
+        ("Ich bin bis Montag im Urlaub.", "> "),
+        ("We received your message.", "> "),
+        (
+            "Thank you for writing to us. One of us is going to look at it, and answer you in turn.",
+            "> ",
+        ),
+    ],
+)
 async def test_a_machine_that_tells_by_nothing_what_it_is_says_no_yes(lab, said, quote):
     """It answers to Reply-To, under the subject that it was sent, and may send our words back."""
     await lab.comes(letter(), "subscribe+experts@lab.example")

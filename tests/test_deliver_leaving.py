@@ -172,6 +172,17 @@ async def test_what_may_have_arrived_is_offered_again_only_where_it_would_be_res
     assert await _next_morning(office) == then
 
 
+async def test_what_may_have_arrived_and_was_called_off_is_not_taken_up_again(office):
+    mail = office.config.mail.model_copy(update={"uncertain": "hold"})
+    office.config = office.config.model_copy(update={"mail": mail})
+    office.says(UNSURE)
+    await office.run(NOW + 50 * MINUTE)
+    _leave(office)
+    await office.run(NOW + HOUR)
+    assert office.status(1) == "skipped"
+    assert not office.store.revive(1, NOW + HOUR, NOW + DAY)
+
+
 # ── Whatever happens ──────────────────────────────────────────────────────────────────────────────
 
 NAMES = ("experts", "others", "thirds")

@@ -192,6 +192,11 @@ def _retry(app: App, args: argparse.Namespace) -> int:
     if delivery.status in _OVER:
         if not delivery.picks:
             raise UsageError(f"delivery {delivery.id} holds nothing to send: {delivery.said}.")
+        if delivery.resent:
+            raise UsageError(
+                f"delivery {delivery.id} may have arrived: no answer came to it when it was sent. What is "
+                "made of it now could bring the same papers twice."
+            )
         if not app.store.revive(delivery.id, now, stale_at):
             raise UsageError(
                 f"delivery {delivery.id} is {delivery.status.value}, and a later digest has taken up "

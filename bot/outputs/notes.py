@@ -71,7 +71,7 @@ class NotePress:
         wanted = listed([f"“{shorten(heading_of(profile), 80)}”" for profile in profiles])
         house = shorten(house_title(self._config.bot), 80)
         # Nowhere alone on a line: a machine that sends our words back must not say yes (says_yes).
-        by_mail = "Answer this mail with the word “yes” on a line of its own to be subscribed."
+        by_mail = "Answer this mail with the word “yes” to be subscribed."
         context = self._context(
             subject=f"Confirm your subscription to {wanted}{mark}",
             lines=(

@@ -105,16 +105,17 @@ class OutboxLedger(SendLedger):
     def revive(self, delivery: int, now: datetime, stale_at: datetime) -> bool:
         """Take up a delivery that failed or was called off, and with it the papers it gave back.
 
-        False where it held nothing, or where a later digest took one of its papers up.
+        False where it held nothing, where a later digest took one of its papers up, or where it may
+        have arrived: its bytes are gone, and others under its Message-ID would be a second mail.
         """
         with self.db.transaction():
             row = self.db.row(
-                "SELECT subscriber, picks, created_at FROM delivery WHERE id = :id",
+                "SELECT subscriber, picks, created_at, resent FROM delivery WHERE id = :id",
                 {"id": delivery},
             )
             picks = unpacked_picks(row["picks"]) if row else ()
             since = moment(row["created_at"]) if row else None
-            if row is None or since is None or not picks:
+            if row is None or since is None or not picks or row["resent"]:
                 return False
             asked = {row["subscriber"]: {pick.paper for pick in picks}}
             had = self.had(asked, since, delivery).get(row["subscriber"], Had())
