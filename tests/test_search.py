@@ -375,6 +375,18 @@ def test_search_by_meaning_finds_what_is_meant(desk, monkeypatch):
     assert len(told) == 5
     assert "xpert" in told[0]["title"]
     assert [each["score"] for each in told] == sorted((e["score"] for e in told), reverse=True)
+    with_words = desk("search", "expert routing", "--json").document
+    assert {each["id"] for each in with_words} <= {each["id"] for each in told}, (
+        "merged, not instead"
+    )
+    assert desk("search", '""', "--semantic").code == 2
+
+
+def test_search_says_how_it_read_a_slip(desk):
+    said = desk("search", "exprets")
+    assert "Read as 'experts' for 'exprets'." in said.words
+    assert "Experts" in said.words
+    assert "Experts" in desk("search", "exprets", "--json").document[0]["title"]
 
 
 def test_similar_shows_the_nearest_with_their_shares(desk):

@@ -25,13 +25,18 @@ _SHOWN_TERMS = 4
 def search(args: argparse.Namespace) -> int:
     """Find stored papers by their words."""
     typed = " ".join(args.query)
-    if not args.semantic and read_query(typed).empty:
+    if read_query(typed).empty:
         raise UsageError(
             f"{typed!r} names nothing to look for. Type words, a \"phrase\", author:NAME, "
             "title:WORD, cat:cs.LG or since:2026-11-01."
         )  # fmt: skip
     with opened(args) as app:
-        found = asyncio.run(_found(app, typed, args))
+        told = asyncio.run(_found(app, typed, args))
+        found = list(told.papers)
+        if told.instead and not args.json:
+            say(
+                f"Read as {', '.join(f'{new!r} for {old!r}' for old, new in told.instead.items())}."
+            )
         if args.json:
             as_json([_told(paper) | {"score": score} for paper, score in found])
         elif not found:
@@ -47,22 +52,21 @@ def search(args: argparse.Namespace) -> int:
     return 0
 
 
-async def _found(app: App, typed: str, args: argparse.Namespace) -> list[tuple[Paper, float]]:
+async def _found(app: App, typed: str, args: argparse.Namespace) -> find.Found:
     if not args.semantic:
-        return await find.search(typed, app.store, app.workers, args.limit)
+        return await find.look(typed, app.store, app.workers, args.limit)
     async with app.meanings() as meanings:
         if meanings.embedder is None:
             words = (await tier(app))["words"]
             raise UsageError(f"`--semantic` finds nothing: the semantic tier is {words}.")
         try:
-            near = await meanings.nearest_to(typed, args.limit)
+            # Words and meaning together: each finds what the other misses.
+            merged = await find.by_meaning(
+                typed, app.store, app.workers, args.limit, meanings.nearest_to
+            )
         except EmbeddingError as error:
             raise UsageError(f"`--semantic` finds nothing: {error}.") from error
-    papers = await app.workers.store(app.store.papers, {number for number, _ in near})
-    best: dict[int, tuple[Paper, float]] = {}
-    for number, score in near:  # two may have turned out to be one paper since
-        best.setdefault(papers[number].id, (papers[number], score))
-    return list(best.values())
+    return find.Found(merged)
 
 
 def _readable_scores(found: list[tuple[Paper, float]]) -> list[tuple[Paper, float]]:

@@ -177,7 +177,7 @@ def _opinions(commands: _Commands[argparse.ArgumentParser]) -> None:
 def _archive(commands: _Commands[argparse.ArgumentParser]) -> None:
     search = _add(commands, "search", "find stored papers by their words")
     search.add_argument("query", nargs="+", metavar="QUERY",
-        help='words, "a phrase", author:…, title:…, cat:cs.LG, since:2026-11-01')  # fmt: skip
+        help='words, "a phrase", author:…, title:…, cat:cs.LG, since: and before:2026-11-01')  # fmt: skip
     search.add_argument("--semantic", action="store_true", help="search by meaning")
     similar = _add(commands, "similar", "show the stored papers nearest to one")
     similar.add_argument("paper", metavar="PAPER", help="arXiv:…, doi:… or an address")
