@@ -28,6 +28,7 @@ _ABSTRACT, _TITLE = 180, 10
 _CANDIDATES = 1000
 _LIKES = (0, 5, 20, 100, 500)
 _PROFILES = 20
+_DAY, _MANY = 1500, 100
 
 
 def run(rounds: int = 3) -> list[dict[str, object]]:
@@ -42,6 +43,9 @@ def run(rounds: int = 3) -> list[dict[str, object]]:
         _cold(papers)
         what = f"one profile, {likes} likes, {_CANDIDATES:,} candidates"
         rows.append(_row(what, rounds, lambda p=profile, b=background: rank(papers, p, b)))  # type: ignore[misc]
+    rows.append(
+        _row(f"{_MANY} profiles, 12 likes each, {_DAY:,} new candidates: a whole day", 1, _day)
+    )
     return [*rows, {"what": f"{_PROFILES} profiles, 20 likes each", "peak MB": _peak()}]
 
 
@@ -58,6 +62,14 @@ def _cold(papers: Sequence[Paper]) -> None:
     direction.cache_clear()
     for paper in papers:
         direction(paper.title, paper.abstract)
+
+
+def _day() -> None:
+    """Rank a day's candidates for all profiles, nothing known beforehand."""
+    direction.cache_clear()
+    papers = _papers(1, _DAY)
+    for number in range(_MANY):
+        rank(papers, *_wishes(12, 50_000 + 12 * number))
 
 
 def _papers(first: int, count: int) -> list[Paper]:
@@ -84,13 +96,13 @@ def _spelt(number: int) -> str:
     return "".join(draw.choices("eeettaaoinshrdlucmfwypvbgkqjxz", k=draw.randint(4, 9)))
 
 
-def _wishes(likes: int) -> tuple[Profile, Background]:
-    examples = _papers(50_000, likes)
+def _wishes(likes: int, first: int = 50_000) -> tuple[Profile, Background]:
+    examples = _papers(first, likes)
     profile = Profile(
         about=_paper(90_000).title,
         keywords=(f"{_spelt(3)} {_spelt(7)}", _spelt(420)),
         authors=("A. Example",),
-        like=tuple(f"arXiv:2611.{50_000 + n}" for n in range(likes)),
+        like=tuple(f"arXiv:2611.{first + n}" for n in range(likes)),
     )
     return profile, Background(examples=known_by(examples))
 

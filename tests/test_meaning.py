@@ -29,6 +29,7 @@ from bot.ranking.meaning import (
 from bot.ranking.told import as_told, digest_of, told_of
 from bot.store import Store
 from bot.store.meaning import MeaningLedger
+from bot.store.pruning import Pruner
 from bot.workflows.compose import compose, ranked_papers
 from bot.workflows.meaning import Meanings
 from bot.workflows.replay import replay
@@ -119,6 +120,16 @@ async def test_a_revised_text_and_another_model_are_read_anew(desk):
     await ranked_papers(papers, desk.profile, desk.store, WORKERS, NOW, meanings)
     assert len(desk.embedder.read) == before
     assert "from 300 on" in meanings.problem  # what its vectors have in common is not known
+
+
+async def test_what_loses_its_text_loses_its_vector(desk):
+    desk.came(1, 2, now=NOW - 900 * DAY)
+    papers = desk.store.lookup([arxiv(1), arxiv(2)])
+    await ranked_papers(papers, desk.profile, desk.store, WORKERS, NOW, desk.meanings())
+    ledger = MeaningLedger(desk.store.db)
+    assert ledger.count_vectors(desk.embedder.model) == 2
+    pruned = Pruner(desk.store.db).prune_papers(NOW - 730 * DAY, 0, {arxiv(2)})
+    assert (pruned.papers, ledger.count_vectors(desk.embedder.model)) == (1, 1)
 
 
 async def test_papers_that_are_not_stored_leave_nothing(desk):

@@ -85,6 +85,7 @@ class Pruner:
         self._db.write_many(_TITLES, [dict(row) for row in rows])
         self._db.write(_NO_ABSTRACT, among)
         self._db.write(_NO_TLDR, among)
+        self._db.write(_NO_VECTORS, among)
         self._db.write(_SIGHTINGS, among)
         self._db.write(_SHOW_AGAIN, among)
 
@@ -158,6 +159,7 @@ VALUES (:paper, :title, :authors, '', :categories)
 """
 _NO_ABSTRACT = "UPDATE paper SET abstract = '' WHERE id IN (SELECT value FROM json_each(:ids))"
 _NO_TLDR = f"UPDATE enrichment SET tldr = '' WHERE {_AMONG}"  # noqa: S608 - our own constant
+_NO_VECTORS = f"DELETE FROM vector WHERE {_AMONG}"  # noqa: S608 - our own constant
 # Of a paper that has no page, and so no history to show: when each source first showed it stays,
 # because that decides what is new to a profile with sources of its own.
 _SIGHTINGS = f"""
