@@ -25,7 +25,7 @@ _PAIRS_WORTH = 0.7  # beside single words
 _WORDS_SHARE = 0.7  # of the cosine; the runs of letters have the rest
 _CENTRING = 1.5  # how much of what two texts share with papers in general is taken off
 _SHARPNESS = 5.0  # of the kernel: one close example counts far more than several vague ones
-POOLED = 1500  # papers that are looked up in together: some 80 MB
+POOLED = 500  # papers that are looked up in together: 18 MB, and 50 while it is made
 _CACHED = 2048  # directions, about 12 kB each: a day's candidates, for every profile of a run
 
 
@@ -140,7 +140,7 @@ class Pool:
         return places, np.repeat(weights[known], having)
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=4)
 def pooled(papers: tuple[Direction, ...]) -> Pool:
     """Return the pool of these papers; the next profile of the same hour has the same."""
     return Pool(papers)
