@@ -288,6 +288,7 @@ async def test_pages_within_keep_are_byte_stable_and_those_of_old_papers_stay(st
     changed = {name for name in before if before[name] != after[name]}
     old = OLD.date()
     assert changed == {
+        "feeds/experts/1.rss", "feeds/experts/1.atom", "feeds/experts/1.json",  # its archive
         f"p/experts/{old}/index.html", "papers/arxiv/2611.00001/index.html",
         "papers/arxiv/2611.00002/index.html", *(c for c in changed if c.startswith("trending/")),
     }  # fmt: skip
