@@ -28,6 +28,7 @@ from bot.config import Config
 from bot.errors import ConfigError, StateError, StateLockedError, TemplateError, UsageError
 from bot.files import (
     deliver_to_maildir,
+    is_at_work,
     private_folder,
     withdraw,
     workflow_lock,
@@ -39,7 +40,7 @@ from bot.ports import Clock, Fetcher, Mailer, MailSession, Printer, Renderer, Wo
 from bot.schedule import local_date
 from bot.store import Founding, Store
 from bot.store.doubts import doubted, heed
-from bot.store.troubles import written_by_others
+from bot.store.troubles import troubles, written_by_others
 
 if TYPE_CHECKING:  # these load when they run: `once` with nothing due stays quick
     from bot.alarms import News
@@ -513,7 +514,7 @@ class App:
 
         around = Surroundings(
             self.room(), self.store.db.path.stat().st_size, self._broken_files(),
-            self.troubles, patient=patient,
+            await self.workers.store(self._all_troubles), patient=patient,
         )  # fmt: skip
         sender = parseaddr(self.config.mail.sender)[1]
         async with self._locked("watch"):
@@ -521,6 +522,12 @@ class App:
                 self.config, around, self.store, self.workers,
                 Post(sender, self.mailer, letter), self.clock(),
             )  # fmt: skip
+
+    def _all_troubles(self) -> dict[str, str]:
+        """Return what cannot be done now: ours, or those of a `serve` that we run beside."""
+        if self.troubles or not is_at_work(self.config.state, "serve"):
+            return dict(self.troubles)
+        return troubles(self.store.db)
 
     def _broken_files(self) -> dict[str, str]:
         """Return what of the user's files does not work: which → a sentence."""

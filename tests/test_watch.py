@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import logging
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ import pytest
 from bot.app import App, open_app
 from bot.config import load_config
 from bot.store import Store
+from bot.store.troubles import set_troubles
 from support_cli import CONFIG, desk_in, letters, text_of
 from support_office import text_of_mail
 from support_postal import a_relay_beside
@@ -157,6 +159,29 @@ def test_bounces_that_jump_are_told(desk):
             store.note_bounce(row["subscriber"], row["id"], "failed", "5.1.1", "nobody", ROUND)
     told = desk("--now", now, "once", "--json").document["alarms"]["told"]
     assert "bounces" in told
+
+
+def test_a_trouble_of_serve_is_not_over_because_once_runs_beside_it(desk):
+    desk(*at(18), "status")
+    with Store(desk.state / "paperround.db") as store:
+        set_troubles(store.db, {"publish": "The folder cannot be written."})
+    with at_work(desk.state):
+        desk(*at(19), "once")
+        desk(*at(19, 9), "once")
+        assert subjects(desk) == ["Publish needs a look"]
+        desk(*at(19, 11), "once")
+        assert len(subjects(desk)) == 1
+    desk(*at(19, 13), "once")  # whatever it left word of: it is not running any more
+    assert subjects(desk)[1:] == ["Publish is well again"]
+
+
+@contextmanager
+def at_work(state):
+    """Hold the lock that a running `serve` holds."""
+    (state / "lock").mkdir(exist_ok=True)
+    with (state / "lock" / "serve").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 # ── Files, disk ───────────────────────────────────────────────────────────────────────────────────
