@@ -508,18 +508,23 @@ def put_forward(lab):
     return [paper.title for name in ("experts", "") for paper in lab.store.submitted(name)]
 
 
+NAMED = letter(subject="arXiv:2611.00005", sender=CURATOR)
+IN_WORDS = letter(text="For experts:\nhttps://arxiv.org/abs/2611.00005v2", sender=CURATOR.title())
+IN_THE_SUBJECT = letter(subject="submit arXiv:2611.00005 (experts)", sender=CURATOR)
+
+
 @pytest.mark.parametrize(
-    ("recipient", "raw"),
+    ("house", "recipient", "raw"),
     [
-        ("submit+experts@lab.example", letter(subject="arXiv:2611.00005", sender=CURATOR)),
-        ("submit@lab.example", letter(text="For experts:\nhttps://arxiv.org/abs/2611.00005v2",
-                                      sender=CURATOR.title())),
-        ("papers@lab.example", letter(subject="submit arXiv:2611.00005 (experts)", sender=CURATOR)),
+        ("+", "submit+experts@lab.example", NAMED),
+        ("+", "submit@lab.example", IN_WORDS),
+        ("", "submit@lab.example", IN_WORDS),
+        ("+", "papers@lab.example", IN_THE_SUBJECT),
+        ("", "papers@lab.example", IN_THE_SUBJECT),
     ],
-)  # fmt: skip
+    indirect=["house"],
+)
 async def test_a_curator_puts_a_paper_forward_by_mail_and_a_yes(house, recipient, raw):
-    if not house.config.inbound.separator and "+" in recipient:
-        pytest.skip("an address without a separator names no profile")
     assert (await house.comes(raw, recipient)).outcome is Outcome.ASKED
     assert put_forward(house) == [], "anybody can write a From"
     ((kind, mail),) = house.notes()

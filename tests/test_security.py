@@ -129,7 +129,11 @@ def test_no_address_and_no_secret_can_be_read_by_others_after_a_round(desk):
 
 def test_audit_asks_about_exactly_what_is_pinned():
     told = subprocess.run(
-        ["make", "--dry-run", "audit"], cwd=ROOT, capture_output=True, text=True, check=True
+        ["make", "--no-print-directory", "--dry-run", "audit"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     last = told.stdout.splitlines()[-1].split()
     assert last[0].endswith("/pip-audit")
