@@ -102,7 +102,8 @@ def untold(standing: Iterable[Alarm], known: Iterable[Known], now: datetime) -> 
 def _standing(alarm: Alarm, before: Known | None, now: datetime) -> Known:
     if before is None:
         return Known(alarm.key, alarm.what, alarm.sentence, now)
-    since = before.since or now
+    # A clock that was ahead when it began does not make it wait until that day.
+    since = min(before.since or now, now)
     return replace(before, what=alarm.what, sentence=alarm.sentence, since=since)
 
 

@@ -205,12 +205,13 @@ def says_yes(mail: Message) -> bool:
     """Whether an answer to a question of ours is a yes.
 
     A word of its own is one, on any of the first lines; so is what people send who just answer: little
-    or nothing above what they quote. It is none where they say no, or where an answering machine that
-    tells by no header what it is writes its sentences, or sends our own words back.
+    or nothing above what they quote. It is none where they say no or ask something, or where an
+    answering machine that tells by no header what it is writes its sentences, or sends our own words back.
     """
     lines = first_lines(mail)
-    if any(line.strip(_AROUND_A_WORD).casefold() in _YESES for line in lines):
-        return True
+    alone = {line.strip(_AROUND_A_WORD).casefold() for line in lines}
+    if alone & _YESES:
+        return not alone & _NOES  # a machine's "was this of help?" has both
     said = " ".join(line for line in lines if not _SAYS_WHO_WROTE.search(line))
     return len(said) <= _BRIEF and not _NO_YES.search(said)
 
@@ -220,13 +221,18 @@ _AROUND_A_WORD = " \t.,;:!*_-\"'“”„‘’«»()"
 _YESES = frozenset(
     {"yes", "yes please", "yes, please", "ok", "confirm", "ja", "oui", "si", "sí", "sì", "sim", "tak", "да"}
 )  # fmt: skip
+_NOES = frozenset({"no", "nope", "nein", "non", "não", "nie", "нет", "nee", "nej", "nei"})
 _BRIEF = 80  # characters: our own words are longer, and so is what most machines say
 _SAYS_WHO_WROTE = re.compile(r"[:：]$")  # "On Friday, the bot wrote:", above what is quoted
 _NO_YES = re.compile(
     r"\b(?:no|nein|non|not|never|nicht|stop|don.?t|remove|unsubscribe|cancel|wrong|mistake|spam|who|why|"
     r"away|absent|absence|absen[ct]e|abwesen\w*|urlaub|vacation|holiday|leave|out of|office|return|back|"
     r"automat\w*|auto.?reply|received|eingegangen|ticket|request|queue|noreply|no.reply|mailbox|"
-    r"cong[ée]s?|vacaciones|ferie|ausente|moved|longer|until|bis|jusqu\w*)\b",
+    r"cong[ée]s?|vacaciones|ferie|ausente|moved|longer|until|bis|jusqu\w*|"
+    r"nope|nah|nee|niet|geen|nej|nei|inte|ikke|nie|não|нет|не|hayır|ei|いいえ|\w+n['’]t|(?:did|was|is|ca|wo)nt|"
+    r"cannot|ignore|refuse\w*|reject\w*|decline\w*|delete|what|ne|pas|jamais|arr[êe]t\w*|supprim\w*|"
+    r"kein\w*|wer|lass\w*|lösch\w*|hör|basta|ooo|pto|vakantie|urlop\w*|отпуск\w*|contacting|"
+    r"your (?:e-?mail|mail|message))\b|[?？]",
     re.IGNORECASE,
 )
 

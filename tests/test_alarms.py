@@ -101,6 +101,13 @@ def test_a_clock_that_was_ahead_silences_nothing_for_longer_than_a_day():
     assert told([DISK], [ahead])[0] == ["disk"]
 
 
+def test_what_began_under_a_clock_that_was_ahead_is_told_as_if_it_began_now():
+    ahead = Known("disk", "the disk", "", since=NOW + 400 * DAY)
+    assert told([DISK], [ahead])[0] == ["disk"]
+    _, _, waiting = told([SLOW], [replace(ahead, key=SLOW.key)])
+    assert told([SLOW], waiting, NOW + PATIENCE)[0] == [SLOW.key]
+
+
 def test_two_alarms_of_one_key_are_one():
     assert told([DISK, replace(DISK, sentence="Twice.")])[0] == ["disk"]
 

@@ -409,6 +409,7 @@ MIXED = letter(
         letter(text="Yes, please.\n\n-- \nAda"),
         letter(text="The bot wrote:\n> Confirm?\n\n“yes”"),
         letter(text="Ja!"),
+        letter(text="I want this, sure."),
         letter(text=""),
         letter(text="On Friday, the bot wrote:\n> Confirm your subscription"),
         letter(text="Please do subscribe me. Thanks, Ada\n\n> Confirm?"),
@@ -440,7 +441,14 @@ async def test_an_answering_machine_says_no_yes(lab, raw):
     assert lab.status() is SubscriptionStatus.UNCONFIRMED
 
 
-@pytest.mark.parametrize("said", ["No, thank you.", "Who are you?", "Please remove me", "Nein!"])
+@pytest.mark.parametrize(
+    "said",
+    [
+        "No, thank you.", "Who are you?", "Please remove me", "Nein!", "Nope.", "This wasn’t me",
+        "I didn't ask for this", "What is this", "Really?", "Delete me", "Ce n'était pas moi", "Нет",
+        "Não", "Nee", "Kein Interesse", "Lass das", "No\n\nYes",
+    ],
+)  # fmt: skip
 async def test_a_refusal_is_no_yes(lab, said):
     await lab.comes(letter(), "subscribe+experts@lab.example")
     _, mail = lab.notes()[0]
@@ -458,6 +466,9 @@ async def test_a_refusal_is_no_yes(lab, said):
         ("Yes, I am away until Monday.", "> "),
         ("Ich bin bis Montag im Urlaub.", "> "),
         ("We received your message.", "> "),
+        ("We got your message.", "> "),
+        ("I am OOO, see you on the 5th.", "> "),
+        ("Was this of help:\nYes\nNo", "> "),
         (
             "Thank you for writing to us. One of us is going to look at it, and answer you in turn.",
             "> ",

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import aiohttp
 import pytest
+from multidict import CIMultiDict
 from prometheus_client.parser import text_string_to_metric_families
 
 from bot.app import open_app
@@ -115,6 +116,24 @@ async def test_a_caller_on_this_machine_is_answered(app):
 async def test_who_comes_through_a_proxy_is_not(app, forwarded, status):
     async with listening(lambda: app) as address:
         assert (await ask(address, X_Forwarded_For=forwarded))[0] == status
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [("X-Forwarded-For", ""), ("X-Forwarded-For", "203.0.113.7")],  # HAProxy adds the second
+        [("X-Real-IP", "203.0.113.7")],
+        [("Forwarded", "for=203.0.113.7")],
+        [("Via", "1.1 proxy")],
+    ],
+)
+async def test_a_proxy_is_known_by_whatever_line_it_adds(app, lines):
+    async with (
+        listening(lambda: app) as address,
+        aiohttp.ClientSession() as session,
+        session.get(f"{address}/metrics", headers=CIMultiDict(lines)) as answer,
+    ):
+        assert answer.status == 404
 
 
 @pytest.mark.parametrize("settings", [{"bot": "", "web": 'metrics = "127.0.0.1:0"'}])

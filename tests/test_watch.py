@@ -143,6 +143,17 @@ def test_a_letter_that_is_not_taken_is_a_problem_and_goes_a_quarter_of_an_hour_l
         assert OWNER in relay.recipients
 
 
+def test_why_a_letter_was_not_taken_is_told_without_the_address(desk, site, monkeypatch):
+    monkeypatch.setattr(App, "room", lambda _: 100 * 2**20)
+    with a_relay_beside() as relay:
+        relay.on("RCPT", f"550 5.1.1 <{OWNER}>: user unknown")
+        by_smtp(desk, site, relay.port)
+        said = desk(*at(19), "once")
+    assert "the owner's letter was not taken" in said.words
+    assert "user unknown" in said.words
+    assert OWNER not in said.words
+
+
 def test_bounces_that_jump_are_told(desk):
     desk(*at(19), "status")
     with Store(desk.state / "paperround.db") as store:

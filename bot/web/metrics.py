@@ -14,6 +14,7 @@ from bot.web.answers import STANDING
 from bot.web.limits import network_of
 
 _DAY, _WEEK = timedelta(days=1), timedelta(days=7)
+_OF_PROXIES = ("X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP", "Forwarded", "Via")
 
 
 async def near(request: web.Request) -> web.Response:
@@ -32,8 +33,9 @@ async def metrics(request: web.Request) -> web.Response:
 
 
 def _is_near(request: web.Request, trusted: tuple[str, ...]) -> bool:
-    # A proxy on this machine that is not said to be trusted says that it speaks for another.
-    if request.headers.get("X-Forwarded-For") and not trusted:
+    # A proxy on this machine that is not said to be trusted says that it speaks for another. Be the
+    # first of its lines empty: that one is the client's own.
+    if not trusted and any(name in request.headers for name in _OF_PROXIES):
         return False
     try:
         return ipaddress.ip_network(network_of(request, trusted)).is_loopback

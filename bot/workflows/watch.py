@@ -160,10 +160,10 @@ async def _send(post: Post, owner: str, told: News, now: datetime) -> str:
         async with post.mailer().session() as session:
             attempt = await session.send(Envelope(0, post.sender, owner, message_id, content))
     except Exception as error:  # noqa: BLE001 - whatever it is: work goes on, and it is told
-        return f"the owner's letter could not be sent: {shorten(one_line(str(error)), 300)}"
+        return f"the owner's letter could not be sent: {_short(nameless(str(error)))}"
     if attempt.verdict is Verdict.SENT:
         return ""
-    return f"the owner's letter was not taken: {shorten(one_line(attempt.said), 300)}"
+    return f"the owner's letter was not taken: {_short(nameless(attempt.said))}"
 
 
 # ── How all stands ────────────────────────────────────────────────────────────────────────────────
