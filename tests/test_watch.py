@@ -19,6 +19,7 @@ from support_postal import a_relay_beside
 from support_replay import Answer, replaying, sample_day
 from support_round import NOW as ROUND
 from support_round import a_paper, absorb, an_edition, arxiv, subscribed, with_profiles
+from support_smtp import CLOSE_AFTER_TAKING
 
 OWNER = "owner@example.org"
 DOWN = Answer(b"try later", 503)
@@ -141,6 +142,26 @@ def test_a_letter_that_is_not_taken_is_a_problem_and_goes_a_quarter_of_an_hour_l
         by_smtp(desk, site, relay.port)
         assert desk(*at(19, 8, 15), "once", "--json").document["alarms"]["told"] == ["the disk"]
         assert OWNER in relay.recipients
+
+
+def test_a_letter_that_may_have_arrived_goes_again_an_hour_later_as_the_same(
+    desk, site, monkeypatch
+):
+    monkeypatch.setattr(App, "room", lambda _: 100 * 2**20)
+    with a_relay_beside() as relay:
+        relay.on("CONTENT", CLOSE_AFTER_TAKING)
+        by_smtp(desk, site, relay.port)
+        assert "was not taken" in desk(*at(19), "once").words
+
+        def to_the_owner():
+            return [each.message_id for each in relay.taken if b"needs a look" in each.content]
+
+        for minute in (15, 30, 45, 59):
+            desk(*at(19, 8, minute), "once")
+        assert len(to_the_owner()) == 1
+        desk(*at(19, 9), "once")
+        first, again = to_the_owner()
+        assert first == again
 
 
 def test_why_a_letter_was_not_taken_is_told_without_the_address(desk, site, monkeypatch):

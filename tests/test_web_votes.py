@@ -11,6 +11,7 @@ from bot import ranking, tokens
 from bot.app import open_app
 from bot.config import load_config
 from bot.models import DeliveryKind, Origin
+from bot.outputs.notes import NotePress
 from bot.web import consent, listening
 from bot.workflows import votes
 from support_round import DAY, a_paper, absorb, an_edition, arxiv, doi, shown, stored
@@ -161,6 +162,25 @@ async def test_the_answer_never_tells_whether_an_address_is_known(visitor, app):
     for _ in range(5):
         await ask(visitor, ADA)
     assert len(notes(app)) == votes.MOST_NOTES
+
+
+async def test_a_stranger_costs_as_much_as_a_reader(app, monkeypatch):
+    """Else who asks for another page meanwhile tells by its wait who is subscribed."""
+    printed = []
+    monkeypatch.setattr(NotePress, "ballot", spied(NotePress.ballot, printed))
+    for address in (ADA, "nobody@example.org"):
+        await app.workers.store(app.booth().send_link, address, "arXiv:2611.00001", NOW)
+    assert len(printed) == 2
+    assert len(notes(app)) == 1
+    assert "nobody@example.org" not in printed
+
+
+def spied(real, recipients):
+    def ballot(self, **asked):
+        recipients.append(asked["recipient"])
+        return real(self, **asked)
+
+    return ballot
 
 
 async def test_the_form_is_guarded_as_that_to_subscribe(visitor, app, monkeypatch):

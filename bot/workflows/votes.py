@@ -145,20 +145,23 @@ class Booth:
     def send_link(self, address: str, typed: str, now: datetime) -> None:
         """Send a confirmed subscriber a link to vote by; nothing, and nobody is told, for others."""
         found = self.named(typed)
+        if found is None:
+            return
         key = tokens.suppression_key(self._secret, address)
         voter = self._store.voter_at(address, key, now, _DAY)
-        if found is None or voter is None or voter[2] >= MOST_NOTES:
-            return
-        number, epoch, _ = voter
-        domain = parseaddr(self._config.mail.sender)[1].rpartition("@")[2]
+        number, epoch, notes = voter or (0, 0, 0)
+        sender = parseaddr(self._config.mail.sender)[1]
+        # Printed for a stranger too: whoever asks for something else meanwhile waits as long, and
+        # cannot tell by that who is subscribed.
         note = self._press().ballot(
-            recipient=address,
+            recipient=address if voter else sender,
             paper=found.paper,
             link=f"{self._config.bot.base_url}/vote/{self.token(number, epoch, found.paper.id)}",
-            message_id=f"<{random.token_hex(16)}@{domain}>",
+            message_id=f"<{random.token_hex(16)}@{sender.rpartition('@')[2]}>",
             now=now,
         )
-        self._store.post(number, note, now + _LINK_HOLDS, now)
+        if voter is not None and notes < MOST_NOTES:
+            self._store.post(number, note, now + _LINK_HOLDS, now)
 
     def _standing(self, paper: int, subscriber: int) -> Standing | None:
         found = self._store.papers({paper}).get(paper)

@@ -132,7 +132,10 @@ async def watch(
         waiting = alarms.untold(standing, known, now)
         # Before it is sent: whatever becomes of it, the next one is not before then.
         await workers.store(store.remember_alarms, waiting, now + TRIED_AGAIN_AFTER)
-        if problem := await _send(post, owner, told, now):
+        problem, perhaps = await _send(post, owner, told, now)
+        if perhaps:  # it may have arrived: the next is as far from it as from any other
+            await workers.store(store.remember_alarms, waiting, now + LETTERS_APART)
+        if problem:
             return Watched(problem=problem)
         await workers.store(store.remember_alarms, told.known, now + LETTERS_APART)
         return Watched(alarms.names(told.fresh), alarms.names(told.over))
@@ -147,8 +150,8 @@ def _is_too_soon(letter_after: datetime | None, now: datetime) -> bool:
     return letter_after is not None and now < letter_after <= now + LETTERS_APART
 
 
-async def _send(post: Post, owner: str, told: News, now: datetime) -> str:
-    """Send the letter; return why it could not be sent, "" where it was."""
+async def _send(post: Post, owner: str, told: News, now: datetime) -> tuple[str, bool]:
+    """Send the letter; return why it could not be sent, "" where it was, and whether nobody knows."""
     domain = post.sender.rpartition("@")[2] or "localhost"
     # The same news, told once more after a crash, is the same message.
     parts = [f"{what} {each.key} {each.since}"
@@ -160,10 +163,11 @@ async def _send(post: Post, owner: str, told: News, now: datetime) -> str:
         async with post.mailer().session() as session:
             attempt = await session.send(Envelope(0, post.sender, owner, message_id, content))
     except Exception as error:  # noqa: BLE001 - whatever it is: work goes on, and it is told
-        return f"the owner's letter could not be sent: {_short(nameless(str(error)))}"
+        return f"the owner's letter could not be sent: {_short(nameless(str(error)))}", False
     if attempt.verdict is Verdict.SENT:
-        return ""
-    return f"the owner's letter was not taken: {_short(nameless(attempt.said))}"
+        return "", False
+    problem = f"the owner's letter was not taken: {_short(nameless(attempt.said))}"
+    return problem, attempt.verdict is Verdict.UNCERTAIN
 
 
 # ── How all stands ────────────────────────────────────────────────────────────────────────────────
