@@ -15,6 +15,7 @@ from bot.app import open_app
 from bot.config import load_config
 from bot.models import Event
 from bot.web import listening
+from bot.workflows import find
 from support_round import NOW, TODAY, a_paper, absorb, an_edition, arxiv, doi, shown, with_profiles
 
 CONFIG = """
@@ -134,6 +135,25 @@ async def test_a_flood_of_searches_is_turned_away_before_it_keeps_others_waiting
     assert {status for status, _, _ in answers} == {200, 503}
     assert "Not just now" in next(text for status, text, _ in answers if status == 503)
     assert (await get("/search?q=routing"))[0] == 200, "and after it all is as before"
+
+
+async def test_searches_under_way_leave_room_for_other_work(get, monkeypatch):
+    """Whatever else needs the store's thread, or that for reckoning, waits behind one search at most."""
+    real, under_way, most = find.similar, 0, 0
+
+    async def similar(*asked):
+        nonlocal under_way, most
+        under_way += 1
+        most = max(most, under_way)
+        try:
+            return await real(*asked)
+        finally:
+            under_way -= 1
+
+    monkeypatch.setattr(find, "similar", similar)
+    answers = await asyncio.gather(*(get("/search?like=arXiv:2611.00001") for _ in range(8)))
+    assert [status for status, _, _ in answers] == [200] * 8
+    assert most == 1
 
 
 # ── Papers that no list picked ────────────────────────────────────────────────────────────────────

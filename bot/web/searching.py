@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from aiohttp import web
 
@@ -28,19 +29,20 @@ _HEADERS = {"Cache-Control": "no-store", "X-Robots-Tag": "noindex"}
 
 
 class Turns:
-    """How many searches are under way: the store answers one at a time, and others need it too."""
+    """Searches go one by one, and few may wait: a dear one takes a second of the threads that mail needs."""
 
     def __init__(self, most: int = 8) -> None:
-        self._left = most
+        self._left, self._turn = most, asyncio.Lock()
 
-    @contextmanager
-    def one(self) -> Iterator[None]:
-        """Hold a place while a search lasts. Raises HTTPServiceUnavailable where all are taken."""
+    @asynccontextmanager
+    async def one(self) -> AsyncIterator[None]:
+        """Wait for a turn, and hold it. Raises HTTPServiceUnavailable where too many wait already."""
         if not self._left:
             raise web.HTTPServiceUnavailable
         self._left -= 1
         try:
-            yield
+            async with self._turn:
+                yield
         finally:
             self._left += 1
 
@@ -50,7 +52,7 @@ TURNS: web.AppKey[Turns] = web.AppKey("turns", Turns)
 
 async def show_search(request: web.Request) -> web.Response:
     """Answer `?q=words` and `?like=PAPER`; without either, show the field."""
-    with request.app[TURNS].one():
+    async with request.app[TURNS].one():
         return await _answered(request)
 
 
