@@ -16,7 +16,7 @@ from email.errors import MessageError
 from email.message import Message
 from enum import StrEnum
 
-from bot.text import nameless, one_line, shorten
+from bot.text import decoded, nameless, one_line, shorten
 
 MOST_BYTES = (
     1_000_000  # of a report that are looked at: some carry all of what could not be delivered
@@ -342,7 +342,8 @@ def _said_in(text: str) -> str:
 
 def _text(part: Message) -> str:
     """Return a part's text; a delivery report's groups are parts of their own to the parser."""
-    payload = part.get_payload()
+    # Asked for as a string it is decoded by whatever charset it says: only lists are asked for so.
+    payload = part.get_payload() if part.is_multipart() else None
     if isinstance(payload, list):
         return "\n\n".join(
             "\n".join(f"{name}: {value}" for name, value in each.items()) + f"\n{_text(each)}"
@@ -352,10 +353,7 @@ def _text(part: Message) -> str:
     content = part.get_payload(decode=True)
     if not isinstance(content, bytes):
         return ""
-    try:
-        return content.decode(part.get_content_charset() or "utf-8", "replace")
-    except LookupError:  # a charset of their own
-        return content.decode("utf-8", "replace")
+    return decoded(content, part.get_content_charset())
 
 
 def _fields(text: str) -> dict[str, str]:
@@ -368,11 +366,14 @@ def _fields(text: str) -> dict[str, str]:
     return found
 
 
+_LONGEST_HEADER = 8000  # characters, encoded
+
+
 def _decoded(header: str) -> str:
     from email.header import decode_header, make_header
 
     try:
-        return str(make_header(decode_header(header)))
+        return str(make_header(decode_header(header[:_LONGEST_HEADER])))
     except (MessageError, ValueError, LookupError):
         return header
 

@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from email.errors import MessageError
+from email.header import decode_header, make_header
 from email.message import Message
 from email.utils import getaddresses
 from enum import StrEnum
@@ -18,10 +21,11 @@ from itertools import pairwise
 
 from bot.config import Config, InboundSettings, Profile, normal_address
 from bot.models import Door
-from bot.text import one_line
+from bot.text import decoded, one_line
 
 _MOST_ADDRESSES = 50
 _MOST_LINES = 10
+_LONGEST_SUBJECT = 8000  # characters, encoded
 _MOST_WORDS = 200
 _TOKEN = re.compile(r"[a-z0-9]{10,400}", re.IGNORECASE | re.ASCII)
 # Where servers write down whom a mail was really for, the most trustworthy first.
@@ -188,7 +192,7 @@ def _lines_of(part: Message, *, html: bool) -> list[str]:
     content = part.get_payload(decode=True)
     if not isinstance(content, bytes):
         return []
-    text = content[:10_000].decode("utf-8", "replace")
+    text = decoded(content[:10_000], part.get_content_charset())
     if html:
         text = unescape(_TAG.sub("\n", _UNSEEN.sub("", text)))
     lines = (line.strip() for line in text.splitlines())
@@ -238,7 +242,11 @@ _NO_YES = re.compile(
 
 
 def _subject(mail: Message) -> str:
-    return one_line(str(mail.get("Subject", "")))[:1000]
+    """Return the subject as people read it: an answer to one of ours comes back encoded (RFC 2047)."""
+    written = str(mail.get("Subject", ""))[:_LONGEST_SUBJECT]
+    with suppress(MessageError, ValueError, LookupError):  # what nobody can read stands as it is
+        written = str(make_header(decode_header(written)))
+    return one_line(written)[:1000]
 
 
 def _with_token(word: Word, token: str) -> Wish | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from datetime import date, timedelta
 from pathlib import Path
@@ -182,6 +183,19 @@ def test_any_broken_report_can_be_read(pieces):
 def test_a_report_of_any_size_is_read_in_bounded_parts():
     raw = delivery_report(Status="5.1.1") + b"x" * 3 * bounces.MOST_BYTES
     assert read_report(raw).status == "5.1.1"
+
+
+@pytest.mark.parametrize("charset", ["punycode", "idna", "unicode_escape", "of-their-own", ""])
+def test_a_charset_that_no_mail_has_is_read_as_utf_8(charset):
+    """Decoding punycode takes quadratic time: one mail kept the store's thread for seconds."""
+    words = f"550 5.1.1 user unknown\n\nа{'b' * 300_000}"
+    raw = (
+        "From: MAILER-DAEMON@example.org\nSubject: failure\n"
+        f'Content-Type: text/plain; charset="{charset}"\nContent-Transfer-Encoding: 8bit\n\n{words}'
+    ).encode()
+    begun = time.process_time()
+    assert read_report(raw).status == "5.1.1"
+    assert time.process_time() - begun < 1
 
 
 # ── When an address is written to no more ─────────────────────────────────────────────────────────

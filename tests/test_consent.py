@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from datetime import timedelta
 from email import message_from_bytes
+from email.header import Header
 from email.policy import default
 
 import pytest
@@ -489,16 +491,47 @@ async def test_a_machine_that_tells_by_nothing_what_it_is_says_no_yes(lab, said,
     assert late.outcome is Outcome.PASSED_OVER, "an answer to no question"
 
 
-async def test_where_addresses_have_no_separator_the_subject_has_the_token(tmp_path):
+@pytest.mark.parametrize(
+    "written",
+    [
+        lambda words: words,
+        lambda words: Header(words, "utf-8").encode(),
+        lambda words: f"=?UTF-8?B?{base64.b64encode(words.encode()).decode()}?=",
+    ],
+    ids=["plain", "quoted-printable", "base64"],
+)
+async def test_where_addresses_have_no_separator_the_subject_has_the_token(tmp_path, written):
     with Store(tmp_path / "p.db") as store:
         inbound = {"address": "papers@lab.example", "separator": ""}
         lab = Lab(tmp_path, store, inbound=inbound)
         await lab.comes(letter(subject="subscribe experts"), "papers@lab.example")
         _, mail = lab.notes()[0]
         assert mail["Reply-To"] == "papers@lab.example"
-        raw = letter(subject=f"Re: {mail['Subject']}", text="yes")
+        raw = letter(subject=written(f"Re: {mail['Subject']}"), text="yes")
         received = await lab.comes(raw, mail["Reply-To"])
         assert received.outcome is Outcome.CONFIRMED
+
+
+@pytest.mark.parametrize(
+    ("said", "charset", "yes"),
+    [
+        ("Não", "iso-8859-1", False),
+        ("нет", "koi8-r", False),
+        ("いいえ", "iso-2022-jp", False),
+        ("Да", "windows-1251", True),
+        ("Yes", "of-their-own", True),
+        ("Yes", "idna", True),
+    ],
+)
+async def test_an_answer_is_read_in_its_own_charset(lab, said, charset, yes):
+    await lab.comes(letter(), "subscribe+experts@lab.example")
+    _, mail = lab.notes()[0]
+    body = said.encode("ascii" if said.isascii() else charset)
+    raw = letter(
+        Content_Type=f"text/plain; charset={charset}", Content_Transfer_Encoding="base64"
+    ) + base64.b64encode(body)
+    received = await lab.comes(raw, mail["Reply-To"])
+    assert received.outcome is (Outcome.CONFIRMED if yes else Outcome.QUARANTINED)
 
 
 # ── What curators put forward ─────────────────────────────────────────────────────────────────────

@@ -8,6 +8,7 @@ removes what could steer a terminal or reorder a line.
 
 from __future__ import annotations
 
+import codecs
 import html
 import re
 
@@ -96,6 +97,20 @@ _ADDRESS = re.compile(
 def nameless(value: str) -> str:
     """Return the text with `…` for each mail address: for what is logged, or outlives its reader."""
     return _ADDRESS.sub("…", value) if "@" in value else value
+
+
+def decoded(content: bytes, charset: str | None) -> str:
+    """Return the bytes of a mail as text; in a charset that no mail has they are read as UTF-8."""
+    try:
+        if charset and codecs.lookup(charset).name not in _NO_CHARSETS:
+            return content.decode(charset, "replace")
+    except (LookupError, ValueError):
+        pass
+    return content.decode("utf-8", "replace")
+
+
+# Python knows them by name too. Punycode takes quadratic time: 120 kB took 1.6 s of CPU.
+_NO_CHARSETS = frozenset({"punycode", "idna", "unicode_escape", "raw_unicode_escape", "undefined"})
 
 
 # ── HTML ──────────────────────────────────────────────────────────────────────────────────────────
