@@ -16,7 +16,7 @@ from email.errors import MessageError
 from email.message import Message
 from enum import StrEnum
 
-from bot.text import decoded, nameless, one_line, shorten
+from bot.text import decoded, is_charset, nameless, one_line, shorten
 
 MOST_BYTES = (
     1_000_000  # of a report that are looked at: some carry all of what could not be delivered
@@ -78,7 +78,7 @@ def read_report(raw: bytes) -> Report:
     if plain.startswith(b"From "):  # an mbox's own line
         plain = plain.partition(b"\n")[2]
     try:
-        mail = message_from_bytes(plain)
+        mail = _without_traps(message_from_bytes(plain))
         parts = _parts(mail)
     except (MessageError, ValueError, LookupError, RecursionError):
         return Report(Kind.UNKNOWN)
@@ -88,6 +88,15 @@ def read_report(raw: bytes) -> Report:
     if _is_automatic(mail):
         return Report(Kind.AUTOMATIC, said=_short(str(mail.get("Subject", ""))))
     return _prose(mail, parts)
+
+
+def _without_traps(mail: Message) -> Message:
+    """Take out charsets that no mail has: the library that knows servers' prose decodes by them."""
+    for part in mail.walk():
+        charset = part.get_content_charset()
+        if charset and not is_charset(charset):
+            part.del_param("charset")
+    return mail
 
 
 def _parts(mail: Message) -> list[Message]:

@@ -102,11 +102,17 @@ def nameless(value: str) -> str:
 def decoded(content: bytes, charset: str | None) -> str:
     """Return the bytes of a mail as text; in a charset that no mail has they are read as UTF-8."""
     try:
-        if charset and codecs.lookup(charset).name not in _NO_CHARSETS:
-            return content.decode(charset, "replace")
+        return content.decode(charset if charset and is_charset(charset) else "utf-8", "replace")
     except (LookupError, ValueError):
-        pass
-    return content.decode("utf-8", "replace")
+        return content.decode("utf-8", "replace")
+
+
+def is_charset(name: str) -> bool:
+    """Whether mail can be in a charset of this name, and we can read it."""
+    try:
+        return codecs.lookup(name).name not in _NO_CHARSETS
+    except (LookupError, ValueError):
+        return False
 
 
 # Python knows them by name too. Punycode takes quadratic time: 120 kB took 1.6 s of CPU.
