@@ -126,10 +126,10 @@ async def watch(
     standing = alarms.standing(await workers.store(gather, config, around, store, now))
     known = await workers.store(store.known_alarms)
     told = alarms.news(standing, known, now)
+    waiting = alarms.untold(standing, known, now)
     owner = config.bot.owner or config.bot.contact
     before = await workers.store(store.letter_after)
     if told and owner and not _is_too_soon(before, now):
-        waiting = alarms.untold(standing, known, now)
         # Before it is sent: whatever becomes of it, the next one is not before then.
         await workers.store(store.remember_alarms, waiting, now + TRIED_AGAIN_AFTER)
         problem, perhaps = await _send(post, owner, told, now)
@@ -139,7 +139,6 @@ async def watch(
             return Watched(problem=problem)
         await workers.store(store.remember_alarms, told.known, now + LETTERS_APART)
         return Watched(alarms.names(told.fresh), alarms.names(told.over))
-    waiting = alarms.untold(standing, known, now)
     if waiting != tuple(sorted(known, key=lambda each: each.key)):
         await workers.store(store.remember_alarms, waiting, before or now)
     return Watched()
