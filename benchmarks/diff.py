@@ -2,120 +2,104 @@
 
 The floor asks the same questions of the same tables with `json_each`, and (for new papers) inserts
 the same rows with `executemany`; it merges nothing, keeps no provenance and commits once. The search
-index comes behind the papers, and has a row of its own.
+index comes behind the papers, and has rows of its own. The texts are those of `benchmarks.library`.
 """
 
 from __future__ import annotations
 
 import json
-import random
 import sqlite3
 import tempfile
-from datetime import UTC, datetime
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from itertools import islice
 from pathlib import Path
 
+from benchmarks import library
+from benchmarks.library import NOW
 from benchmarks.measure import medians, wall_of
-from bot.identity import stamped
-from bot.models import Event, Identifier, Paper, Scheme, Sighting, SourceState, Stamp
+from bot.models import Event, Paper, Sighting, SourceState
 from bot.store import Store
 
-_NOW = datetime(2026, 11, 20, 6, tzinfo=UTC)
-_WORDS = [f"word{number}" for number in range(4000)]
 _BATCH = 1000
 
 
 def run(rounds: int = 5, stored: int = 100_000) -> list[dict[str, object]]:
     """Return one row a question: ours, the floor, the ratio, for a store of that many papers."""
+    papers = library.papers(stored + 4 * rounds * _BATCH)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "paperround.db"
         with Store(path) as store:
+            known: list[Paper] = []
             for first in range(0, stored, 5000):
-                _absorb(store, first, min(5000, stored - first))
+                some = list(islice(papers, min(5000, stored - first)))
+                known += some[:_BATCH]
+                _absorb(store, some)
+            bare = _megabytes(path, stored)
             store.index_all()
-            size = path.stat().st_size
+            whole = _megabytes(path, stored)
             rows = [
-                _known(store, path, rounds, stored),
-                _new(store, path, rounds, stored),
-                _indexed(store, rounds, stored + 3 * rounds * _BATCH),
+                _known(store, path, rounds, known[-_BATCH:], stored),
+                _new(store, path, rounds, papers, stored),
+                _indexed(store, rounds, papers),
             ]
-    megabytes = round(size / 1e6 * 100_000 / stored, 1)
-    return [*rows, {"what": f"{stored:,} stored papers", "MB per 100,000 papers": megabytes}]
+    return [
+        *rows,
+        {"what": f"{stored:,} stored papers", "MB per 100,000 papers": bare},
+        {"what": "the same, with the search index", "MB per 100,000 papers": whole},
+    ]
 
 
-def _sightings(first: int, count: int) -> list[Sighting]:
-    return [Sighting(_paper(number), Event.NEW, _NOW) for number in range(first, first + count)]
+def _megabytes(path: Path, stored: int) -> float:
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    return round(path.stat().st_size / 1e6 * 100_000 / stored, 1)
 
 
-def _paper(number: int) -> Paper:
-    draw = random.Random(number)  # noqa: S311 - generated text, the same every time
-    paper = Paper(
-        title=" ".join(draw.choices(_WORDS, k=10)),
-        identifiers=frozenset(
-            {Identifier(Scheme.ARXIV, f"{1000 + number // 90000}.{number % 90000:05d}")}
-        ),
-        authors=tuple(" ".join(draw.choices(_WORDS, k=2)) for _ in range(5)),
-        abstract=" ".join(draw.choices(_WORDS, k=150)),
-        categories=("cs.LG", "cs.CL"),
-        version=1,
-        published=_NOW,
-    )
-    return stamped(paper, Stamp(40, 1, "2026-11-20"))
+def _key(paper: Paper) -> str:
+    return f"arxiv:{next(iter(paper.identifiers)).value}"
 
 
-def _absorb(store: Store, first: int, count: int) -> None:
-    store.absorb(
-        "bench", _sightings(first, count), SourceState("bench"), _NOW, introduces=set(Event)
-    )
+def _absorb(store: Store, papers: Iterable[Paper]) -> None:
+    sightings = [Sighting(paper, Event.NEW, NOW) for paper in papers]
+    store.absorb("bench", sightings, SourceState("bench"), NOW, introduces=set(Event))
 
 
-def _known(store: Store, path: Path, rounds: int, stored: int) -> dict[str, object]:
-    first = stored // 2
-    sightings = _sightings(first, _BATCH)
-    names = json.dumps([f"arxiv:{next(iter(s.paper.identifiers)).value}" for s in sightings])
-
-    def ours() -> float:
-        state = SourceState("bench")
-        return wall_of(lambda: store.absorb("bench", sightings, state, _NOW, introduces=set(Event)))
+def _known(
+    store: Store, path: Path, rounds: int, known: list[Paper], stored: int
+) -> dict[str, object]:
+    names = json.dumps(list(map(_key, known)))
 
     def floor() -> float:
-        db = sqlite3.connect(path)
-        try:
+        with closing(sqlite3.connect(path)) as db:
             return wall_of(lambda: db.execute(_LOOK_UP, [names]).fetchall())
-        finally:
-            db.close()
 
-    return _row(f"{_BATCH:,} known papers against {stored:,}", *medians(rounds, ours, floor))
+    seconds = medians(rounds, lambda: wall_of(lambda: _absorb(store, known)), floor)
+    return _row(f"{_BATCH:,} known papers against {stored:,}", *seconds)
 
 
-def _new(store: Store, path: Path, rounds: int, stored: int) -> dict[str, object]:
-    at = [stored]
-
+def _new(
+    store: Store, path: Path, rounds: int, papers: Iterator[Paper], stored: int
+) -> dict[str, object]:
     def ours() -> float:
-        first, at[0] = at[0], at[0] + _BATCH
-        sightings, state = _sightings(first, _BATCH), SourceState("bench")
-        return wall_of(lambda: store.absorb("bench", sightings, state, _NOW, introduces=set(Event)))
+        some = list(islice(papers, _BATCH))
+        return wall_of(lambda: _absorb(store, some))
 
     def floor() -> float:
-        first, at[0] = at[0], at[0] + _BATCH
-        papers = [_paper(number) for number in range(first, first + _BATCH)]
-        db = sqlite3.connect(path, isolation_level=None)
-        db.execute("PRAGMA synchronous = FULL")
-        try:
-            return wall_of(lambda: _insert(db, papers))
-        finally:
-            db.close()
+        some = list(islice(papers, _BATCH))
+        with closing(sqlite3.connect(path, isolation_level=None)) as db:
+            db.execute("PRAGMA synchronous = FULL")
+            return wall_of(lambda: _insert(db, some))
 
     return _row(f"{_BATCH:,} new papers into {stored:,}", *medians(rounds, ours, floor))
 
 
-def _indexed(store: Store, rounds: int, first: int) -> dict[str, object]:
+def _indexed(store: Store, rounds: int, papers: Iterator[Paper]) -> dict[str, object]:
     """Measure what was left for later: the search text of papers that are stored."""
     store.index_all()
-    at = [first]
 
     def ours() -> float:
-        _absorb(store, at[0], _BATCH)
-        at[0] += _BATCH
+        _absorb(store, islice(papers, _BATCH))
         return wall_of(store.index_all)
 
     (seconds,) = medians(rounds, ours)
@@ -125,7 +109,7 @@ def _indexed(store: Store, rounds: int, first: int) -> dict[str, object]:
 def _insert(db: sqlite3.Connection, papers: list[Paper]) -> None:
     """Do the least: the paper, its identifier and where it was seen, in one transaction."""
     db.execute("BEGIN IMMEDIATE")
-    keys = [f"arxiv:{next(iter(paper.identifiers)).value}" for paper in papers]
+    keys = list(map(_key, papers))
     newest = db.execute("SELECT max(id) FROM paper").fetchone()[0]
     db.executemany(
         _INSERT_PAPER,

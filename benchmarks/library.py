@@ -63,11 +63,17 @@ def paper(number: int, title: str, abstract: str, categories: tuple[str, ...]) -
     return stamped(made, Stamp(40, 1, "2026-11-20"))
 
 
+def papers(count: int) -> Iterator[Paper]:
+    """Yield so many papers, the same ones every time."""
+    for number, record in enumerate(records(count), start=1):
+        yield paper(number, *record)
+
+
 def fill(store: Store, count: int) -> None:
     """Store and index so many papers."""
     waiting: list[Sighting] = []
-    for number, record in enumerate(records(count), start=1):
-        waiting.append(Sighting(paper(number, *record), Event.NEW, NOW))
+    for number, made in enumerate(papers(count), start=1):
+        waiting.append(Sighting(made, Event.NEW, NOW))
         if len(waiting) == _AT_ONCE or number == count:
             store.absorb("library", waiting, SourceState("library"), NOW, introduces=set(Event))
             waiting = []

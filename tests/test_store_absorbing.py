@@ -15,6 +15,7 @@ from bot.identity import alone, merge
 from bot.models import Event, Paper, Sighting, SourceState, Stamp
 from bot.ports import Showing
 from bot.store import Store
+from bot.store.pruning import Pruner
 from bot.text.query import read_query
 from support_round import DAY, NOW, a_paper, arxiv, doi, shown, url
 
@@ -223,3 +224,42 @@ def test_what_two_processes_absorb_is_indexed_once(tmp_path: Path):
         one.index_all()
         other.index_all()
         assert indexed(one) == [1, 2]
+
+
+def postings(store: Store) -> list[tuple[object, ...]]:
+    """Every place of every word that the index knows."""
+    store.db.write(
+        "CREATE VIRTUAL TABLE IF NOT EXISTS temp.place USING fts5vocab(main, paper_search, 'instance')"
+    )
+    return [tuple(row) for row in store.db.rows('SELECT term, doc, col, "offset" FROM temp.place')]
+
+
+_TITLES = st.sampled_from(["Twin zebra", "Zebra zebra", "Röntgen $\\alpha$", "学習", ""])
+_TOLD = st.tuples(
+    st.lists(st.integers(1, 4), min_size=1, max_size=2, unique=True), _TITLES, st.booleans()
+)
+
+
+@given(told=st.lists(_TOLD, max_size=8), pruned=st.integers(0, 8))
+@settings(max_examples=60, deadline=None)
+def test_whatever_came_between_the_index_says_what_the_papers_say(tmp_path_factory, told, pruned):
+    """Corrected, joined, pruned: it is as if it were made of today's papers in one go."""
+    folder = tmp_path_factory.mktemp("index")
+    with Store(folder / "paperround.db") as store:
+        for day, (names, title, index_now) in enumerate(told):
+            paper = a_paper(*map(doi, names), title=title, version=day + 1, abstract=f"On {title}.")
+            take(store, shown(paper, at=NOW), now=NOW + day * DAY)
+            if index_now:
+                store.index_all()
+            if day == pruned:
+                Pruner(store.db).prune_papers(NOW + 30 * DAY, 0, ())
+        store.index_all()
+        kept = postings(store)
+        with store.db.transaction():
+            store.db.write("INSERT INTO paper_search (paper_search) VALUES ('delete-all')")
+            store.db.write("DELETE FROM paper_text")
+            store.db.write(
+                "INSERT INTO unindexed (paper) SELECT id FROM paper WHERE merged_into IS NULL"
+            )
+        store.index_all()
+        assert kept == postings(store)

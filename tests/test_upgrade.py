@@ -152,8 +152,10 @@ def _deliveries(store: Store) -> None:
 
 
 def dumped(path: Path) -> Iterator[str]:
-    """Yield SQL that makes a database anew; what a search index holds, its triggers make again."""
+    """Yield SQL that makes a database anew; what its search index held is to be indexed again."""
     with closing(sqlite3.connect(path)) as db:
+        db.execute("INSERT OR IGNORE INTO unindexed SELECT paper FROM paper_text")
+        db.execute("DELETE FROM paper_text")
         rows = db.execute(
             "SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL "
             "AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY rowid"
@@ -268,8 +270,11 @@ def _all_can_be_read(store: Store) -> None:
 def test_a_recorded_database_is_what_its_version_made(path, tmp_path):
     """The record of today's schema is not older than the functions that made it."""
     invent(path)
-    recorded = as_recorded(connection.SCHEMA_VERSION, tmp_path / "recorded.db")
-    assert counts_of(path) == counts_of(recorded)
+    recorded = counts_of(as_recorded(connection.SCHEMA_VERSION, tmp_path / "recorded.db"))
+    made = counts_of(path)
+    assert recorded.pop("unindexed") == made.pop("paper_text")  # the index itself is not recorded
+    assert recorded.pop("paper_text") == made.pop("unindexed") == 0
+    assert made == recorded
 
 
 # ── The machinery, by an invented next schema ───────────────────────────────────────────────────

@@ -13,6 +13,7 @@ from datetime import datetime
 
 from bot.models import Identifier
 from bot.store.connection import Connection, moment, seconds
+from bot.store.indexing import put_in, take_out
 from bot.store.rows import name_of
 
 WINDOW = 1000  # papers, or attempts, that are looked at in one step
@@ -79,10 +80,10 @@ class Pruner:
 
     def _take_text(self, papers: Collection[int], values: Mapping[str, object]) -> None:
         among = {**values, "ids": json.dumps(sorted(papers))}
-        # Deleted and inserted, not updated: the index is kept by triggers on these two.
-        rows = self._db.rows(_TEXTS, among)
-        self._db.write(_NO_TEXTS, among)
-        self._db.write_many(_TITLES, [dict(row) for row in rows])
+        indexed = take_out(self._db, papers)
+        put_in(
+            self._db, ((paper, title, names, "", cats) for paper, title, names, _, cats in indexed)
+        )
         self._db.write(_NO_ABSTRACT, among)
         self._db.write(_NO_TLDR, among)
         self._db.write(_NO_VECTORS, among)
@@ -151,12 +152,6 @@ AND p.id NOT IN (
 ORDER BY p.id LIMIT :most
 """
 _AMONG = "paper IN (SELECT value FROM json_each(:ids))"
-_TEXTS = f"SELECT * FROM paper_text WHERE {_AMONG}"  # noqa: S608 - our own constant
-_NO_TEXTS = f"DELETE FROM paper_text WHERE {_AMONG}"  # noqa: S608 - our own constant
-_TITLES = """
-INSERT INTO paper_text (paper, title, authors, abstract, categories)
-VALUES (:paper, :title, :authors, '', :categories)
-"""
 _NO_ABSTRACT = "UPDATE paper SET abstract = '' WHERE id IN (SELECT value FROM json_each(:ids))"
 _NO_TLDR = f"UPDATE enrichment SET tldr = '' WHERE {_AMONG}"  # noqa: S608 - our own constant
 _NO_VECTORS = f"DELETE FROM vector WHERE {_AMONG}"  # noqa: S608 - our own constant

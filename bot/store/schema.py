@@ -38,6 +38,26 @@ def m003_third(db: Database) -> None:
     _votes(db)
     _alarms(db)
     _meaning(db)
+    _packed_texts(db)
+
+
+def _packed_texts(db: Database) -> None:
+    """Keep what was indexed packed, and once; all is indexed again, behind, as what is new is."""
+    for trigger in ("paper_text_added", "paper_text_removed"):
+        db.execute(f"DROP TRIGGER {trigger}")
+    for table in ("paper_search", "paper_text"):
+        db.execute(f"DROP TABLE {table}")
+    db.execute(
+        "CREATE TABLE paper_text "
+        "(paper INTEGER PRIMARY KEY REFERENCES paper(id), text BLOB NOT NULL) STRICT"
+    )
+    db.execute(
+        "CREATE VIRTUAL TABLE paper_search USING fts5(title, authors, abstract, categories, "
+        "content='', tokenize=\"unicode61 remove_diacritics 2\")"
+    )
+    db.execute(
+        "INSERT OR IGNORE INTO unindexed (paper) SELECT id FROM paper WHERE merged_into IS NULL"
+    )
 
 
 def _apart(db: Database) -> None:

@@ -26,20 +26,6 @@ CREATE TABLE paper (
 , notice TEXT NOT NULL DEFAULT '') STRICT;
 CREATE INDEX paper_merged ON paper(merged_into) WHERE merged_into IS NOT NULL;
 CREATE INDEX paper_seen ON paper(first_seen);
-CREATE TABLE paper_text (
-    paper INTEGER PRIMARY KEY REFERENCES paper(id), title TEXT NOT NULL, authors TEXT NOT NULL,
-    abstract TEXT NOT NULL, categories TEXT NOT NULL
-) STRICT;
-CREATE VIRTUAL TABLE paper_search USING fts5(
-    title, authors, abstract, categories, content='paper_text', content_rowid='paper',
-    tokenize="unicode61 remove_diacritics 2"
-);
-CREATE TRIGGER paper_text_added AFTER INSERT ON paper_text BEGIN
-    INSERT INTO paper_search (rowid, title, authors, abstract, categories) VALUES
-        (new.paper, new.title, new.authors, new.abstract, new.categories); END;
-CREATE TRIGGER paper_text_removed AFTER DELETE ON paper_text BEGIN
-    INSERT INTO paper_search (paper_search, rowid, title, authors, abstract, categories) VALUES
-        ('delete', old.paper, old.title, old.authors, old.abstract, old.categories); END;
 CREATE TABLE identifier (
     name TEXT PRIMARY KEY, paper INTEGER NOT NULL REFERENCES paper(id)
 ) STRICT, WITHOUT ROWID;
@@ -171,6 +157,8 @@ CREATE INDEX summary_asked ON summary(asked_at);
 CREATE TRIGGER summary_outdated AFTER UPDATE OF title, abstract ON paper
 WHEN (old.title, old.abstract) IS NOT (new.title, new.abstract)
 BEGIN UPDATE summary SET said = '' WHERE paper = new.id; END;
+CREATE TABLE paper_text (paper INTEGER PRIMARY KEY REFERENCES paper(id), text BLOB NOT NULL) STRICT;
+CREATE VIRTUAL TABLE paper_search USING fts5(title, authors, abstract, categories, content='', tokenize="unicode61 remove_diacritics 2");
 INSERT INTO _sqlite_migrations VALUES (1, 'paperround', 'm001_first', '2026-11-20 08:00:00+00:00');
 INSERT INTO _sqlite_migrations VALUES (2, 'paperround', 'm002_second', '2026-11-20 08:00:00+00:00');
 INSERT INTO _sqlite_migrations VALUES (3, 'paperround', 'm003_third', '2026-11-20 08:00:00+00:00');
@@ -196,11 +184,6 @@ O''Brien', 'Of
 experts.', 'cell biology', '', 1, NULL, '[]', '[[1,1,"","title authors abstract categories"]]', 1, NULL, 1795161600, 1795165200, 0, '');
 INSERT INTO paper VALUES (5, 'doi:10.1234/5', 4, 'Elsewhere', '', '', 'cell biology', '', 1, NULL, '[]', '[[1,1,"","title categories"]]', NULL, NULL, 1795161600, 1795161600, 0, '');
 INSERT INTO paper VALUES (6, 'url:https://example.org/6', NULL, 'An entry', '', '', '', '', 1, NULL, '[]', '[[1,1,"","title"]]', NULL, NULL, 1795161600, 1795161600, 0, '');
-INSERT INTO paper_text VALUES (1, 'Paper 1, again', 'Ada Löve    O''Brien', 'Of experts.', '');
-INSERT INTO paper_text VALUES (2, 'Paper “2”', 'Ada Löve    O''Brien', 'Of experts.', '');
-INSERT INTO paper_text VALUES (3, 'Paper “3”', 'Ada Löve    O''Brien', 'Of experts.', '');
-INSERT INTO paper_text VALUES (4, 'Paper “4”', 'Ada Löve    O''Brien', 'Of experts.', 'cell biology');
-INSERT INTO paper_text VALUES (6, 'An entry', '', '', '');
 INSERT INTO identifier VALUES ('arxiv:2611.00001', 1);
 INSERT INTO identifier VALUES ('arxiv:2611.00002', 2);
 INSERT INTO identifier VALUES ('arxiv:2611.00003', 3);
@@ -281,6 +264,11 @@ experts.', '', '', 1, NULL, '[]', '[[1,1,"","title authors abstract"]]', '');
 INSERT INTO revision VALUES (4, 1795165200, 'Paper “4”', 'Ada Löve
 O''Brien', 'Of
 experts.', '', '', 1, NULL, '[]', '[[1,1,"","title authors abstract"]]', '');
+INSERT INTO unindexed VALUES (1);
+INSERT INTO unindexed VALUES (2);
+INSERT INTO unindexed VALUES (3);
+INSERT INTO unindexed VALUES (4);
+INSERT INTO unindexed VALUES (6);
 INSERT INTO enrichment VALUES (1, 'semantic-scholar', 1795161600, 1795161600, 0, NULL, '');
 INSERT INTO enrichment VALUES (2, 'semantic-scholar', 1795161600, 1795161600, 1, 3, 'Experts route.');
 INSERT INTO vote VALUES (3, 3, 1795161600);
