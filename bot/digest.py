@@ -51,7 +51,15 @@ def picks(
     best = [r for r in ranked if id(r) in chosen]
     told = [(role, r) for leader in best for role, r in _with_its_like(leader)]
     new = [
-        Pick(at, r.paper.id, role, r.paper.version, r.score, r.reasons, lifecycle.told_by(r.paper))
+        Pick(
+            at,
+            r.paper.id,
+            role,
+            r.paper.version,
+            r.score,
+            tuple(r.reasons),
+            lifecycle.told_by(r.paper),
+        )
         for at, (role, r) in enumerate(told, start=1)
     ]
     known = {pick.paper for pick in new}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
@@ -366,7 +366,7 @@ class Ranked:
 
     paper: Paper
     score: float
-    reasons: tuple[Reason, ...] = ()
+    reasons: Sequence[Reason] = ()
     always: bool = False
     probability: float = 0.0
     folded: tuple[Ranked, ...] = ()

@@ -22,7 +22,8 @@ from bot.ranking import (
     probability,
     rank,
 )
-from bot.ranking.words import same_person, words
+from bot.ranking.nearness import Description
+from bot.ranking.words import known_by, same_person, words
 from support_round import NOW, a_paper, a_profile, arxiv, doi
 
 DAY = timedelta(days=1)
@@ -155,6 +156,32 @@ def test_somebody_else_is_somebody_else(wanted, name):
 @given(st.text(max_size=40), st.text(max_size=40))
 def test_no_name_is_too_odd_to_be_compared(one, other):
     same_person(one, other)
+
+
+_NAMES = st.lists(
+    st.sampled_from(["Noam", "N.", "Shazeer", "van", "Müller,", "J", "Jr."]), max_size=4
+)
+
+
+@given(_NAMES.map(" ".join), _NAMES.map(" ".join))
+def test_who_may_be_one_person_goes_by_a_common_name(one, other):
+    if same_person(one, other):
+        assert known_by(one) & known_by(other)
+
+
+def test_what_a_reason_is_called_is_found_out_when_somebody_looks(monkeypatch):
+    named = []
+    common = Description.common
+    monkeypatch.setattr(
+        Description, "common", lambda self, paper: named.append(1) or common(self, paper)
+    )
+    ranked = rank([FAR, NEAR], _profile(about="How sparse layers route tokens."), _knowing())
+    assert not named
+    assert ranked[0].reasons[0].text == "sparse layer, token"
+    assert len(ranked[0].reasons) == len(named) == 1
+    assert ranked[0].reasons == tuple(ranked[0].reasons)
+    assert repr(ranked[0].reasons) == repr(tuple(ranked[0].reasons))
+    assert hash(ranked[0])
 
 
 def test_a_category_adds_a_little_and_its_archive_counts_too():

@@ -177,3 +177,15 @@ def test_what_is_insisted_on_is_nobodys_crowd():
     insisted = replace(_fits(1, votes=0.1), always=True)
     chosen = _chosen([insisted, *(_fits(n, routing=1.0) for n in range(2, 9))], 5, trending=0.0)
     assert len(chosen) == 5
+
+
+@given(st.lists(shares, max_size=40), st.integers(1, 4), st.floats(0, 1))
+def test_who_is_the_crowds_is_asked_no_further_down_than_it_matters(said, places, trending):
+    """As if all had been looked at: of the crowd's papers the first have the room there is."""
+    ranked = sorted((_fits(n, **each) for n, each in enumerate(said)), key=lambda r: -r.score)
+    votes = [each for each in ranked if _by_votes(each)]
+    others = [each for each in ranked if not _by_votes(each)]
+    room = max(math.ceil(trending * places), places - len(others))
+    admitted = [each for each in ranked if each not in votes[room:]][: 8 * places]
+    chosen = _chosen(ranked, places, trending=trending)
+    assert chosen == _chosen(admitted, places, trending=1.0)

@@ -5,13 +5,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
 from bot.config import Profile
 from bot.identity import known_by, parse_identifier
-from bot.models import Identifier, Paper, Ranked, Reason
+from bot.models import Identifier, Paper, Ranked
 from bot.ranking.asked import asks_for_nothing, named
 from bot.ranking.background import Background
 from bot.ranking.calibration import ENOUGH, probability, share_by
@@ -94,14 +93,12 @@ def rank(
     ranked: list[Ranked] = []
     admitted = [paper for paper in papers if interests.admits(paper)]
     warmth = [trend(paper, now, background.receptions.get(paper.id)) for paper in admitted]
-    told = interests.reasons(admitted, warmth)
-    for paper, found in zip(admitted, told, strict=True):
-        reasons = tuple(sorted(found, key=_weightiest))
-        score = math.fsum(reason.share for reason in reasons)
-        always = interests.insists(paper)
+    weighed = interests.weigh(admitted, warmth)
+    for at, paper in enumerate(admitted):
+        score, always = weighed.score(at), interests.insists(paper)
         if score > 0 or always or interests.empty:
             chance = probability(score, interests.scale, background.wanted, interests.curve)
-            ranked.append(Ranked(paper, score, reasons, always, chance))
+            ranked.append(Ranked(paper, score, weighed.reasons(at), always, chance))
     ranked.sort(key=_order)
     return ranked
 
@@ -122,10 +119,6 @@ def share_wanted(judged: Mapping[Paper, bool], profile: Profile, background: Bac
         if interests.admits(paper)
     ]
     return share_by(told, interests.scale, interests.curve)
-
-
-def _weightiest(reason: Reason) -> tuple[float, str, str]:
-    return -reason.share, reason.kind, reason.text
 
 
 def _order(ranked: Ranked) -> tuple[float, float, str]:

@@ -21,9 +21,10 @@ from bot.ranking.asked import asks_for_nothing, named, weighted
 from bot.ranking.calibration import MEANING, WORDS, scale
 from bot.ranking.hashing import Reals
 from bot.ranking.meaning import Meaning, likeness
-from bot.ranking.nearness import Description
+from bot.ranking.nearness import Description, shares
 from bot.ranking.space import Direction, Space, direction, shipped
-from bot.ranking.words import count_phrase, same_person, words
+from bot.ranking.weighing import Shown, Weighed
+from bot.ranking.words import all_known_by, count_phrase, same_person, words
 from bot.text import one_line, readable, shorten
 
 # What one full match is worth, in the same coin for all; docs/ranking.md says how they were weighed.
@@ -35,7 +36,6 @@ _LIKE_MEANT, _LIKE_MEANT_UNIT = 3.2, 0.1
 _ABOUT_MEANT, _KEYWORD_MEANT = 18.0, 6.0
 _ABOUT, _LIKE, _AUTHOR, _CATEGORY, _TRENDING = 20.0, 8.0, 2.0, 0.2, 2.0
 _LIKE_UNIT = 0.01  # likeness to all examples together that counts as 1 under the logarithm
-_NAMED_EXAMPLES = 5  # the others' shares are told in one sum
 _FIELDS = frozenset({"title", "author", "abstract", "cat", "category", "paper"})
 
 
@@ -99,6 +99,7 @@ class Interests:
         self.curve = MEANING if meaning else WORDS
         self._keywords = [(text, words(text), w) for text, w in map(weighted, profile.keywords)]
         self._authors = [weighted(author) for author in profile.authors]
+        self._known_by = all_known_by(tuple(name for name, _ in self._authors))
         self._categories = [weighted(c.removeprefix("=")) for c in profile.categories]
         self._restrict = [weighted(c[1:])[0] for c in profile.categories if c.startswith("=")]
         about = profile.about.strip()
@@ -130,31 +131,33 @@ class Interests:
         """Whether the profile wants the paper whatever its score."""
         return any(matches(wanted, paper) for wanted in self._always)
 
-    def reasons(self, papers: Sequence[Paper], trends: Sequence[float]) -> list[tuple[Reason, ...]]:
-        """Return each paper's reasons: every interest's share in its score, none of them zero."""
+    def weigh(self, papers: Sequence[Paper], trends: Sequence[float]) -> Weighed:
+        """Return what every interest adds to each of these papers."""
         towards = [direction(paper.title, paper.abstract) for paper in papers]
         described = self._space.nearness(towards, [each.direction for each in self._about])
-        common = [each.common(towards) for each in self._about]
         vectors = self._meaning.of_papers(papers) if self._meaning else None
         liked = self._liked.shares(papers, towards, self._space)
         disliked = self._disliked.shares(papers, towards, self._space)
-        meant = np.zeros((len(papers), 0))
+        meant = np.zeros((len(papers), len(self._said)))
         if self._meaning and vectors is not None:
             meant = likeness(vectors, self._meaning.of_texts([text for text, _ in self._said]))
+            meant = meant * np.array([worth for _, worth in self._said], np.float64)
             liked = liked + self._liked.meant(papers, vectors, self._meaning)
             disliked = disliked + self._disliked.meant(papers, vectors, self._meaning)
-        return [
-            (
-                *self._keyword_reasons(paper),
-                *self._person_and_place_reasons(paper),
-                *self._described_reasons([each[at] for each in common], described[at]),
-                *self._meant_reasons(meant[at]),
-                *_example_reasons(InterestKind.LIKE, self._liked.titles, liked[at]),
-                *_example_reasons(InterestKind.DISLIKE, self._disliked.titles, -disliked[at]),
-                *self._trending_reason(paper, trends[at]),
-            )
-            for at, paper in enumerate(papers)
-        ]
+        return Weighed(
+            towards=towards,
+            clauses=[
+                (*self._keyword_reasons(p), *self._person_and_place_reasons(p)) for p in papers
+            ],
+            about=self._about,
+            described=shares(self._about, described).tolist(),
+            said=[text for text, _ in self._said],
+            meant=meant.tolist(),
+            liked=Shown(InterestKind.LIKE, self._liked.titles, liked.tolist()),
+            disliked=Shown(InterestKind.DISLIKE, self._disliked.titles, (-disliked).tolist()),
+            votes=[str(paper.votes) if paper.votes else "" for paper in papers],
+            warmth=[_TRENDING * trend * self._trending for trend in trends],
+        )
 
     def _keyword_reasons(self, paper: Paper) -> Iterator[Reason]:
         title, abstract = words(paper.title), words(paper.abstract)
@@ -167,7 +170,8 @@ class Interests:
             yield Reason(InterestKind.KEYWORD, text, weight * (strength + again))
 
     def _person_and_place_reasons(self, paper: Paper) -> Iterator[Reason]:
-        for wanted, weight in self._authors:
+        followed = not self._known_by.isdisjoint(all_known_by(paper.authors))
+        for wanted, weight in self._authors if followed else ():
             name = next((a for a in paper.authors if same_person(wanted, a)), None)
             if name is not None and weight:
                 yield Reason(InterestKind.AUTHOR, one_line(readable(name)), _AUTHOR * weight)
@@ -179,26 +183,6 @@ class Interests:
                 yield Reason(
                     InterestKind.CATEGORY, wanted, _CATEGORY * weight * (1 if primary else 0.5)
                 )
-
-    def _described_reasons(self, common: Sequence[str], nearness: Reals) -> Iterator[Reason]:
-        """Yield what the description, and each keyword's words, have in common with the paper."""
-        for wanted, terms, near in zip(self._about, common, nearness.tolist(), strict=True):
-            if share := wanted.share(near):
-                yield Reason(InterestKind.ABOUT, terms, share)
-
-    def _meant_reasons(self, meant: Reals) -> Iterator[Reason]:
-        """Yield how near in meaning the paper is to what the profile says."""
-        if not meant.size:
-            return
-        for (text, worth), near in zip(self._said, meant.tolist(), strict=True):
-            if share := worth * near:
-                yield Reason(InterestKind.MEANING, shorten(one_line(text), 80), share)
-
-    def _trending_reason(self, paper: Paper, trend: float) -> Iterator[Reason]:
-        share = _TRENDING * trend * self._trending
-        if share:
-            # Without votes it is comments, opinions or further sources that warm it.
-            yield Reason(InterestKind.TRENDING, str(paper.votes) if paper.votes else "", share)
 
 
 class _Examples:
@@ -241,14 +225,3 @@ def _shared(likeness: Reals, worth: float, unit: float) -> Reals:
         scale = worth * together(row, unit) / total if total else 0.0
         rows.append([scale * each for each in row])
     return np.array(rows, np.float64).reshape(likeness.shape)
-
-
-def _example_reasons(kind: InterestKind, titles: Sequence[str], told: Reals) -> Iterator[Reason]:
-    """Yield the weightiest examples' shares, and those of all others in one without a text."""
-    shares = told.tolist()
-    weightiest = sorted(zip(shares, titles, strict=True), key=lambda pair: (-abs(pair[0]), pair[1]))
-    for share, title in weightiest[:_NAMED_EXAMPLES]:
-        if share:
-            yield Reason(kind, title, share)
-    if rest := math.fsum(share for share, _ in weightiest[_NAMED_EXAMPLES:]):
-        yield Reason(kind, "", rest)

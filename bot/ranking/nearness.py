@@ -1,4 +1,4 @@
-"""How near many papers are to what a profile shows or describes, in one go."""
+"""How near many papers are to what a profile describes, and in which words."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bot.ranking.hashing import RUNS, named_terms
-from bot.ranking.space import POOLED, Direction, direction, pooled
+from bot.ranking.hashing import RUNS, Reals, named_terms
+from bot.ranking.space import Direction, direction
 
 _SHOWN_TERMS = 3
 
@@ -27,21 +27,26 @@ class Description:
         """Read a text that counts by its weight; nearness beyond `most` counts no more."""
         return cls(direction("", text), named_terms(text), weight, most)
 
-    def share(self, nearness: float) -> float:
-        """Return what a paper this near gains."""
-        return self.weight * min(nearness, self.most)
+    def common(self, paper: Direction) -> str:
+        """Return the most telling terms that it has in common with a paper, best first."""
+        both, here, there = np.intersect1d(
+            self.direction.buckets, paper.buckets, assume_unique=True, return_indices=True
+        )
+        worth = self.direction.weights[here] * paper.weights[there]
+        return _whole(
+            [
+                (-product, self.names[bucket])
+                for bucket, product in zip(both.tolist(), worth.tolist(), strict=True)
+                if bucket < RUNS and bucket in self.names
+            ]
+        )
 
-    def common(self, papers: Sequence[Direction]) -> list[str]:
-        """Return for each paper the most telling terms that it has in common with it, best first."""
-        told = self.direction.buckets < RUNS
-        buckets, weights = self.direction.buckets[told], self.direction.weights[told]
-        named = np.array([int(bucket) in self.names for bucket in buckets], np.bool_)
-        found: list[list[tuple[float, str]]] = [[] for _ in papers]
-        for start in range(0, len(papers) if named.any() else 0, POOLED):
-            pool = pooled(tuple(papers[start : start + POOLED]))
-            for paper, bucket, worth in pool.common(buckets[named], weights[named]):
-                found[start + paper].append((-worth, self.names[bucket]))
-        return [_whole(each) for each in found]
+
+def shares(described: Sequence[Description], nearness: Reals) -> Reals:
+    """Return what papers this near to each description gain, as (papers, descriptions)."""
+    most = np.array([each.most for each in described], np.float64)
+    weights = np.array([each.weight for each in described], np.float64)
+    return np.minimum(nearness, most) * weights
 
 
 def _whole(terms: list[tuple[float, str]]) -> str:

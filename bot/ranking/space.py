@@ -9,7 +9,7 @@ between two runs, so scores of different days and profiles can be compared.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import as_file, files
@@ -113,18 +113,6 @@ class Pool:
             return np.zeros(self._size)
         found = np.bincount(self._owners[places], self._weights[places] * worth, self._size)
         return found.astype(np.float64)
-
-    def common(
-        self, buckets: NDArray[np.int64], weights: Reals
-    ) -> Iterator[tuple[int, int, float]]:
-        """Yield (paper, bucket, product of the weights) for each of these terms that a paper has."""
-        for bucket, weight in zip(buckets.tolist(), weights.tolist(), strict=True):
-            places, worth = self._having(np.array([bucket]), np.array([weight]))
-            products = self._weights[places] * worth
-            for paper, product in zip(
-                self._owners[places].tolist(), products.tolist(), strict=True
-            ):
-                yield paper, bucket, product
 
     def _having(
         self, buckets: NDArray[np.int64], weights: Reals

@@ -131,14 +131,27 @@ def covering(profile: Profile) -> Callable[[Sequence[Ranked], int], list[Ranked]
     def choose(ranked: Sequence[Ranked], places: int) -> list[Ranked]:
         if places >= len(ranked):
             return list(ranked)
-        crowd = [at for at, each in enumerate(ranked) if _is_the_crowds(each)]
-        room = max(math.ceil(profile.trending * places), places - (len(ranked) - len(crowd)))
-        barred = set(crowd[room:])
-        admitted = [at for at in range(len(ranked)) if at not in barred]
-        taken = _covered([ranked[at] for at in admitted[: _LOOKED_AT * places]], places)
+        admitted = _admitted(ranked, places, math.ceil(profile.trending * places))
+        taken = _covered([ranked[at] for at in admitted], places)
         return [ranked[at] for at in sorted(admitted[place] for place in taken)]
 
     return choose
+
+
+def _admitted(ranked: Sequence[Ranked], places: int, room: int) -> list[int]:
+    """Return which papers may have a place: those looked at, less what votes alone brought.
+
+    Of these, `room` have one, and as many more as nothing else can fill. Nobody looks further down than
+    it takes: most reasons are not even found out.
+    """
+    others: list[int] = []
+    crowd: list[int] = []
+    most = _LOOKED_AT * places
+    for at, each in enumerate(ranked):
+        (crowd if _is_the_crowds(each) else others).append(at)
+        if len(others) >= places and len(others) + min(len(crowd), room) >= most:
+            break
+    return sorted([*crowd[: max(room, places - len(others))], *others])[:most]
 
 
 def _covered(ranked: Sequence[Ranked], places: int) -> list[int]:

@@ -6,6 +6,7 @@ import math
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import lru_cache
 
 from bot.text import readable
@@ -76,14 +77,15 @@ def count_phrase(phrase: Sequence[str], text: Sequence[str]) -> int:
     """Return how often the phrase's words stand next to each other in the text's."""
     if not phrase or len(phrase) > len(text):
         return 0
-    first, length = phrase[0], len(phrase)
-    if first not in text:  # so it is of most
-        return 0
-    wanted = list(phrase)
-    return sum(
-        word == first and list(text[at : at + length]) == wanted
-        for at, word in enumerate(text[: len(text) - length + 1])
-    )
+    phrase, length = tuple(phrase), len(phrase)
+    if length == 1:
+        return text.count(phrase[0])
+    found, at = 0, -1
+    with suppress(ValueError):  # where the first word does not come again; of most it never does
+        while True:
+            at = text.index(phrase[0], at + 1)
+            found += tuple(text[at : at + length]) == phrase
+    return found
 
 
 def term_counts(title: str, abstract: str) -> Mapping[str, float]:
@@ -115,6 +117,21 @@ def same_person(wanted: str, name: str) -> bool:
     `Jürgen Müller` is `Jurgen Muller` and `Juergen Mueller`.
     """
     return any(_agree(one, other) for one in _readings(wanted) for other in _readings(name))
+
+
+def known_by(name: str) -> frozenset[str]:
+    """Return what a person goes by, however the name is spelt: surnames, and all names in one order.
+
+    Two spellings of one person (`same_person`) share one of these.
+    """
+    readings = _readings(name)
+    return frozenset([*(each[-1] for each in readings), *(" ".join(sorted(r)) for r in readings)])
+
+
+@lru_cache(maxsize=2048)
+def all_known_by(names: tuple[str, ...]) -> frozenset[str]:
+    """Return what any of these people go by: of a paper's authors, for whatever profile asks."""
+    return frozenset().union(*map(known_by, names))
 
 
 def _agree(first: Sequence[str], second: Sequence[str]) -> bool:

@@ -1,0 +1,124 @@
+"""What a profile's interests add to many papers: the scores at once, the reasons where they are looked at.
+
+Of fifteen hundred papers a day, a profile's reader sees twenty: what a reason is called, which is
+most of the work, is found out for those.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import overload
+
+from bot.models import InterestKind, Reason
+from bot.ranking.nearness import Description
+from bot.ranking.space import Direction
+from bot.text import one_line, shorten
+
+_NAMED_EXAMPLES = 5  # the others' shares are told in one sum
+_LONGEST_TEXT = 80
+
+
+class Reasons(Sequence[Reason]):
+    """Reasons that are made when somebody looks at them; else like a tuple of them."""
+
+    __slots__ = ("_made", "_make")
+
+    def __init__(self, make: Callable[[], Iterable[Reason]]) -> None:
+        self._make, self._made = make, None
+
+    _made: tuple[Reason, ...] | None
+
+    def _all(self) -> tuple[Reason, ...]:
+        if self._made is None:
+            self._made = tuple(self._make())
+        return self._made
+
+    @overload
+    def __getitem__(self, at: int) -> Reason: ...
+    @overload
+    def __getitem__(self, at: slice) -> tuple[Reason, ...]: ...
+    def __getitem__(self, at: int | slice) -> Reason | tuple[Reason, ...]:
+        return self._all()[at]
+
+    def __len__(self) -> int:
+        return len(self._all())
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Reasons | tuple) and self._all() == tuple(other)
+
+    def __hash__(self) -> int:
+        return hash(self._all())
+
+    def __repr__(self) -> str:
+        return repr(self._all())
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What examples of one kind add: a row of shares a paper, one for each of the titles."""
+
+    kind: InterestKind
+    titles: Sequence[str]
+    shares: Sequence[Sequence[float]]
+
+    def reasons(self, at: int) -> Iterator[Reason]:
+        """Yield the weightiest examples' shares, and those of all others in one without a text."""
+        pairs = zip(self.shares[at], self.titles, strict=True)
+        weightiest = sorted(pairs, key=lambda pair: (-abs(pair[0]), pair[1]))
+        for share, title in weightiest[:_NAMED_EXAMPLES]:
+            if share:
+                yield Reason(self.kind, title, share)
+        if rest := math.fsum(share for share, _ in weightiest[_NAMED_EXAMPLES:]):
+            yield Reason(self.kind, "", rest)
+
+
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """Every interest's shares in each paper's score, a row a paper; those in one row make the score.
+
+    `clauses` are the keywords, authors and categories that a paper has. `described` is how near its
+    words are to the texts of `about`, `meant` how near it is in meaning to what was `said`. `warmth` is
+    what its votes add.
+    """
+
+    towards: Sequence[Direction]
+    clauses: Sequence[Sequence[Reason]]
+    about: Sequence[Description]
+    described: Sequence[Sequence[float]]
+    said: Sequence[str]
+    meant: Sequence[Sequence[float]]
+    liked: Shown
+    disliked: Shown
+    votes: Sequence[str]
+    warmth: Sequence[float]
+
+    def score(self, at: int) -> float:
+        """Return a paper's score: what its reasons add up to."""
+        clauses = [reason.share for reason in self.clauses[at]]
+        shown = (*self.liked.shares[at], *self.disliked.shares[at])
+        parts = (*clauses, *self.described[at], *self.meant[at], *shown, self.warmth[at])
+        return math.fsum(parts)
+
+    def reasons(self, at: int) -> Reasons:
+        """Return a paper's reasons, the weightiest first, none of them zero."""
+        return Reasons(lambda: sorted(self._reasons(at), key=_weightiest))
+
+    def _reasons(self, at: int) -> Iterator[Reason]:
+        yield from self.clauses[at]
+        for wanted, share in zip(self.about, self.described[at], strict=True):
+            if share:
+                yield Reason(InterestKind.ABOUT, wanted.common(self.towards[at]), share)
+        for text, share in zip(self.said, self.meant[at], strict=True):
+            if share:
+                yield Reason(InterestKind.MEANING, shorten(one_line(text), _LONGEST_TEXT), share)
+        yield from self.liked.reasons(at)
+        yield from self.disliked.reasons(at)
+        if self.warmth[at]:
+            # Without votes it is comments, opinions or further sources that warm it.
+            yield Reason(InterestKind.TRENDING, self.votes[at], self.warmth[at])
+
+
+def _weightiest(reason: Reason) -> tuple[float, str, str]:
+    return -reason.share, reason.kind, reason.text
