@@ -17,6 +17,7 @@ WORKDIR /papers
 VOLUME /papers
 ENV PATH=/opt/paperround/bin:$PATH \
     PAPERROUND_CONFIG=/papers/config.toml \
+    PAPERROUND_LISTEN=0.0.0.0:8600 \
     PYTHONUNBUFFERED=1
 EXPOSE 8600
 # Whether `serve` answers; a source that fails is no reason to start anew, and `status` tells of it.

@@ -1,4 +1,4 @@
-# Two commands on a fresh machine: `make demo` and `make test`. Python ≥ 3.11 with venv is all they need.
+# Two commands on a fresh machine: `make demo` and `make test`; for your own papers: `make install`. Python ≥ 3.11 with venv is all they need.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -6,10 +6,11 @@ BIN := $(VENV)/bin
 export PYTEST_DEBUG_TEMPROOT := $(shell test -w /dev/shm && echo /dev/shm)
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test long fuzz bench pictures audit smoke lint format golden clean
+.PHONY: install demo test long fuzz bench pictures audit smoke lint format golden clean
 .DEFAULT_GOAL := help
 
 help:
+	@echo "make install $(BIN)/paperround, with all it needs at the versions that were tested"
 	@echo "make demo    the main job, offline, on sample papers (state/demo/)"
 	@echo "make test    lint, types, architecture, and the fast test suite"
 	@echo "make long    the long and end-to-end tests"
@@ -23,16 +24,20 @@ $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "paperround needs Python 3.11 or later; this is $$($(PYTHON) --version)." \
 		"Name another one: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
-	$(PYTHON) -m venv $(VENV)
+	@echo "Installing into $(VENV), for about a minute ..."
+	@$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@# Meaning ranks beside words where its runtime has a wheel; where it has none, words rank.
-	$(INSTALL) --editable '.[semantic]' || $(INSTALL) --editable .
+	@$(INSTALL) --editable '.[semantic]' || $(INSTALL) --editable .
 	@touch $@
 
 $(VENV)/.installed-dev: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(INSTALL) --editable '.[dev]'
 	@touch $@ $(VENV)/.installed
+
+install: $(VENV)/.installed
+	@echo "Installed. Next: $(BIN)/paperround init"
 
 demo: $(VENV)/.installed
 	@$(BIN)/paperround demo --out state/demo

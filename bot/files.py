@@ -10,6 +10,7 @@ import io
 import json
 import os
 import shutil
+import stat
 import tarfile
 import tempfile
 import time
@@ -25,6 +26,7 @@ from bot.errors import DiskFullError, StateError, StateLockedError
 LOCK_SECONDS = 30.0
 _POLL_SECONDS = 0.1
 _PRIVATE = 0o700
+_OF_OTHERS = 0o027  # a group may look in, where its owner lets it
 _CHUNK = 1 << 20
 MOST_MEMBERS = 20_000  # of an archive
 _SCRATCH = ".paperround-"
@@ -132,10 +134,16 @@ def withdraw(path: Path) -> bool:
 
 
 def private_folder(path: Path) -> None:
-    """Make a folder that only its owner can read: it will hold addresses and a secret."""
+    """Make a folder that only its owner can read: it will hold addresses and a secret.
+
+    One that is there already, as a checkout's is, and holds no database yet, is closed to others.
+    """
     try:
         if not path.exists():
             path.mkdir(parents=True, mode=_PRIVATE)
+        elif not (path / "paperround.db").exists():
+            with suppress(PermissionError):  # another's: `check` tells
+                path.chmod(stat.S_IMODE(path.stat().st_mode) & ~_OF_OTHERS)
     except OSError as error:
         raise explained(error, path) from error
 

@@ -156,6 +156,27 @@ def test_a_free_mail_address_behind_a_relay_of_ones_own_is_warned_of(desk, dns, 
     assert "from" not in lines_of(desk("check", "--offline"))
 
 
+def test_a_free_mail_service_sees_to_its_own_domain_and_dns_is_not_asked(desk, dns, sent):
+    desk.write(SMTP.replace("journal.org", "gmail.com").replace("relay.net", "gmail.com"))
+    lines = lines_of(desk("check"))
+    assert lines["SPF, DKIM, DMARC"] == (
+        "ok",
+        "smtp.gmail.com sees to them for gmail.com",
+    )
+    assert dns.asked == []
+
+
+def test_it_ends_with_what_to_do_next(desk):
+    desk.write('[profiles.folding]\nkeywords = ["folding"]\n')
+    last = desk("check").out.splitlines()[-1]
+    assert last == "All is well. Next: `paperround once` makes the first edition."
+    assert desk("compose", "--force", "folding").code == 0
+    assert desk("check").out.splitlines()[-1] == "All is well."
+    desk.state.chmod(0o755)
+    last = desk("check").out.splitlines()[-1]
+    assert last == "1 of these FAIL: mend what is told there, then check again."
+
+
 def test_findings_as_a_document_keep_their_shape(desk, dns, sent):
     desk.write(SMTP)
     told = desk("check", "--json").document

@@ -87,6 +87,23 @@ def test_each_part_says_in_words_what_it_did(fresh):
     assert "deliver nothing to send" in fresh(*MORNING, "deliver").words
 
 
+def test_once_ends_with_where_to_read_what_it_made(fresh, site):
+    said = fresh(*MORNING, "once")
+    assert f"read {(fresh.state / 'public' / 'index.html').as_uri()} " in said.words
+    assert f"and the mail in {fresh.state / 'mail'} " in said.words
+    assert "read" not in fresh(*MORNING, "once").out, "nothing was made"
+    site.show({})
+    assert "No source answered" not in fresh(*MORNING, "once").words, "none was asked"
+
+
+def test_once_that_got_nothing_to_read_says_so(fresh, site):
+    site.show({})
+    said = fresh(*MORNING, "once")
+    assert said.code == 0
+    assert "No source answered, so there is nothing to read." in said.words
+    assert "`paperround check` asks each at once" in said.words
+
+
 def test_a_lost_page_is_made_again(desk):
     page = desk.state / "public" / "index.html"
     before = page.read_bytes()

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import io
+import re
+import stat
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -177,6 +180,13 @@ def test_init_writes_nothing_where_templates_are_in_the_way(desk):
         (["--email", "you@example.org", "--categories", ","], "at least one arXiv category"),
         (["--email", "you@example.org", "--mirror", "127.0.0.1:80"], "url"),
         (["--email", "you@example.org", "--keywords", "experts^lots"], "keywords"),
+        (
+            ["--email", "you@example.org", "--mail", "postfix"],
+            "local, gmail, or the name of a mail",
+        ),
+        (["--email", "you@example.org", "--mail", "smtp.example.org:99999"], "is no way for mail"),
+        (["--email", "you@example.org", "--listen", "8600"], "listen"),
+        (["--mail", "local"], "`paperround init --email you@example.org`"),
     ],
 )
 def test_init_refuses_what_would_not_work_and_writes_nothing(desk, arguments, says, monkeypatch):
@@ -193,13 +203,106 @@ class _Terminal(io.StringIO):
 
 
 def test_init_asks_on_a_terminal(desk, monkeypatch):
-    monkeypatch.setattr(sys, "stdin", _Terminal("you@example.org\n\nfolding, binders\n"))
+    monkeypatch.setattr(sys, "stdin", _Terminal("you@example.org\n\nfolding, binders\n\n"))
     said = desk("init")
     assert said.code == 0
     assert "Your mail address: " in said.out
     profile = load_config(desk.folder / "config.toml").profiles["my-papers"]
     assert profile.categories == ("cs.CL", "cs.LG"), "an empty answer takes what was offered"
     assert profile.keywords == ("folding", "binders")
+    assert load_config(desk.folder / "config.toml").mail.transport == "maildir"
+
+
+@pytest.mark.parametrize(
+    ("way", "host", "port", "tls", "username"),
+    [
+        ("gmail", "smtp.gmail.com", 587, "starttls", "you@example.org"),
+        ("local", "localhost", 25, "none", ""),
+        ("smtp.example.org", "smtp.example.org", 587, "starttls", "you@example.org"),
+        ("smtp.example.org:465", "smtp.example.org", 465, "tls", "you@example.org"),
+        ("192.0.2.7:25", "192.0.2.7", 25, "starttls", ""),
+    ],
+)
+def test_init_writes_how_mail_leaves(desk, way, host, port, tls, username):
+    said = desk("init", "--email", "you@example.org", "--mail", way)
+    assert (said.code, said.err) == (0, "")
+    mail = load_config(desk.folder / "config.toml").mail
+    assert (mail.transport, mail.host, mail.port, mail.tls) == ("smtp", host, port, tls)
+    assert mail.username == username
+    assert mail.sender == "Morning papers <you@example.org>"
+    assert mail.password == ("file:smtp-password" if username else "")
+    assert "`paperround check --send you@example.org`" in said.words
+    assert ("cat > smtp-password" in said.words) is bool(username), "it was not asked for"
+
+
+def test_init_sends_no_mail_in_a_free_mail_services_name_from_here(desk, monkeypatch):
+    monkeypatch.setattr("bot.cli.ways.socket.getfqdn", lambda: "mail.univ.edu")
+    monkeypatch.setattr("bot.cli.ways.getpass.getuser", lambda: "ada")
+    desk("init", "--email", "you@gmail.com", "--mail", "local")
+    assert (
+        load_config(desk.folder / "config.toml").mail.sender == "Morning papers <ada@mail.univ.edu>"
+    )
+    desk("init", "by-google.toml", "--email", "you@gmail.com", "--mail", "gmail")
+    sender = load_config(desk.folder / "by-google.toml").mail.sender
+    assert sender == "Morning papers <you@gmail.com>"
+
+
+def test_init_asks_for_the_password_unseen_and_keeps_it_in_a_file_of_its_own(desk, monkeypatch):
+    asked = []
+    monkeypatch.setattr(sys, "stdin", _Terminal())
+    monkeypatch.setattr(
+        "bot.cli.ways.getpass.getpass",
+        lambda prompt: asked.append(prompt) or " abcd efgh ijkl mnop",
+    )
+    told = ("--email", "you@gmail.com", "--categories", "cs.CL", "--keywords", "folding")
+    said = desk("init", *told, "--mail", "gmail")
+    kept = desk.folder / "smtp-password"
+    assert (kept.read_text(), stat.S_IMODE(kept.stat().st_mode)) == ("abcdefghijklmnop\n", 0o600)
+    assert "abcd" not in said.words + (desk.folder / "config.toml").read_text()
+    assert "cat >" not in said.words
+    assert "apppasswords" in asked[0]
+    desk("init", "other.toml", *told, "--mail", "gmail")
+    assert len(asked) == 1, "there is one already"
+
+
+def test_init_for_feeds_alone_asks_for_no_address_and_names_the_feed(desk, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
+    said = desk("init", "--mail", "none")
+    config = load_config(desk.folder / "config.toml")
+    assert (config.profiles["my-papers"].to, config.bot.contact) == ((), "")
+    assert (desk.state / "public" / "feeds" / "my-papers.rss").as_uri() in said.out
+    desk("init", "known.toml", "--mail", "none", "--email", "you@example.org")
+    assert load_config(desk.folder / "known.toml").bot.contact == "you@example.org"
+
+
+def test_init_in_a_container_listens_where_its_image_says(desk, monkeypatch):
+    monkeypatch.setenv("PAPERROUND_LISTEN", "0.0.0.0:8600")
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    said = desk("init", "--email", "you@example.org")
+    config = load_config(desk.folder / "config.toml")
+    assert (config.web.listen, config.bot.timezone) == ("0.0.0.0:8600", "Europe/Berlin")
+    assert "crontab" not in said.words
+    monkeypatch.setenv("TZ", "CET-1CEST")
+    desk("init", "other.toml", "--email", "you@example.org", "--listen", "127.0.0.1:0")
+    assert load_config(desk.folder / "other.toml").web.listen == "127.0.0.1:0"
+
+
+def test_init_prints_a_line_for_cron_that_works_there(desk, monkeypatch):
+    folder = desk.folder / "50% of it's mine"
+    folder.mkdir()
+    monkeypatch.setattr(sys, "argv", [str(Path(sys.executable).with_name("paperround"))])
+    with replaying(sample_day(1)) as site:
+        said = desk("init", f"{folder}/papers.toml", "--email", "you@example.org",
+            "--categories", "cs.CL", "--mirror", site.url)  # fmt: skip
+        (line,) = [line for line in said.out.splitlines() if line.startswith("  7 * * * *")]
+        command = line.split(None, 5)[5]
+        assert not re.search(r"(?<!\\)%", command), "cron takes it for the end of the line"
+        done = subprocess.run(
+            ["/bin/sh", "-c", command.replace("\\%", "%")], cwd="/", capture_output=True,
+            env={"PATH": "/usr/bin:/bin"}, text=True, check=False,
+        )  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert (folder / "state" / "paperround.db").exists()
 
 
 def test_init_takes_the_end_of_input_for_a_no(desk, monkeypatch):

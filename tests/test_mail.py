@@ -11,6 +11,7 @@ import subprocess
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
+import aiosmtplib
 import pytest
 
 from bot import mail
@@ -271,7 +272,7 @@ async def test_what_a_server_says_is_one_short_line():
 @asynccontextmanager
 async def _refused(**settings):
     with pytest.raises(MailError) as refused:
-        async with SmtpMailer(host="127.0.0.1", **settings).session():
+        async with SmtpMailer(**{"host": "127.0.0.1"} | settings).session():
             pass
     assert "The digests are kept and tried again." in str(refused.value)
     yield str(refused.value)
@@ -431,6 +432,32 @@ async def test_a_wrong_password_is_told_before_anything_is_sent(certificate, tru
             assert "refused the login (535" in told
             assert "wrong" not in told
     assert relay.taken == []
+
+
+def _untrusted():
+    error = ssl.SSLCertVerificationError()
+    error.verify_message = "self-signed certificate"
+    return error
+
+
+@pytest.mark.parametrize(
+    ("host", "cause", "says"),
+    [
+        ("smtp.gmail.com", aiosmtplib.SMTPAuthenticationError(535, "5.7.8 Not accepted"),
+         "(535 5.7.8 Not accepted). Google takes an app password here, not the account's: https"),
+        ("localhost", ConnectionRefusedError(), 'mostly port = 25, with tls = "none". The digests'),
+        ("localhost", _untrusted(), '; on this machine, [mail] tls = "none" is as'),
+    ],
+)  # fmt: skip
+async def test_common_mistakes_are_told_with_what_helps(monkeypatch, host, cause, says):
+    async def refuse(*_args, **_kwargs):
+        raise cause
+
+    monkeypatch.setattr(aiosmtplib.SMTP, "connect", refuse)
+    async with _refused(host=host, port=587, tls="starttls", username="me", password="x") as told:
+        assert says in told
+    async with _refused(host="smtp.example.org", port=587, tls="starttls") as told:
+        assert says not in told
 
 
 async def test_a_login_that_is_needed_and_not_given_makes_all_wait(certificate, trusted):

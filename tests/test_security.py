@@ -80,8 +80,8 @@ def test_check_tells_who_else_can_read_state_and_secrets_with_the_command_agains
     desk.write(CONFIG).chmod(0o664)
     (desk.folder / "smtp-password").write_text("hunter2")
     (desk.folder / "smtp-password").chmod(0o644)
-    desk.state.mkdir()
-    desk.state.chmod(0o755)
+    desk("status")
+    desk.state.chmod(0o755)  # since
     code, found = modes(desk)
     assert code == 1
     assert [(ok, warning) for ok, warning, _ in found] == [
@@ -95,6 +95,15 @@ def test_check_tells_who_else_can_read_state_and_secrets_with_the_command_agains
         Path(path).chmod(bits)
     assert modes(desk) == (0, [(True, False, "state and secrets are yours alone")])
     assert "hunter2" not in desk("check", "--offline").words
+
+
+def test_a_state_folder_that_was_there_before_the_first_run_is_closed(desk):
+    """A checkout brings one, which everybody may look into."""
+    desk.write(CONFIG)
+    desk.state.mkdir()
+    desk.state.chmod(0o775)
+    assert modes(desk)[1] == [(True, False, "state and secrets are yours alone")]
+    assert stat.S_IMODE(desk.state.stat().st_mode) == 0o750, "a group may look in"
 
 
 def test_a_database_in_a_folder_that_was_there_before_is_its_owners_alone(tmp_path):

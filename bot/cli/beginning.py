@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import re
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 from bot.cli.terminal import say
+from bot.cli.typed import as_typed, cron_line
+from bot.cli.ways import PASSWORD_FILE, Way, mail_table, password_asked, way_named
 from bot.config import load_config, normal_address
 from bot.errors import ConfigError, UsageError
-from bot.files import write_file
+from bot.files import write_chunks, write_file
 
 _CATEGORY = re.compile(r"[a-z-]+(\.[A-Za-z-]+)?")
 
@@ -20,7 +24,7 @@ _TEMPLATE = """\
 
 [bot]
 title = "Morning papers"
-contact = {email}
+contact = {email}{contact_note}
 timezone = {zone}
 
 [[sources]]
@@ -46,7 +50,7 @@ kind = "huggingface"{mirror}
 
 [profiles.my-papers]
 title = "My papers"
-to = [{email}]
+{to}
 # about = "One or two sentences about what you work on say more than many keywords."
 keywords = {keywords}           # "expert routing^2" counts twice
 # authors = ["Noam Shazeer"]    # papers by these people
@@ -56,20 +60,29 @@ categories = {categories}
 limit = 15
 at = "any"                      # the first run of the day; or an hour such as "07:30"
 
-[mail]
-transport = "maildir"           # digests go to the folder state/mail; "smtp" sends them:
-# transport = "smtp"
-# from = "Morning papers <papers@example.org>"
-# host = "smtp.example.org"
-# port = 587
-# username = "papers@example.org"
-# password = "env:PAPERROUND_SMTP_PASSWORD"   # or "file:smtp-password"; never the password itself
-{fetch}"""
+{mail}{web}{fetch}"""
+_NOBODY = "to = []                         # nobody by mail; an address here gets each digest"
+_CONTACT_NOTE = (
+    "                    # your address: a source can ask you to stop, before it blocks you"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Answers:
+    """What a configuration is made of: told, asked for, or what most want."""
+
+    email: str
+    categories: list[str]
+    keywords: list[str]
+    way: Way
+    mirror: str
+    listen: str
 
 
 def init(args: argparse.Namespace) -> int:
     """Write a commented configuration that works at once; ask on a terminal what it was not told."""
-    path = Path(args.path)
+    usual = os.environ.get("PAPERROUND_CONFIG") or "config.toml"
+    path = Path(args.path or usual)
     if path.exists():
         raise UsageError(
             f"{path} exists already and was not changed. Edit it, or name another file: "
@@ -78,42 +91,91 @@ def init(args: argparse.Namespace) -> int:
     templates = path.parent / "templates"
     if args.templates and templates.exists():
         raise UsageError(f"{templates} exists already; nothing was written over it or beside it.")
-    email = _checked_address(args.email if args.email is not None else _ask_email())
-    categories = args.categories if args.categories is not None else _ask_list(
-        "arXiv categories, separated by commas", "cs.CL, cs.LG"
-    )  # fmt: skip
-    keywords = args.keywords if args.keywords is not None else _ask_list(
-        "What do you look for? A few words or phrases, separated by commas", ""
-    )  # fmt: skip
-    write_file(path, _configuration(email, categories, keywords, args.mirror or "").encode())
+    answers = _answers(args)
+    password = path.parent / PASSWORD_FILE
+    ask = answers.way.logs_in and sys.stdin.isatty() and not password.exists()
+    secret = password_asked(answers.way) if ask else ""
+    write_file(path, _configuration(answers).encode())
     try:
         load_config(path)
     except ConfigError:
         path.unlink()
         raise
     say(f"Wrote {path}.")
+    if secret:
+        write_chunks(password, [secret.encode(), b"\n"])
+        say(f"Wrote {password}, which only you can read.")
     if args.templates:
         _copy_templates(templates)
         say(f"Copied the templates to {templates}.")
-    named = "" if args.path == "config.toml" else f"--config {path} "
-    say(f"Next: `paperround {named}once` fetches, ranks and puts a first digest for {email} into")
-    say(f"{path.parent / 'state' / 'mail'}. `paperround {named}preview my-papers` only shows it.")
+    named = "" if args.path in (None, usual) else f" --config {path}"
+    _say_next(path, as_typed() + named, answers)
     return 0
 
 
-def _configuration(email: str, categories: list[str], keywords: list[str], mirror: str) -> str:
-    wrong = [category for category in categories if not _CATEGORY.fullmatch(category)]
+def _answers(args: argparse.Namespace) -> _Answers:
+    """Return what was told on the command line, and asked for what was not."""
+    way = way_named(args.mail) if args.mail is not None else None
+    email = args.email
+    if email is None and (way is None or way.mails or sys.stdin.isatty()):
+        email = _ask_email()
+    email = _checked_address(email) if email or way is None or way.mails else ""
+    categories = args.categories if args.categories is not None else _ask_list(
+        "arXiv categories, separated by commas", "cs.CL, cs.LG"
+    )  # fmt: skip
+    keywords = args.keywords if args.keywords is not None else _ask_list(
+        "What do you look for? A few words or phrases, separated by commas", ""
+    )  # fmt: skip
+    return _Answers(
+        email, categories, keywords, way or way_named(_ask_way()), args.mirror or "",
+        args.listen or os.environ.get("PAPERROUND_LISTEN", ""),
+    )  # fmt: skip
+
+
+def _say_next(path: Path, command: str, answers: _Answers) -> None:
+    way, state = answers.way, path.parent / "state"
+    if way.logs_in and not (path.parent / PASSWORD_FILE).exists():
+        say(f"First: put the password into {path.parent / PASSWORD_FILE}, a file of its own:")
+        say(f"  (umask 077; cat > {path.parent / PASSWORD_FILE})    # paste it, Enter, Ctrl-D")
+    if way.host:
+        say(
+            f"Next: `{command} check --send {answers.email}` tries the mail server and sends a test,"
+        )
+        say(f"`{command} once` a first digest. `{command} preview my-papers` only shows it.")
+    elif way.mails:
+        say(
+            f"Next: `{command} once` fetches, ranks and puts a first digest for {answers.email} into"
+        )
+        say(f"{state / 'mail'}. `{command} preview my-papers` only shows it.")
+    else:
+        say(f"Next: `{command} once` fetches, ranks and writes the first edition, as a page and as")
+        say(f"{(state / 'public' / 'feeds' / 'my-papers.rss').absolute().as_uri()}")
+        say("for your feed reader. An address in the profile's `to` gets it by mail too.")
+    if answers.listen:
+        say(f"`{command} serve` does that for ever, and shows it at {answers.listen}.")
+    else:
+        say("For one every morning, this line into your crontab (`crontab -e`):")
+        say(f"  {cron_line(path)}")
+
+
+def _configuration(answers: _Answers) -> str:
+    wrong = [category for category in answers.categories if not _CATEGORY.fullmatch(category)]
     if wrong:
         raise UsageError(f"{wrong[0]!r} is no arXiv category such as cs.CL or hep-ex.")
-    if not categories:
+    if not answers.categories:
         raise UsageError("name at least one arXiv category: --categories cs.CL,cs.LG")
+    mirror, email = answers.mirror, _toml(answers.email)
     local = re.match(r"https?://(127\.0\.0\.1|localhost|\[::1\])(:|/|$)", mirror)
     return _TEMPLATE.format(
-        email=_toml(email),
+        email=email,
+        contact_note="" if answers.email else _CONTACT_NOTE,
+        to=f"to = [{email}]" if answers.way.mails else _NOBODY,
         zone=_toml(_local_zone()),
-        categories=_toml(categories),
-        keywords=_toml(keywords),
+        categories=_toml(answers.categories),
+        keywords=_toml(answers.keywords),
         mirror=f"\nurl = {_toml(mirror)}" if mirror else "",
+        mail=mail_table(answers.way, answers.email),
+        web=f"\n[web]\nlisten = {_toml(answers.listen)}\n" if answers.listen else "",
         fetch='\n[fetch]\nallow_private = ["127.0.0.0/8", "::1/128"]\n' if local else "",
     )
 
@@ -124,7 +186,9 @@ def _toml(value: str | list[str]) -> str:
 
 
 def _local_zone() -> str:
-    """Return the machine's zone by name, UTC where it has none."""
+    """Return the machine's zone by name, UTC where it has none; a container is told by TZ."""
+    if told := _zone_told():
+        return told
     try:
         parts = Path("/etc/localtime").resolve().parts
     except OSError:
@@ -135,10 +199,28 @@ def _local_zone() -> str:
     return "UTC" if name in ("", "Etc/UTC", "UCT", "Zulu", "Etc/UCT") else name
 
 
+def _zone_told() -> str:
+    from zoneinfo import ZoneInfo
+
+    told = os.environ.get("TZ", "")
+    try:
+        return ZoneInfo(told).key if told else ""
+    except (LookupError, OSError, ValueError):  # "CET-1CEST" is no name
+        return ""
+
+
 def _ask_email() -> str:
     if not sys.stdin.isatty():
         raise UsageError("tell where the digest goes: `paperround init --email you@example.org`")
     return _ask("Your mail address: ")
+
+
+def _ask_way() -> str:
+    if not sys.stdin.isatty():
+        return "maildir"
+    say("Where shall digests go? maildir: a folder here. gmail. local: this machine's mail server.")
+    say("smtp.example.org: that one. none: no mail, feeds and pages alone.")
+    return _ask("[maildir]: ") or "maildir"
 
 
 def _ask(question: str) -> str:

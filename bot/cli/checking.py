@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
+from pathlib import Path
 
 from bot import sources
 from bot.app import App
@@ -15,6 +16,8 @@ from bot.cli.modes import mode_findings
 from bot.cli.opening import opened
 from bot.cli.profiling import unknown_examples, unknown_in_words
 from bot.cli.semantics import semantic_finding
+from bot.cli.terminal import say
+from bot.cli.typed import as_typed
 from bot.config import SourceSettings, not_yet
 from bot.errors import ConfigError, PaperroundError, ParseError
 from bot.models import Document, Failure, NotModified, Parsed, SourceState
@@ -30,7 +33,20 @@ def check(args: argparse.Namespace) -> int:
         return show_findings(findings_of(args), as_document=args.json)
     with opened(args) as app:
         findings = asyncio.run(_all(app, offline=args.offline, send=args.send))
-    return show_findings(findings, as_document=args.json)
+        code = show_findings(findings, as_document=args.json)
+        if not args.json:
+            say(_next(app, findings))
+    return code
+
+
+def _next(app: App, findings: Sequence[Finding]) -> str:
+    """Return the sentence at the end: what to do now."""
+    wrong = sum(not finding.ok for finding in findings)
+    if wrong:
+        return f"{wrong} of these FAIL: mend what is told there, then check again."
+    if any(app.store.last_edition(name) for name in app.config.profiles):
+        return "All is well."
+    return f"All is well. Next: `{as_typed()} once` makes the first edition."
 
 
 async def _all(app: App, *, offline: bool, send: str | None) -> list[Finding]:
@@ -82,7 +98,10 @@ def _templates(app: App) -> Finding:
         broken = app.broken_templates()
     except PaperroundError as error:
         return Finding("templates", ok=False, words=str(error))
-    own = "yours, and ours for the rest" if app.config.templates.is_dir() else "ours"
+    folder = app.config.templates
+    # In the checkout itself, what lies in the usual place is ours.
+    theirs = folder.is_dir() and folder.parent != Path(__file__).parents[2]
+    own = "yours, and ours for the rest" if theirs else "ours"
     return Finding("templates", ok=not broken, words=" ".join(broken) or own)
 
 

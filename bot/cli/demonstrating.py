@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import shutil
-import sys
+from email import message_from_bytes
+from email.policy import default
 from pathlib import Path
 
 from bot.cli.terminal import as_json, say, table
+from bot.cli.typed import as_typed
 from bot.demo import Demonstration, Morning, demonstrate
+
+_MOST_LINES = 50
 
 
 def show_demo(folder: Path, *, as_document: bool) -> int:
@@ -23,27 +25,32 @@ def show_demo(folder: Path, *, as_document: bool) -> int:
         _show_morning(number, morning)
     rows = [(mail.recipient, mail.subject) for mail in made.mails]
     table("Mail, sent by SMTP into a Maildir", ("to", "subject"), rows)
-    public = made.folder / "public"
-    say("Open these:")
-    say(f"  the page      {public / 'index.html'}")
-    say(f"  a feed        {public / 'feeds' / 'experts.rss'}")
-    for mail in made.mails[-2:]:
-        say(f"  a mail        {mail.path}")
+    latest = made.mails[-1]
+    say(f"The last of them begins so, as {latest.recipient} reads it:")
     say()
-    command = _as_typed()
+    for line in _first_lines(latest.path):
+        say(f"  {line}")
+    say()
+    public = made.folder / "public"
+    say("Open these, in a browser and a feed reader:")
+    say(f"  the pages     {(public / 'index.html').as_uri()}")
+    say(f"  a feed        {(public / 'feeds' / 'experts.rss').as_uri()}")
+    say(f"  the mails     {made.folder / 'mail'} (`mutt -f` reads such a folder)")
+    say()
+    command = as_typed()
     say(
         f"Look around: `{command} --config {made.folder / 'config.toml'} status` (or search, explain …)"
     )
-    say(f"Your own:    `{command} init --email you@example.org --categories cs.CL`")
-    say(f"             `{command} once`")
+    say(f"Your own:    `{command} init` (it asks a few questions), then `{command} once`")
     return 0
 
 
-def _as_typed() -> str:
-    """Return how this command can be typed here: `make demo` puts it into .venv, not on the PATH."""
-    if shutil.which("paperround") or not sys.argv[0].endswith("paperround"):
-        return "paperround"
-    return os.path.relpath(sys.argv[0])
+def _first_lines(mail: Path) -> list[str]:
+    """Return the head of a digest's text, down to where its third paper begins."""
+    part = message_from_bytes(mail.read_bytes(), policy=default).get_body(("plain",))
+    lines = part.get_content().splitlines() if part else []
+    third = (number for number, line in enumerate(lines) if line.startswith(" 3. "))
+    return lines[: next(third, len(lines))][:_MOST_LINES]
 
 
 def _show_morning(number: int, morning: Morning) -> None:

@@ -10,7 +10,7 @@ from bot import tokens
 from bot.app import App
 from bot.cli.findings import Finding
 from bot.config import Config, normal_address
-from bot.domains import OurKey, foreign_free_mail, in_dns
+from bot.domains import OurKey, foreign_free_mail, in_dns, own_free_mail
 from bot.errors import ConfigError, PaperroundError, UsageError
 from bot.models import Envelope, Verdict
 from bot.outputs.dkim import Signer, signed, signer
@@ -92,6 +92,8 @@ async def _standing(config: Config, key: OurKey | None, *, offline: bool) -> lis
         why_not = "not needed here (mail goes into a Maildir)"
     elif not in_dns(domain):
         why_not = f"not needed here ({domain} can have no public records)"
+    elif own_free_mail(domain, mail.host):
+        why_not = f"{mail.host} sees to them for {domain}"
     elif offline:
         why_not = f"{domain} not asked about (--offline)"
     if why_not:

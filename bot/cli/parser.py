@@ -99,10 +99,16 @@ def _beginning(commands: _Commands[argparse.ArgumentParser]) -> None:
     demo = _add(commands, "demo", "run the main job offline on bundled sample papers")
     demo.add_argument("--out", metavar="DIR", default="state/demo", help="default: state/demo")
     init = _add(commands, "init", "write a configuration that works at once", records=False)
-    init.add_argument("path", nargs="?", default="config.toml", metavar="PATH")
+    init.add_argument("path", nargs="?", metavar="PATH",
+        help="default: $PAPERROUND_CONFIG, else config.toml")  # fmt: skip
     init.add_argument("--email", metavar="ADDRESS", help="where the digest goes")
     init.add_argument("--categories", type=_names, metavar="cs.CL,cs.LG", help="arXiv categories")
     init.add_argument("--keywords", type=_names, metavar="WORDS,…", help="what you look for")
+    init.add_argument("--mail", metavar="WAY",
+        help="maildir (a folder here; default), gmail, local (this machine's mail server), a mail "
+        "server's HOST[:PORT], or none (feeds and pages alone)")  # fmt: skip
+    init.add_argument("--listen", metavar="ADDRESS:PORT",
+        help="where `serve` answers (default: $PAPERROUND_LISTEN, else 127.0.0.1:8600)")  # fmt: skip
     init.add_argument("--templates", action="store_true", help="also copy ours, to be edited")
     init.add_argument("--mirror", metavar="URL",
         help="read arXiv and Hugging Face from a mirror or a test server at this address")  # fmt: skip

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from bot.app import App
 from bot.cli.opening import opened, profile_named
 from bot.cli.terminal import as_json, progress, say, table
+from bot.cli.typed import as_typed, pages_address
 from bot.errors import ConfigError, MailError, StateError, StateLockedError, TemplateError
 from bot.models import Event
 from bot.outputs.news import news_count
@@ -60,7 +61,10 @@ def once(args: argparse.Namespace) -> int:
     """Do whatever is due, in order; a part that fails does not keep the others from their work."""
     with opened(args) as app:
         run = asyncio.run(_once(app))
-        return _tell(run, args)
+        code = _tell(run, args)
+        if not args.json:
+            _say_where(app, run)
+        return code
 
 
 async def _once(app: App) -> Run:
@@ -207,6 +211,19 @@ def show(run: Run) -> None:
         say(f"problem  {problem}")
     if run.stopped_by:
         say("stopped. What was committed is kept; what was not sent goes with the next run.")
+
+
+def _say_where(app: App, run: Run) -> None:
+    """Say where that which a round made can be read, or what to do where it got nothing to read."""
+    if run.collected and all(each.outcome is Outcome.FAILED for each in run.collected):
+        say(
+            "No source answered, so there is nothing to read. Is the network up? They are asked again"
+        )
+        say(f"by themselves; `{as_typed()} check` asks each at once.")
+    if run.composed:
+        say(f"read     {pages_address(app.config)}")
+    if run.delivered and run.delivered.sent and app.config.mail.transport == "maildir":
+        say(f"         and the mail in {app.config.state / 'mail'} (`mutt -f` reads such a folder)")
 
 
 def _show_watched(watched: Watched) -> None:

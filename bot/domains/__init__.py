@@ -5,7 +5,13 @@ Pure: the judges of records are generators that yield the questions to DNS and a
 
 from bot.domains.dmarc import judge_dmarc
 from bot.domains.keys import OurKey, judge_key
-from bot.domains.names import foreign_free_mail, in_dns, on_this_machine, relay_in_words
+from bot.domains.names import (
+    foreign_free_mail,
+    in_dns,
+    on_this_machine,
+    own_free_mail,
+    relay_in_words,
+)
 from bot.domains.records import Asking, Judgement, Question, Standing
 from bot.domains.signatures import Received, Signature, fault_of, read_received
 from bot.domains.spf import judge_spf
@@ -25,6 +31,7 @@ __all__ = [
     "judge_key",
     "judge_spf",
     "on_this_machine",
+    "own_free_mail",
     "read_received",
     "relay_in_words",
 ]

@@ -56,10 +56,15 @@ def relay_in_words(host: str) -> str:
     return "the mail server on this machine" if on_this_machine(host) else host
 
 
+def own_free_mail(domain: str, host: str) -> bool:
+    """Whether `domain` is a free mail service's, and the relay `host` is that service's own."""
+    name = host.lower().rstrip(".")
+    return any(
+        name == server or name.endswith(f".{server}")
+        for server in _OWN_SERVERS.get(domain.lower(), ())
+    )
+
+
 def foreign_free_mail(domain: str, host: str) -> bool:
     """Whether `domain` is a free mail service's and the relay `host` is not that service's."""
-    servers = _OWN_SERVERS.get(domain.lower())
-    name = host.lower().rstrip(".")
-    return servers is not None and not any(
-        name == server or name.endswith(f".{server}") for server in servers
-    )
+    return domain.lower() in _OWN_SERVERS and not own_free_mail(domain, host)

@@ -33,6 +33,13 @@ _BAD_CREDENTIALS = 535  # RFC 4954 §6
 _ENCRYPTED_LOGINS = ("plain", "login", "cram-md5")
 _PLAIN_LOGINS = ("cram-md5", "plain", "login")
 _MAILBOX_FULL = 552
+_SMTP = 25
+_THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
+_GOOGLE = (".gmail.com", ".google.com")
+_WRONG_KIND = ". Google takes an app password here, not the account's: https://myaccount.google.com/apppasswords"
+_NOBODY_THERE = "cannot be used: nobody answers there. Is it running, and are host and port right?"
+_USUAL_HERE = ' On a machine\'s own it is mostly port = 25, with tls = "none".'
+_NO_SUCH_NAME = "cannot be used: nobody knows that name. Is [mail] host right, and the network up?"
 _SYNTAX = 501  # RFC 5321 §4.2.2, as a server would answer it
 _TAKEN, _SEND_NOW = 200, 354
 _TRANSIENT, _PERMANENT = 400, 500  # RFC 5321 §4.2.1: 4yz is for now, 5yz for good
@@ -153,25 +160,27 @@ class SmtpMailer:
 
     def _explain(self, error: Exception) -> str:
         cause = error.__cause__ or error
-        problem = self._refusal(error, cause) or _no_way_there(cause)
+        problem = self._refusal(error, cause) or self._no_way_there(cause)
         if not problem and isinstance(error, TimeoutError):
             problem = f"did not answer within {_CONNECT_SECONDS:.0f} s"
             if self._tls != "tls":  # a server that waits for TLS says nothing first
                 problem += '; where it expects TLS at once (port 465), [mail] tls = "tls"'
         if not problem:
             problem = f"cannot be used: {_said(str(error)) or type(error).__name__}"
-        end = "" if problem.endswith("?") else "."
+        end = "" if problem.endswith(("?", ".")) else "."
         where = f"The mail server {self._host}:{self._port}"
         return f"{where} {problem}{end} The digests are kept and tried again."
 
     def _refusal(self, error: Exception, cause: BaseException) -> str:
         """Return what the server said or did that was no way to mail, "" where it did nothing."""
         if isinstance(cause, ssl.SSLCertVerificationError):
-            return f"shows a certificate that is not trusted ({_said(cause.verify_message)})"
+            here = '; on this machine, [mail] tls = "none" is as safe' if self._is_here() else ""
+            return f"shows a certificate that is not trusted ({_said(cause.verify_message)}){here}"
         if isinstance(cause, ssl.SSLError) and cause.reason == "WRONG_VERSION_NUMBER":
             return 'speaks no TLS at first; [mail] tls = "starttls" or "none" are the other ways'
         if isinstance(error, aiosmtplib.SMTPAuthenticationError):
-            return f"refused the login ({error.code} {_said(error.message)})"
+            said = f"refused the login ({error.code} {_said(error.message)})"
+            return said + (_WRONG_KIND if self._host.lower().endswith(_GOOGLE) else "")
         if isinstance(error, aiosmtplib.SMTPResponseException):
             return f"answered {error.code} {_said(error.message)}"
         if "SMTP AUTH" in str(error):
@@ -180,13 +189,13 @@ class SmtpMailer:
             return 'offers no STARTTLS; [mail] tls = "tls" or "none" are the other ways'
         return ""
 
+    def _no_way_there(self, cause: BaseException) -> str:
+        if isinstance(cause, ConnectionRefusedError):
+            return _NOBODY_THERE + (_USUAL_HERE if self._is_here() and self._port != _SMTP else "")
+        return _NO_SUCH_NAME if isinstance(cause, socket.gaierror) else ""
 
-def _no_way_there(cause: BaseException) -> str:
-    if isinstance(cause, ConnectionRefusedError):
-        return "cannot be used: nobody answers there. Is it running, and are host and port right?"
-    if isinstance(cause, socket.gaierror):
-        return "cannot be used: nobody knows that name. Is [mail] host right, and the network up?"
-    return ""
+    def _is_here(self) -> bool:
+        return self._host.lower() in _THIS_MACHINE
 
 
 class SmtpSession:

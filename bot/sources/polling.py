@@ -357,7 +357,7 @@ def weather(
         if state.quiet:
             return SourceNote(source.name, Weather.HOLIDAY, state.quiet, state.last_ok)
         if since and not due_between(source.kind, since, now):
-            reason = why_quiet(source.kind, now) or "nothing was announced since"
+            reason = why_quiet(source.kind, now) or "Nothing was announced since"
             return SourceNote(source.name, Weather.HOLIDAY, reason, state.last_ok)
         return SourceNote(source.name, Weather.QUIET, "nothing new", state.last_ok)
     return SourceNote(source.name, Weather.FINE, "", state.last_ok)
