@@ -14,7 +14,7 @@ STAGES = {
     "start": "What `paperround --help` costs, beside the smallest argparse program (CPU time).",
     "diff": "Telling new papers from known ones, beside plain `sqlite3` (wall time).",
     "poll": "300 feeds × 50 entries, all new and then all 304; ratios to ours (wall time).",
-    "rank": "A day of candidates for a profile (CPU time of one process).",
+    "rank": "A day of candidates, for one profile and for 100, beside fitting all anew (CPU time).",
     "trending": "Votes one to three days on, told from the first morning's (Spearman, mean over days).",
     "variety": "Interests that the first ten papers tell of, and what that costs, on `../shared/bench`.",
     "publish": "A site of 30,000 papers, built whole and after a normal day (CPU and wall time).",

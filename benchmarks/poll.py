@@ -16,12 +16,12 @@ import subprocess
 import sys
 import tempfile
 import time
-import venv
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 
+from benchmarks import peers
 from benchmarks.deliver_sink import told_by
 from benchmarks.poll_feeds import ENTRIES
 from benchmarks.poll_server import address
@@ -42,7 +42,7 @@ def run(rounds: int = 3, feeds: int = 300) -> list[dict[str, object]]:
             "The poll stage needs newsboat, which Debian's package of that name brings; the results of "
             "the last run are kept."
         )
-    python = _peers()
+    python = peers.interpreter()
     # Not in memory: what is committed has to reach a disk.
     with tempfile.TemporaryDirectory(dir="/var/tmp", prefix="poll-") as name:
         near = _Bench(Path(name) / "near", python, feeds)
@@ -51,22 +51,6 @@ def run(rounds: int = 3, feeds: int = 300) -> list[dict[str, object]]:
         far = _Bench(Path(name) / "far", python, feeds)
         with _serving(far, _FAR_SECONDS):
             return [*rows, *_far(far, rounds)]
-
-
-def _peers() -> Path:
-    """Return an interpreter that has the peers, in a virtual environment beside ours."""
-    folder = Path(sys.prefix) / "peers"
-    python = folder / "bin" / "python"
-    wanted = (_HERE / "peers.txt").read_text()
-    done = folder / "installed.txt"
-    if not done.exists() or done.read_text() != wanted:
-        venv.create(folder, with_pip=True, clear=True)
-        command = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        wanted_from = str(_HERE / "peers.txt")
-        if subprocess.run([*command, "-r", wanted_from], check=False).returncode:
-            sys.exit("The poll stage's peers could not be installed; the last results are kept.")
-        done.write_text(wanted)
-    return python
 
 
 class _Bench:

@@ -24,7 +24,7 @@ from bot.ranking.meaning import Meaning, likeness
 from bot.ranking.nearness import Description, shares
 from bot.ranking.space import Direction, Space, direction, shipped
 from bot.ranking.weighing import Shown, Weighed
-from bot.ranking.words import all_known_by, count_phrase, same_person, words
+from bot.ranking.words import all_known_by, count_phrase, same_person, spaced, words
 from bot.text import one_line, readable, shorten
 
 # What one full match is worth, in the same coin for all; docs/ranking.md says how they were weighed.
@@ -160,11 +160,15 @@ class Interests:
         )
 
     def _keyword_reasons(self, paper: Paper) -> Iterator[Reason]:
-        title, abstract = words(paper.title), words(paper.abstract)
+        title, abstract = spaced(paper.title), spaced(paper.abstract)
         for text, phrase, weight in self._keywords:
-            in_title, in_abstract = count_phrase(phrase, title), count_phrase(phrase, abstract)
-            if not weight or (not in_title and not in_abstract):
+            looked_for = f" {' '.join(phrase)} "
+            found = phrase and (looked_for in title or looked_for in abstract)
+            if not weight or not found:
                 continue
+            in_title, in_abstract = (
+                count_phrase(phrase, words(said)) for said in (paper.title, paper.abstract)
+            )
             strength = _KEYWORD_IN_TITLE if in_title else _KEYWORD_IN_ABSTRACT
             again = _KEYWORD_AGAIN * math.log(in_title + in_abstract)
             yield Reason(InterestKind.KEYWORD, text, weight * (strength + again))
