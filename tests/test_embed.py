@@ -91,6 +91,22 @@ async def test_the_same_text_has_the_same_vector_whatever_is_read_beside_it():
 
 
 @with_the_extra
+def test_what_runs_the_model_leaves_nothing_behind_and_reports_to_nobody(tmp_path):
+    """Not even an id of the machine, though it would where nothing says that this is a test."""
+    code = (
+        "from bot.embed.local import SHIPPED_SHA, model_of_package\n"
+        "from bot.embed.model import embedded\n"
+        "print(len(embedded(str(model_of_package()), SHIPPED_SHA, ['Experts'])))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-B", "-c", code], capture_output=True, text=True, check=True,
+        env={"HOME": str(tmp_path), "PATH": "/usr/bin:/bin"},
+    )  # fmt: skip
+    assert done.stdout.split() == ["1"]
+    assert list(tmp_path.rglob("*")) == []
+
+
+@with_the_extra
 async def test_another_file_than_the_published_one_is_not_run(tmp_path, monkeypatch):
     broken = tmp_path / "model.onnx"
     broken.write_bytes(MODEL.read_bytes()[:-1] + b"x")

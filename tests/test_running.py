@@ -190,7 +190,7 @@ def test_a_round_needs_no_call_that_the_units_deny_and_writes_nowhere_but_in_sta
     """What systemd would do to it, done by strace: calls fail with EPERM; and what it wrote is seen."""
     analyze, strace = program("systemd-analyze"), program("strace")
     trace = papers / "trace"
-    # As the page installs it, without the model: onnxruntime writes an id of the machine into its home.
+    # As the page installs it: without the model.
     with (papers / "config.toml").open("a") as config:
         config.write('[semantic]\nuse = "off"\n')
     denied = ",".join(f"?{call}" for call in denied_calls(analyze))  # ?: not on every machine

@@ -7,6 +7,7 @@ a neighbour would change a text's vector.
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -37,6 +38,9 @@ def embedded(path: str, sha: str, texts: Sequence[str]) -> list[bytes]:
 
 @lru_cache(maxsize=1)
 def _opened(path: str, sha: str) -> Callable[[list[int]], bytes]:
+    # Read when it is loaded. Without it, it numbers the machine and keeps in ~/.cache, for its maker's
+    # collector, which models were run (1.32): nobody asked the reader.
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     import numpy as np
     import onnxruntime
 
