@@ -19,6 +19,7 @@ STAGES = {
     "variety": "Interests that the first ten papers tell of, and what that costs, on `../shared/bench`.",
     "publish": "A site of 30,000 papers, built whole and after a normal day (CPU and wall time).",
     "search": "100,000 papers searched warm (CPU time), and what meaning finds beside words.",
+    "serve": "Feeds and pages, asked for by `wrk` over 32 connections, beside aiohttp's bare answer.",
     "deliver": "Personalised, signed digests to Postfix's `smtp-sink` (messages a second, wall time).",
     "small": "A day of 20 sources and 5 subscribers, on one core and in a memory group of 256 MB.",
 }

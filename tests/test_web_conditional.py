@@ -12,6 +12,7 @@ import pytest
 from bot.app import open_app
 from bot.config import load_config
 from bot.web import listening
+from bot.web.conditional import Copy, Shelf
 
 CONFIG = '[web]\nlisten = "127.0.0.1:0"\n[profiles.experts]\ntitle = "Experts"\n'
 LONG = b"<rss version='2.0'>" + b"<item>paper</item>" * 200
@@ -140,3 +141,41 @@ async def test_a_file_that_changed_is_sent_and_the_same_bytes_keep_their_etag(as
     put(ask.public / "long.rss", LONG)
     os.utime(ask.public / "long.rss", (TIME + 9, TIME + 9))
     assert (await ask("/long.rss", If_None_Match=before))[0] == 304
+
+
+# ── Ready to send ─────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_file_put_in_the_place_of_another_is_sent_though_time_and_size_are_the_same(ask):
+    assert (await ask("/short.atom"))[2] == b"<feed/>"
+    put(ask.public / "new", b"<FEED/>")
+    (ask.public / "new").replace(ask.public / "short.atom")
+    assert (await ask("/short.atom"))[2] == b"<FEED/>"
+
+
+async def test_what_was_withdrawn_is_gone_though_it_was_just_asked_for(ask):
+    assert (await ask("/long.rss"))[0] == 200
+    (ask.public / "long.rss").unlink()
+    assert (await ask("/long.rss"))[0] == 404
+
+
+async def test_a_link_that_now_leads_away_leads_nowhere(ask):
+    assert (await ask("/long.rss"))[0] == 200
+    put(ask.public.parent / "secret", b"S" * len(LONG))
+    (ask.public / "long.rss").unlink()
+    (ask.public / "long.rss").symlink_to(ask.public.parent / "secret")
+    assert (await ask("/long.rss"))[0] == 404
+
+
+def test_the_shelf_holds_what_it_has_room_for_and_drops_the_longest_unasked(tmp_path):
+    shelf = Shelf(room=250)
+    for name in ("one", "other", "third"):
+        (tmp_path / name).write_bytes(b"x" * 100)
+        shelf.put(tmp_path, name, Copy.of(tmp_path / name, "image/png"))
+        assert shelf.take(tmp_path, "one"), "asked for again and again"
+    assert shelf.take(tmp_path, "other") is None
+    assert shelf.take(tmp_path, "third")
+    (tmp_path / "large").write_bytes(b"x" * 251)
+    shelf.put(tmp_path, "large", Copy.of(tmp_path / "large", "image/png"))
+    assert shelf.take(tmp_path, "large") is None
+    assert shelf.take(tmp_path, "one")

@@ -17,6 +17,7 @@ from bot.app import App
 from bot.errors import StateError
 from bot.web import consent, doors, metrics, published, searching, votes
 from bot.web.answers import LARGEST_FORM, LIMITS, STANDING, Standing, safely
+from bot.web.conditional import Shelf
 from bot.web.connections import accepting, runner_of
 from bot.web.limits import Limits
 
@@ -72,6 +73,7 @@ def application(
     site = web.Application(client_max_size=LARGEST_FORM, middlewares=[safely])
     site[STANDING] = Standing(current, wake)
     site[LIMITS] = Limits()
+    site[published.SHELF] = Shelf()
     site[searching.TURNS] = searching.Turns()
     prefix = urlsplit(current().config.bot.base_url).path.rstrip("/")
     site.router.add_get(f"{prefix}/subscribe", consent.show_subscribe)

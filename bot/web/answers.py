@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
 from types import MappingProxyType
 from urllib.parse import parse_qsl
 
@@ -56,11 +57,20 @@ class Standing:
     def __init__(self, current: Callable[[], App], wake: Callable[[], None] = lambda: None) -> None:
         self._current, self.wake = current, wake
         self._made: tuple[App, Renderer] | None = None
+        self._public: tuple[App, Path] | None = None
 
     @property
     def app(self) -> App:
         """The App of the configuration that holds now."""
         return self._current()
+
+    @property
+    def public(self) -> Path:
+        """The folder of what is published, looked up once for each App."""
+        app = self._current()
+        if self._public is None or self._public[0] is not app:
+            self._public = app, app.config.state / "public"
+        return self._public[1]
 
     def render(self, template: str, context: object) -> str:
         """Render by that App's templates. Raises TemplateError."""

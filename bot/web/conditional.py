@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,7 +20,7 @@ from aiohttp import web
 
 _LEAST = 600  # bytes; less does not become smaller
 _COMPRESSION = 6
-_KEPT = 64  # files: what a morning's readers ask for again and again
+_ROOM = 16_000_000  # bytes of files, plain and gzipped, that are kept ready to send
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,18 +44,86 @@ class Content:
         return f'"{self.mark}-gzip"' if zipped else f'"{self.mark}"'
 
 
-@lru_cache(maxsize=_KEPT)
-def _read(path: Path, _modified: int, _size: int) -> Content:
-    return Content.of(path.read_bytes(), textual=_is_textual(path.suffix))
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """A file as it is sent, and how it stood when it was read."""
+
+    path: Path
+    content: Content
+    kind: str
+    state: tuple[int, int, int]
+
+    @classmethod
+    def of(cls, path: Path, kind: str) -> Copy:
+        """Read a file. Raises OSError where it cannot be."""
+        state = _state(path)
+        return cls(
+            path, Content.of(path.read_bytes(), textual=_is_textual(path.suffix)), kind, state
+        )
+
+    def holds(self) -> bool:
+        """Tell whether the file stands as it was read."""
+        try:
+            return _state(self.path) == self.state
+        except OSError:
+            return False
+
+    def answer(self, request: web.Request) -> web.Response:
+        """Answer with the file, or that it did not change."""
+        changed = _moment(self.state[1] // 1_000_000_000)
+        # Kept by whoever wants, and asked for anew each time: that costs a 304.
+        return answer(request, self.content, self.kind, {"Cache-Control": "no-cache"}, changed)
+
+    @property
+    def size(self) -> int:
+        """How many bytes it takes here."""
+        return len(self.content.plain) + len(self.content.gzipped)
 
 
-def file_answer(request: web.Request, path: Path, kind: str) -> web.Response:
-    """Answer with a file, or that it did not change. Raises OSError where it cannot be read."""
+class Shelf:
+    """What a morning's readers ask for again and again, by the addresses that led to it.
+
+    Whoever takes a copy from it asks whether it holds.
+    """
+
+    def __init__(self, room: int = _ROOM) -> None:
+        self._room, self._taken = room, 0
+        self._copies: OrderedDict[tuple[Path, str], Copy] = OrderedDict()
+
+    def take(self, public: Path, asked: str) -> Copy | None:
+        """Return the copy that an address led to last, None where it is not known or not so any more."""
+        copy = self._copies.get((public, asked))
+        if copy is None:
+            return None
+        if not copy.holds():
+            self._drop((public, asked))
+            return None
+        self._copies.move_to_end((public, asked))
+        return copy
+
+    def put(self, public: Path, asked: str, copy: Copy) -> None:
+        """Keep what an address led to, as long as there is room; the longest unasked goes first."""
+        if copy.size > self._room:
+            return
+        if (public, asked) in self._copies:
+            self._drop((public, asked))
+        self._copies[public, asked] = copy
+        self._taken += copy.size
+        while self._taken > self._room:
+            self._drop(next(iter(self._copies)))
+
+    def _drop(self, key: tuple[Path, str]) -> None:
+        self._taken -= self._copies.pop(key).size
+
+
+@lru_cache(maxsize=256)
+def _moment(timestamp: int) -> datetime:
+    return datetime.fromtimestamp(timestamp, UTC)
+
+
+def _state(path: Path) -> tuple[int, int, int]:
     told = path.stat()
-    content = _read(path, told.st_mtime_ns, told.st_size)
-    changed = datetime.fromtimestamp(int(told.st_mtime), UTC)
-    # Kept by whoever wants, and asked for anew each time: that costs a 304.
-    return answer(request, content, kind, {"Cache-Control": "no-cache"}, changed)
+    return told.st_ino, told.st_mtime_ns, told.st_size
 
 
 def answer(
@@ -71,13 +140,18 @@ def answer(
     if content.gzipped:
         told["Vary"] = "Accept-Encoding"
     if changed:
-        told["Last-Modified"] = format_datetime(changed, usegmt=True)
+        told["Last-Modified"] = _http_date(changed)
     if _has_it(request, etag, changed):
         return web.Response(status=304, headers=told)
     if zipped:
         told["Content-Encoding"] = "gzip"
     told["Content-Type"] = kind
     return web.Response(body=content.gzipped if zipped else content.plain, headers=told)
+
+
+@lru_cache(maxsize=256)
+def _http_date(moment: datetime) -> str:
+    return format_datetime(moment, usegmt=True)
 
 
 def _has_it(request: web.Request, etag: str, changed: datetime | None) -> bool:
@@ -95,6 +169,7 @@ def _has_it(request: web.Request, etag: str, changed: datetime | None) -> bool:
         return False
 
 
+@lru_cache(maxsize=64)
 def _takes_gzip(accepted: str) -> bool:
     """Tell whether an Accept-Encoding takes gzip: named, or by `*`, and not with a weight of 0."""
     weights: dict[str, float] = {}

@@ -8,7 +8,7 @@ from pathlib import Path
 from aiohttp import web
 
 from bot.web.answers import STANDING
-from bot.web.conditional import file_answer
+from bot.web.conditional import Copy, Shelf
 from bot.web.missing import missing
 
 _TYPES = {
@@ -16,6 +16,8 @@ _TYPES = {
     ".atom": "application/atom+xml", ".json": "application/feed+json", ".opml": "text/x-opml",
     ".png": "image/png", ".svg": "image/svg+xml",
 }  # fmt: skip
+
+SHELF: web.AppKey[Shelf] = web.AppKey("shelf", Shelf)
 
 
 async def health(request: web.Request) -> web.Response:
@@ -37,24 +39,30 @@ async def health(request: web.Request) -> web.Response:
 
 async def published(request: web.Request) -> web.StreamResponse:
     """Serve a file of the public folder; a folder's address gets its index."""
-    public = (request.app[STANDING].app.config.state / "public").resolve()
+    folder, shelf = request.app[STANDING].public, request.app[SHELF]
+    # Most ask for what was just asked for: to see that it is still the same file takes no thread.
+    if (again := shelf.take(folder, request.path)) is not None:
+        return again.answer(request)
+    public = folder.resolve()
     try:
         path = (public / request.match_info["path"]).resolve()
-        folder = path.is_dir()
-        found = (path / "index.html" if folder else path).is_file()
+        indexed = path.is_dir()
+        found = (path / "index.html" if indexed else path).is_file()
     except (OSError, ValueError):  # a name that no file can have
         found = False
     # Looked at only after links were followed: one that leads away leads nowhere.
     if not found or not path.is_relative_to(public) or _hidden(path.relative_to(public)):
         return await missing(request, public)
-    if folder and not request.path.endswith("/"):
+    if indexed and not request.path.endswith("/"):
         # One slash: a browser takes two for another host's address.
         raise web.HTTPMovedPermanently(f"/{request.rel_url.raw_path.strip('/')}/")
-    path = path / "index.html" if folder else path
+    path = path / "index.html" if indexed else path
     try:
-        return await asyncio.to_thread(file_answer, request, path, _type(path))
+        copy = await asyncio.to_thread(Copy.of, path, _type(path))
     except FileNotFoundError:  # withdrawn in between
         raise web.HTTPNotFound from None
+    shelf.put(folder, request.path, copy)
+    return copy.answer(request)
 
 
 def _hidden(path: Path) -> bool:
