@@ -11,7 +11,7 @@ from pathlib import Path
 from benchmarks.measure import machine
 
 STAGES = {
-    "start": "What `paperround --help` costs, beside the smallest argparse program (CPU time).",
+    "start": "`--help`, and `once` with 20 sources, all 304, and nothing due (CPU time of whole processes).",
     "diff": "Telling new papers from known ones, beside plain `sqlite3` (wall time).",
     "poll": "300 feeds × 50 entries, all new and then all 304; ratios to ours (wall time).",
     "rank": "A day of candidates, for one profile and for 100, beside fitting all anew (CPU time).",

@@ -1,20 +1,118 @@
-"""start: what `paperround --help` costs, beside the smallest argparse program."""
+"""start: what `paperround --help` costs, and a `once` that finds nothing to do, beside small programs.
+
+Everything runs as it does once installed: with compiled bytecode, without what a shell sets for Python.
+`once` polls twenty sources over loopback, which answer 304; nothing is due and all is published. What
+the HTTP client and SQLite cost to load has a row of its own: no program that polls can do with less.
+"""
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+from benchmarks import peers
 from benchmarks.measure import cpu_of, medians, python
+from benchmarks.poll_feeds import NOW
+from benchmarks.poll_server import address
 
 _FLOOR = "import argparse; argparse.ArgumentParser(prog='x').format_help()"
+_LIBRARIES = "import aiohttp, sqlite3"
+_SOURCES = 20
+_ROUND = timedelta(minutes=15)
 
 
 def run(rounds: int = 9) -> list[dict[str, object]]:
     """Return one row a command: seconds of CPU, and the ratio to the floor."""
-    floor, ours = medians(
-        rounds,
-        lambda: cpu_of([python(), "-c", _FLOOR]),
-        lambda: cpu_of([python(), "-m", "bot", "--help"]),
-    )
+    r2e = peers.interpreter().with_name("r2e")
+    with tempfile.TemporaryDirectory(prefix="start-") as name, _as_installed(Path(name)):
+        folder = Path(name)
+        with _serving() as port:
+            once = _Idle(folder, port)
+            floor, ours, theirs, libraries, idle = medians(
+                rounds,
+                lambda: cpu_of([python(), "-c", _FLOOR]),
+                lambda: cpu_of([python(), "-m", "bot", "--help"]),
+                lambda: cpu_of([str(r2e), "--help"]),
+                lambda: cpu_of([python(), "-c", _LIBRARIES]),
+                once.cpu,
+            )
     return [
-        {"what": "an argparse program (floor)", "seconds": round(floor, 4), "ratio": 1.0},
-        {"what": "paperround --help", "seconds": round(ours, 4), "ratio": round(ours / floor, 2)},
+        _row("an argparse program (floor)", floor, floor),
+        _row("paperround --help", ours, floor, "≤2.5, and half of r2e"),
+        _row("r2e --help", theirs, floor),
+        _row("loading aiohttp and sqlite3, and nothing else", libraries, floor),
+        _row(f"paperround once: {_SOURCES} sources, all 304, nothing due", idle, floor, "0.3 s"),
     ]
+
+
+def _row(what: str, seconds: float, floor: float, target: str = "") -> dict[str, object]:
+    ratio = round(seconds / floor, 2)
+    return {"what": what, "seconds": round(seconds, 4), "ratio": ratio, "target": target}
+
+
+@contextmanager
+def _as_installed(folder: Path) -> Iterator[None]:
+    """Let Python keep compiled bytecode, as installing does; put the environment back afterwards."""
+    before = dict(os.environ)
+    for name in ("PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED"):
+        os.environ.pop(name, None)
+    os.environ["PYTHONPYCACHEPREFIX"] = str(folder / "compiled")
+    try:
+        yield
+    finally:
+        _put_back(before)
+
+
+def _put_back(before: Mapping[str, str]) -> None:
+    os.environ.clear()
+    os.environ.update(before)
+
+
+@contextmanager
+def _serving() -> Iterator[int]:
+    command = [sys.executable, "-m", "benchmarks.poll_server", str(_SOURCES), "0"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin and process.stdout  # noqa: PT018, S101 - both are pipes
+        try:
+            yield int(process.stdout.readline())
+        finally:
+            process.stdin.close()
+            process.wait(timeout=10)
+
+
+class _Idle:
+    """A state folder that has everything, and one `once` after another in it."""
+
+    def __init__(self, folder: Path, port: int) -> None:
+        self._config = folder / "config.toml"
+        self._config.write_text(_configuration(port))
+        self._now = NOW + timedelta(
+            hours=3
+        )  # the profile's hour has come: all there is to do is done
+        for _ in range(3):
+            self.cpu()
+
+    def cpu(self) -> float:
+        """Return the seconds of CPU of the next one, a quarter of an hour later."""
+        self._now += _ROUND
+        when = self._now.isoformat()
+        return cpu_of([python(), "-m", "bot", "--config", str(self._config), "--now", when, "once"])
+
+
+def _configuration(port: int) -> str:
+    sources = "".join(
+        f'[[sources]]\nname = "feed-{n}"\nkind = "feed"\nevery = "10m"\n'
+        f'url = "http://{address(n)}:{port}/feed"\n'
+        for n in range(_SOURCES)
+    )
+    return (
+        '[bot]\nowner = "owner@example.org"\nbase_url = "https://papers.example.org"\n'
+        '[mail]\nfrom = "bot@example.org"\n[fetch]\nallow_private = ["127.0.0.0/8"]\n'
+        f'{sources}[profiles.lab]\nto = ["ada@example.org"]\nkeywords = ["zotra"]\n'
+    )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import stat
 import sys
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -24,7 +26,7 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 from urllib.parse import urlsplit
 
 from bot.apart import Apart
-from bot.config import Config
+from bot.config import laid_down
 from bot.errors import ConfigError, StateError, StateLockedError, TemplateError, UsageError
 from bot.files import (
     deliver_to_maildir,
@@ -37,13 +39,14 @@ from bot.files import (
 )
 from bot.models import Document, Failure, NotModified, Request
 from bot.ports import Clock, Fetcher, Mailer, MailSession, Printer, Renderer, Worker, Workers
-from bot.schedule import local_date
+from bot.schedule import due_edition, local_date
 from bot.store import Founding, Store
 from bot.store.doubts import doubted, heed
 from bot.store.troubles import troubles, written_by_others
 
 if TYPE_CHECKING:  # these load when they run: `once` with nothing due stays quick
     from bot.alarms import News
+    from bot.config import Config
     from bot.fetch import HttpFetcher
     from bot.outputs.notes import NotePress
     from bot.workflows.collect import Collected
@@ -73,6 +76,7 @@ _MODEL_MEMORY = 2**31  # bytes of addresses; a session holds 150 MB
 _SERVICE_SECONDS = 60.0
 _LARGEST_ANSWER = 8 * 2**20  # bytes: 32 vectors of 4096 numbers
 _LOOPBACK = ("127.0.0.0/8", "::1/128")
+_KEPT_CONFIG = "config.kept"  # beside the database
 _LEAST_ROOM = 1024 * 1024  # bytes; with less, nothing is begun that could not be written down
 
 
@@ -276,8 +280,6 @@ class App:
 
         Who forces one has looked at the clock: what is dated ahead of it keeps no date from its own.
         """
-        from bot.workflows.compose import compose
-
         async with self._locked("compose"):
             if reason := await self.doubted():
                 raise StateError(f"No edition is made: {reason}")
@@ -288,6 +290,10 @@ class App:
                     f"the profile {resting[0]!r} was retired: no edition of it is made. "
                     f"`paperround profiles retire {resting[0]} --undo` takes that back."
                 )
+            if not force and not await self._any_due(config):
+                return []
+            from bot.workflows.compose import compose
+
             for name in force:
                 await self.workers.store(self.store.set_apart_ahead, name, self._today())
             async with self.meanings() as meanings, self.summaries() as summaries:
@@ -298,6 +304,15 @@ class App:
             if summaries.problem:  # no edition waits for it: the abstracts speak for themselves
                 log.warning("No summaries: %s.", summaries.problem)
             return made
+
+    async def _any_due(self, config: Config) -> bool:
+        """Whether any profile's hour has come: where none has, nothing that ranks need be loaded."""
+        now, zone = self.clock(), config.bot.timezone
+        for name, profile in config.profiles.items():
+            last = await self.workers.store(self.store.last_period, name)
+            if due_edition(profile, last, now, zone) is not None:
+                return True
+        return False
 
     @asynccontextmanager
     async def meanings(self, seconds: float = _READING_SECONDS) -> AsyncIterator[Meanings]:
@@ -369,11 +384,11 @@ class App:
         Where another process is at it, it does it alone. What is gone is gone: a clock that was typed
         or is in doubt takes nothing. Raises StateError.
         """
+        if not self.watched or await self.doubted():
+            return 0
         from bot.store.pruning import Pruner
         from bot.workflows.prune import prune
 
-        if not self.watched or await self.doubted():
-            return 0
         with suppress(StateLockedError):
             async with workflow_lock(self.config.state, "prune", patience=0):
                 await self.workers.store(self.store.forget_strangers, self.clock())
@@ -468,12 +483,11 @@ class App:
 
         Raises MailError, StateError, ConfigError (the password is missing).
         """
-        from bot.mailbox import fetch_new
-        from bot.workflows.receive import LARGEST
-
         inbound, loop = self.config.inbound, asyncio.get_running_loop()
         if inbound.kind != "imap":
             return 0
+        from bot.mailbox import fetch_new
+        from bot.workflows.receive import LARGEST
 
         def take(raw: bytes) -> None:
             # What the headers say whom it was for is all that a mailbox tells.
@@ -487,10 +501,10 @@ class App:
 
     async def receive(self) -> list[Received]:
         """Read the mail that was taken in; return what came of each. Raises StateError."""
-        from bot.workflows.receive import receive
-
         if not await self.workers.store(self.store.inbound_waiting, 1):
             return []
+        from bot.workflows.receive import receive
+
         return await receive(
             self.config, self.founding.secret, self.store, self.reception(), self.submissions(),
             self.workers, self.clock(),
@@ -604,6 +618,8 @@ class App:
     async def _standing(self) -> Config:
         """Return the configuration less the profiles that were retired by hand."""
         retired = await self.workers.store(self.store.retired_by_hand)
+        if not retired & self.config.profiles.keys():
+            return self.config
         profiles = {n: p for n, p in self.config.profiles.items() if n not in retired}
         return self.config.model_copy(update={"profiles": profiles})
 
@@ -690,6 +706,7 @@ def open_app(
     with Store(config.state / "paperround.db") as store, _workers() as workers:
         founding = store.found(_authority(config, clock), secret)
         store.keep_files(config.good_files, config.wrong_files)
+        keep_config(config)
         yield App(config, clock, store, workers, founding, [], watched=watched)
 
 
@@ -703,6 +720,41 @@ def kept_files(state: Path) -> Mapping[str, str] | None:
         return None
     with Store(database) as store:
         return store.kept_files()
+
+
+def kept_config(state: Path) -> str:
+    """Return the configuration as it was last validated, "" where there is none that may be believed.
+
+    Whoever could write it could send our mail, and the password for it, elsewhere: it counts only where
+    it and its folder are ours, and nobody else may write them.
+    """
+    file = state / _KEPT_CONFIG
+    if not (_ours_alone(state) and _ours_alone(file)):
+        return ""
+    with suppress(OSError, UnicodeDecodeError):
+        return file.read_text(encoding="utf-8")
+    return ""
+
+
+def keep_config(config: Config) -> None:
+    """Keep a configuration that was validated just now, and none that is not worth it.
+
+    In no database, whose pages would remember an address long after it was taken out.
+    """
+    text = laid_down(config)
+    with suppress(StateError):  # what can be validated again need not be kept
+        if text:
+            write_file(config.state / _KEPT_CONFIG, text.encode(), mode=0o600)
+        elif text is not None:
+            withdraw(config.state / _KEPT_CONFIG)
+
+
+def _ours_alone(path: Path) -> bool:
+    try:
+        found = path.stat()
+    except OSError:
+        return False
+    return found.st_uid == os.geteuid() and not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
 
 
 def _is_local(url: str) -> bool:

@@ -16,6 +16,7 @@ from email.errors import MessageError
 from email.message import Message
 from enum import StrEnum
 
+from bot.patterns import pattern
 from bot.text import decoded, is_charset, nameless, one_line, shorten
 
 MOST_BYTES = (
@@ -139,8 +140,8 @@ def _of_hotmail(mail: Message, part: Message) -> bool:
 
 # ── Delivery reports ──────────────────────────────────────────────────────────────────────────────
 
-_ENHANCED = re.compile(r"(?<![\d.])([245])\.(\d{1,3})\.(\d{1,3})(?![\d.])")
-_REPLY = re.compile(r"(?<![\w.:-])([45])[0-5]\d(?![\w.:])")
+_ENHANCED = pattern(r"(?<![\d.])([245])\.(\d{1,3})\.(\d{1,3})(?![\d.])")
+_REPLY = pattern(r"(?<![\w.:-])([45])[0-5]\d(?![\w.:])")
 
 
 def _delivery_reports(parts: Sequence[Message]) -> Iterator[Report]:
@@ -202,13 +203,13 @@ def _kind_of(status: str) -> Kind:
 
 _AUTOMATIC_HEADERS = ("X-Autoreply", "X-Autorespond", "X-Autoresponder", "X-Mail-Autoreply",
                       "X-MS-Exchange-Inbox-Rules-Loop")  # fmt: skip
-_AUTOMATIC_SUBJECT = re.compile(
+_AUTOMATIC_SUBJECT = pattern(
     r"(?:auto(?:matic)?[- ]?(?:reply|response|respons|answer)|out of (?:the )?office|on vacation"
     r"|away from (?:the )?office|automatische antwort|abwesenheit|r[ée]ponse automatique"
     r"|respuesta autom[áa]tica|risposta automatica|automatisch antwoord|automatiskt? svar)",
     re.IGNORECASE,
 )
-_DAEMON = re.compile(r"(?:mailer-daemon|postmaster|mail delivery (?:sub)?system)", re.IGNORECASE)
+_DAEMON = pattern(r"(?:mailer-daemon|postmaster|mail delivery (?:sub)?system)", re.IGNORECASE)
 
 
 def is_automatic(mail: Message) -> bool:
@@ -251,21 +252,21 @@ def _is_automatic(mail: Message) -> bool:
 
 # ── A server's own prose ──────────────────────────────────────────────────────────────────────────
 
-_PROSE_STATUS = re.compile(r"(?<![\d.])([45])\.(\d{1,3})\.(\d{1,3})(?![\d.])")
-_PASSES = re.compile(
+_PROSE_STATUS = pattern(r"(?<![\d.])([45])\.(\d{1,3})\.(\d{1,3})(?![\d.])")
+_PASSES = pattern(
     r"(?:mailbox|quota|inbox|box|folder)[\w' @.<>-]{0,60}(?:full|exceed|exhausted|over)"
     r"|over(?:[ -]?its)?[ -]?quota|quota exceeded|temporar|try again later|timed? ?out|greylist"
     r"|insufficient (?:disk|system)",
     re.IGNORECASE,
 )
 # A server's answer at RCPT in its own words; words alone, as any mail may have them, prove nothing.
-_ABSENT = re.compile(
+_ABSENT = pattern(
     r"55[013][ :-][^\n]{0,120}(?:(?:user|recipient|mailbox|account|address)[^\n]{0,60}"
     r"(?:unknown|not found|does not exist|doesn't exist)"
     r"|(?:unknown|no such|invalid|non-?existent) (?:\w+ ){0,2}(?:user|recipient|mailbox|account))",
     re.IGNORECASE,
 )
-_REPORTING = re.compile(
+_REPORTING = pattern(
     r"undeliver|deliver|return(?:ed|ing)|fail|bounc|reject|nicht zustellbar|mail error|mail problem",
     re.IGNORECASE,
 )
@@ -327,7 +328,7 @@ def _detected(mail: Message) -> tuple[bool, bool]:
     return bool(temporary), bool(permanent)
 
 
-_COPY_FOLLOWS = re.compile(
+_COPY_FOLLOWS = pattern(
     r"\n(?:-{3,}[^\n]*(?:copy|original|message|header)[^\n]*-*\n|Received: from |Return-Path: <)",
     re.IGNORECASE,
 )

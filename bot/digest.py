@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from bot import lifecycle
-from bot.config import Profile
 from bot.models import (
     DeliveredPick,
     Delivery,
@@ -23,6 +23,9 @@ from bot.models import (
     Told,
     Weather,
 )
+
+if TYPE_CHECKING:
+    from bot.config import Profile
 
 Choose = Callable[[Sequence[Ranked], int], Sequence[Ranked]]
 """(papers best first, places) → those that have a place, best first."""

@@ -21,7 +21,23 @@ tree: it crashes, with its traceback.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import namedtuple
+
+TYPE_CHECKING = False  # as typing has it: loading that is a fifth of what `--help` costs
+if TYPE_CHECKING:
+    from typing import NamedTuple
+
+    class _Mistake(NamedTuple):
+        file: str
+        table: str
+        key: str
+        problem: str
+        hint: str = ""
+
+else:
+    _Mistake = namedtuple(  # noqa: PYI024 - see above
+        "_Mistake", "file table key problem hint", defaults=("",)
+    )
 
 
 class PaperroundError(Exception):
@@ -36,15 +52,10 @@ class UsageError(PaperroundError):
     exit_code = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Mistake:
+class Mistake(_Mistake):
     """One mistake in a configuration file: where it is and how to mend it."""
 
-    file: str
-    table: str
-    key: str
-    problem: str
-    hint: str = ""
+    __slots__ = ()
 
     def __str__(self) -> str:
         where = f"[{self.table}] " if self.table else ""

@@ -34,11 +34,11 @@ _STALE_SECONDS = 86_400
 _FEW, _AT_ONCE = 16, 16  # files: fewer are not worth the threads
 
 
-def write_file(path: Path, content: bytes) -> bool:
+def write_file(path: Path, content: bytes, mode: int = 0o666) -> bool:
     """Write a file if its content differs; return whether it did.
 
-    A reader sees the old file or the new one, never half of one, also after a power cut.
-    Raises DiskFullError or StateError.
+    A reader sees the old file or the new one, never half of one, also after a power cut. `mode` is
+    that of the new one, less the umask. Raises DiskFullError or StateError.
     """
     try:
         if path.is_file() and path.stat().st_size == len(content) and path.read_bytes() == content:
@@ -47,7 +47,9 @@ def write_file(path: Path, content: bytes) -> bool:
         # Always the same name: what a killed process left under it, the next writer replaces.
         temporary = path.with_name(f".{path.name}.new")
         try:
-            with temporary.open("wb") as file:
+            temporary.unlink(missing_ok=True)  # with another mode, perhaps
+            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+            with open(descriptor, "wb") as file:  # noqa: PTH123 - a descriptor has no path
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())

@@ -20,6 +20,7 @@ from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsp
 
 from bot import lifecycle
 from bot.models import Identifier, Paper, Scheme, Stamp
+from bot.patterns import pattern
 
 # ── Reading identifiers ───────────────────────────────────────────────────────────────────────────
 
@@ -30,35 +31,31 @@ _ARCHIVES = (
 )
 _ARXIV_NEW = r"\d{4}\.\d{4,5}(?!\d)"
 _ARXIV_OLD = rf"(?:{_ARCHIVES.replace(' ', '|')})(?:\.[A-Z]{{2}})?/\d{{7}}(?!\d)"
-_ARXIV = re.compile(
-    rf"(?P<id>{_ARXIV_NEW}|{_ARXIV_OLD})(?:v(?P<version>\d{{1,3}}))?", re.IGNORECASE
-)
-_ARXIV_PATH = re.compile(
+_ARXIV = pattern(rf"(?P<id>{_ARXIV_NEW}|{_ARXIV_OLD})(?:v(?P<version>\d{{1,3}}))?", re.IGNORECASE)
+_ARXIV_PATH = pattern(
     rf"^/(?:abs|pdf|html|format|ps|e-print)/(?P<rest>{_ARXIV_NEW}|{_ARXIV_OLD})", re.IGNORECASE
 )
-_ARXIV_HEAD = re.compile(r"^(?:oai:)?arxiv(?:\.org)?:\s*", re.IGNORECASE)
-_DOI_HEAD = re.compile(r"^doi:\s*", re.IGNORECASE)
-_DOI_ADDRESS = re.compile(r"https?://(?:dx\.|www\.)?doi\.org/([^?#]*)", re.IGNORECASE)
-_DOI = re.compile(r"10\.\d{4,9}/\S+")
-_DOI_SHAPE = re.compile(r"10\.\d{4,9}/.+")
-_ARXIV_DOI = re.compile(
-    rf"10\.48550/arxiv\.({_ARXIV_NEW}|{_ARXIV_OLD})(?:v\d{{1,3}})?", re.IGNORECASE
-)
+_ARXIV_HEAD = pattern(r"^(?:oai:)?arxiv(?:\.org)?:\s*", re.IGNORECASE)
+_DOI_HEAD = pattern(r"^doi:\s*", re.IGNORECASE)
+_DOI_ADDRESS = pattern(r"https?://(?:dx\.|www\.)?doi\.org/([^?#]*)", re.IGNORECASE)
+_DOI = pattern(r"10\.\d{4,9}/\S+")
+_DOI_SHAPE = pattern(r"10\.\d{4,9}/.+")
+_ARXIV_DOI = pattern(rf"10\.48550/arxiv\.({_ARXIV_NEW}|{_ARXIV_OLD})(?:v\d{{1,3}})?", re.IGNORECASE)
 # bioRxiv and medRxiv name versions in the tail; the DOI without it is the paper.
 _PREPRINT_HEADS = ("10.1101/", "10.64898/")
-_PREPRINT_DOI = re.compile(
+_PREPRINT_DOI = pattern(
     r"(10\.(?:1101|64898)/(?:\d{4}\.\d{2}\.\d{2}\.)?\d{5,9})(?:v\d+)?(?:\.(?:full|abstract).*)?$"
 )
-_TRACKING = re.compile(r"^(?:utm_\w+|rss|fbclid|gclid|mc_cid|mc_eid|af|ref|source)$", re.IGNORECASE)
-_QUOTED = re.compile(r"[\w.~/:@!$&'()*+,;=-]*", re.ASCII)
+_TRACKING = pattern(r"^(?:utm_\w+|rss|fbclid|gclid|mc_cid|mc_eid|af|ref|source)$", re.IGNORECASE)
+_QUOTED = pattern(r"[\w.~/:@!$&'()*+,;=-]*", re.ASCII)
 # Most addresses, which need not be taken apart with more care than this.
-_USUAL_ADDRESS = re.compile(
+_USUAL_ADDRESS = pattern(
     r"https?://([A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*)(?::(\d{1,4}))?(/[\w~:@!$&'()*+,;=%./-]*)?"
     r"(?:\?([\w~:@!$&'()*+,;=%./?-]*))?",
     re.ASCII,
 )
-_WWW = re.compile(r"^(?:www\d?|m)\.")
-_HOST_AND_PATH = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)*\.[a-z]{2,}/", re.IGNORECASE)
+_WWW = pattern(r"^(?:www\d?|m)\.")
+_HOST_AND_PATH = pattern(r"[a-z0-9-]+(?:\.[a-z0-9-]+)*\.[a-z]{2,}/", re.IGNORECASE)
 _LONGEST_ADDRESS = 2_000
 
 

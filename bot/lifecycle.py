@@ -12,6 +12,7 @@ import re
 from collections.abc import Collection, Iterable, Sequence
 
 from bot.models import Event, News, Paper, Rel, Scheme, Stamp
+from bot.patterns import pattern
 
 NEWS = (Event.WITHDRAWN, Event.PUBLISHED, Event.CODE, Event.REPLACE)
 """What is told of a paper that somebody had, the weightiest first."""
@@ -44,28 +45,28 @@ _FIRST_WORD = (
 )
 _LEAD_IN = r"(?:\W|abstract\b|(?:arxiv )?admin(?:istrator)?s? note\b|withdrawal statement\b)*"
 
-_ABSTRACT = re.compile(rf"{_LEAD_IN}(?:{'|'.join(_ABOUT_ITSELF)}|{_FIRST_WORD})", re.IGNORECASE)
-_COMMENT = re.compile(
+_ABSTRACT = pattern(rf"{_LEAD_IN}(?:{'|'.join(_ABOUT_ITSELF)}|{_FIRST_WORD})", re.IGNORECASE)
+_COMMENT = pattern(
     rf"(?:^{_LEAD_IN}(?:{_FIRST_WORD})|(?:^|[.,;:!?\[(]|--?)\s*{_LEAD_IN}(?:{'|'.join(_ABOUT_ITSELF)}))",
     re.IGNORECASE,
 )
 # The last sentence of an abstract, in the words that arXiv itself proposes.
-_AT_END = re.compile(
+_AT_END = pattern(
     rf"[.!?]\s+(this {_THING} has been {_GONE}(?: by [^.]{{3,60}})?)\.?\s*$", re.IGNORECASE
 )
-_TITLE = re.compile(
+_TITLE = pattern(
     rf"\W*(?:{_GONE}(?: {_THING})?\s*(?:[:\]—–]|--?\s|$)"
     r"|.{3,}[(\[](?:withdrawn|retracted)(?: (?:article|paper|manuscript))?[)\]]\s*$)",
     re.IGNORECASE,
 )
-_SENTENCE_END = re.compile(r"(?<=[a-z\d)]{4})[.!?\]](?=\s|$)", re.IGNORECASE)
-_REASON = re.compile(
+_SENTENCE_END = pattern(r"(?<=[a-z\d)]{4})[.!?\]](?=\s|$)", re.IGNORECASE)
+_REASON = pattern(
     r"\b(?:due to|because|since|owing to|as (?!a reference)|at the request|in order to|pending|following)\b"
     r".{8,}",
     re.IGNORECASE | re.DOTALL,
 )
-_BY_HOUSE = re.compile(r"\b(?:by )?(arxiv|biorxiv|medrxiv)(?: admin| has |\b)", re.IGNORECASE)
-_BY_AUTHORS = re.compile(
+_BY_HOUSE = pattern(r"\b(?:by )?(arxiv|biorxiv|medrxiv)(?: admin| has |\b)", re.IGNORECASE)
+_BY_AUTHORS = pattern(
     r"\bby (?:(?:the|its|all|both|our) )?(?:\w+ )?authors?\b|\bauthors?(?:\(s\))? (?:has|have|had)\b"
     r"|\b(?:we|i)\b (?:hereby |have )?(?:withdr|retract)",
     re.IGNORECASE,
@@ -130,19 +131,19 @@ def withdrawal(paper: Paper) -> str:
 # ── Published ─────────────────────────────────────────────────────────────────────────────────────
 
 # DOIs of preprint servers and of stores of files: what has one of these is not in a journal thereby.
-_NO_JOURNAL_DOI = re.compile(
+_NO_JOURNAL_DOI = pattern(
     r"10\.(?:1101/(?:\d{4}\.\d{2}\.\d{2}\.)?\d{5,9}|64898/|48550/|21203/|26434/|312[123]\d/|31730/"
     r"|32942/|35542/|20944/|2139/ssrn|36227/|22541/|33774/|14293/|51094/|12074/|32388/|2196/preprints"
     r"|1590/scielopreprints|7287/peerj\.preprints|5281/|6084/|17605/|5061/|7910/|13140/|57702/)",
     re.IGNORECASE,
 )
-_SERVER = re.compile(
+_SERVER = pattern(
     r"\W*(?:arxiv(?:\.org)?|[a-z]{2,9}[ar]xiv|(?:corr|hal)$|ssrn(?: electronic journal)?"
     r"|research square|techrxiv|authorea|zenodo|figshare|osf(?: preprints)?|preprints(?:\.org)?)\b"
     r"(?!.*\b(?:journal|proceedings|trans))|.*\be?-?preprints?\b",
     re.IGNORECASE,
 )
-_PENDING = re.compile(
+_PENDING = pattern(
     r"\b(?:submi\w+|under review|in review|accepted|to appear|to be published|in press|forthcoming"
     r"|in preparation|withdrawn|rejected|unpublished)\b",
     re.IGNORECASE,
@@ -175,14 +176,14 @@ def is_preprint(paper: Paper) -> bool:
 
 # ── Code ──────────────────────────────────────────────────────────────────────────────────────────
 
-_REPOSITORY = re.compile(
+_REPOSITORY = pattern(
     r"(?:https?://)?(?:www\.)?((?:github\.com|gitlab\.com|bitbucket\.org|codeberg\.org)"
     r"/[\w.-]{1,80}/[\w.-]{1,120})",
     re.IGNORECASE,
 )
-_ANY_CODE = re.compile(r"\b(?:github|gitlab|bitbucket|codeberg)\.(?:com|org)/\w", re.IGNORECASE)
+_ANY_CODE = pattern(r"\b(?:github|gitlab|bitbucket|codeberg)\.(?:com|org)/\w", re.IGNORECASE)
 _HOSTS = ("git", "bitbucket.", "codeberg.")
-_PROMISED = re.compile(
+_PROMISED = pattern(
     r"\b(?:will|shall|to) be (?:\w+ ){0,3}(?:released?|available|open|public|shared|published|uploaded)"
     r"|\bwill (?:\w+ ){0,2}(?:release|open|publish|share|make)|\bupon (?:acceptance|publication)|\bsoon\b",
     re.IGNORECASE,

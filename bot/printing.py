@@ -14,8 +14,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
+from typing import TYPE_CHECKING
 
-from bot.config import Config
 from bot.errors import StateError
 from bot.models import Edition, Paper
 from bot.outputs.dkim import signer
@@ -23,6 +23,9 @@ from bot.outputs.email import Press
 from bot.ports import Order, Printer, Unprintable, Worker
 from bot.render import TemplateRenderer
 from bot.workflows.printing import Compositor
+
+if TYPE_CHECKING:
+    from bot.config import Config
 
 WORTH_A_PROCESS = 500  # a second process takes about a second to start
 _MOST_PROCESSES = 2  # some 100 MB each; to make a mail takes twice as long as to send it

@@ -11,10 +11,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from bot.config import Profile, parse_days
+from bot.config import parse_days
 from bot.models import Cadence, Subscription
+
+if TYPE_CHECKING:
+    from bot.config import Profile
 
 _DAY = timedelta(days=1)
 _LATE = timedelta(hours=12)

@@ -18,10 +18,14 @@ from email.utils import getaddresses
 from enum import StrEnum
 from html import unescape
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
-from bot.config import Config, InboundSettings, Profile, normal_address
+from bot.config import normal_address
 from bot.models import Door
 from bot.text import decoded, one_line
+
+if TYPE_CHECKING:
+    from bot.config import Config, InboundSettings, Profile
 
 _MOST_ADDRESSES = 50
 _MOST_LINES = 10

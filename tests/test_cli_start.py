@@ -66,11 +66,17 @@ def test_once_with_nothing_due_loads_no_templates_feeds_or_network(tmp_path):
         run(tmp_path, "init", "--email", "you@example.org", "--categories", "cs.CL",
             "--mirror", site.url)  # fmt: skip
         first = loaded(tmp_path, "--now", "2026-11-19T08:00Z", "once", "--json")
-    assert {"jinja2", "numpy", "aiohttp"} <= first, "the test looks at the right names"
-    idle = loaded(tmp_path, "--now", "2026-11-19T08:10Z", "once", "--json")
-    unwanted = {"jinja2", "feedparser", "numpy", "aiohttp", "aiosmtplib", "css_inline", "rich",
-        "sqlite_utils", "apscheduler"}  # fmt: skip
-    assert not idle & unwanted
+        assert {"jinja2", "numpy", "aiohttp"} <= first, "the test looks at the right names"
+        idle = loaded(tmp_path, "--now", "2026-11-19T08:10Z", "once", "--json")
+        unwanted = {"jinja2", "feedparser", "numpy", "aiosmtplib", "css_inline", "rich", "pydantic",
+            "email_validator", "sqlite_utils", "apscheduler"}  # fmt: skip
+        assert not idle & {*unwanted, "aiohttp"}
+        answered = len(site.answered)
+        # An hour later all sources are due, and none has anything new: that is told as a table.
+        unchanged = loaded(tmp_path, "--now", "2026-11-19T09:10Z", "once")
+        assert set(site.answered[answered:]) == {304}
+    assert "aiohttp" in unchanged
+    assert not unchanged & unwanted
 
 
 # ── Help ──────────────────────────────────────────────────────────────────────────────────────────

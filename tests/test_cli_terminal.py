@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import re
 import sys
+from contextlib import redirect_stdout
 from xml.sax.saxutils import escape
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bot.cli import logs, terminal
 from support_cli import desk_in, environment, mails, run
@@ -189,3 +193,25 @@ def test_a_server_that_answers_rudely_is_quoted_cleanly(desk):
     told = {s["name"]: s for s in desk(*NOW, "sources", "list", "--json").document}
     assert told["rude"]["state"] == "failing"
     assert "answered with an error: Experts" in told["rude"]["problem"]
+
+
+# ── Tables without rich ───────────────────────────────────────────────────────────────────────────
+
+CELL = st.text(st.sampled_from("ab c[bold]:smile:.-/é\t"), max_size=40)
+
+
+@given(columns=st.lists(CELL, min_size=1, max_size=7), data=st.data())
+def test_a_table_in_a_pipe_is_the_one_that_rich_draws(columns, data):
+    width = len(columns)
+    rows = data.draw(st.lists(st.lists(CELL, min_size=width, max_size=width), max_size=4))
+    numbers = data.draw(st.lists(st.integers(0, width - 1), unique=True))
+    columns = [terminal.one_line(column) for column in columns]
+    drawn = terminal.plain_table(
+        columns, [[terminal.one_line(c) for c in row] for row in rows], numbers
+    )
+    if not drawn:  # it has more than ASCII, or is too wide: that is rich's
+        return
+    with pytest.MonkeyPatch.context() as patched, redirect_stdout(io.StringIO()) as out:
+        patched.setattr(terminal, "plain_table", lambda *_: "")
+        terminal.table("", columns, rows, numbers)
+    assert f"{drawn}\n" == out.getvalue()

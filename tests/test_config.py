@@ -25,7 +25,7 @@ from bot.config import (
     normal_address,
     not_yet,
     parse_days,
-    tables,
+    table_names,
 )
 from bot.errors import ConfigError
 
@@ -58,8 +58,8 @@ def uncommented(text: str) -> str:
 
 
 def parts(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """The example's tables by the names that `tables()` gives them."""
-    found = {name: document.get(name, {}) for name in tables() if name and "." not in name}
+    """The example's tables by the names that `table_names()` gives them."""
+    found = {name: document.get(name, {}) for name in table_names() if name and "." not in name}
     found["mail.dkim"] = found["mail"].pop("dkim")
     # The first stands for all; what only another kind has stands with that one.
     found["sources"] = {k: v for source in reversed(document["sources"]) for k, v in source.items()}
@@ -87,7 +87,7 @@ def test_the_example_loads_as_it_stands_and_nothing_in_it_is_for_later():
 
 def test_the_example_shows_every_key_of_every_table_and_no_other():
     shown = parts(tomllib.loads(uncommented(EXAMPLE.read_text(encoding="utf-8"))))
-    for table in tables():
+    for table in table_names():
         assert set(shown[table]) == set(keys_of(table)) - {"dkim"}, table
 
 
@@ -95,7 +95,7 @@ def test_the_example_shows_the_defaults_and_comments_out_what_is_empty():
     active = parts(tomllib.loads(EXAMPLE.read_text(encoding="utf-8")))
     config = load_config(EXAMPLE).model_dump(exclude={"sources", "profiles"})
     assert config == Config().model_dump(exclude={"sources", "profiles"})
-    for table in set(tables()) - {"sources", "profiles", ""}:
+    for table in set(table_names()) - {"sources", "profiles", ""}:
         hidden = set(keys_of(table)) - set(active[table]) - {"dkim"}
         assert all(empty(keys_of(table)[key]) for key in hidden), (table, hidden)
 

@@ -17,7 +17,7 @@ import pytest
 
 import bot
 from bot.cli.parser import parser
-from bot.config import keys_of, tables
+from bot.config import keys_of, table_names
 from bot.outputs.contexts import TEMPLATES
 from bot.outputs.metrics import Standing, metrics
 from support_picture import picture
@@ -130,13 +130,13 @@ def configuration_page():
         "A test holds this page.",
         "",
     ]
-    for table in tables():
+    for table in table_names():
         name = {"": "Top level", "sources": "[[sources]]", "profiles": "[profiles.NAME]"}.get(
             table, f"[{table}]"
         )
         lines += [f"## {name}", "", "| key | says |", "| --- | --- |"]
         for key in keys_of(table):
-            if key in tables() or (table == "mail" and key == "dkim"):
+            if key in table_names() or (table == "mail" and key == "dkim"):
                 continue
             written, comment = comments.get((table, key), ("", ""))
             lines.append(f"| `{written or key}` | {comment} |".replace("|d", "\\|d"))
@@ -169,9 +169,9 @@ def test_the_page_of_keys_is_what_the_models_and_the_example_say():
 
 def test_every_key_has_a_comment_in_the_example():
     comments = example_comments()
-    for table in tables():
+    for table in table_names():
         for key in keys_of(table):
-            if key not in tables() and (table, key) != ("mail", "dkim"):
+            if key not in table_names() and (table, key) != ("mail", "dkim"):
                 assert (table, key) in comments, f"[{table}] {key}"
 
 

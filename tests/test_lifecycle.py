@@ -10,6 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bot import digest, identity, lifecycle
+from bot.config import Profile
 from bot.lifecycle import code_of, journal_doi, names_journal, notice_in, withdrawal
 from bot.models import Event, Link, Paper, Rel, Role, Stamp, Told
 from bot.store import Store
@@ -301,7 +302,7 @@ def store_picked(store: Store) -> set[int]:
     return {pick.paper for edition in store.editions("experts") for pick in edition.picks}
 
 
-EXPERTS = digest.Profile(limit=50).named("experts")
+EXPERTS = Profile(limit=50).named("experts")
 
 
 @settings(max_examples=40, deadline=None)

@@ -11,7 +11,7 @@ from itertools import pairwise
 import pytest
 
 from bot import app as wiring
-from bot.app import App, open_app
+from bot.app import App, kept_config, open_app
 from bot.cli.service import Service
 from bot.cli.troubles import Troubles
 from bot.config import load_config
@@ -317,6 +317,7 @@ async def test_an_edit_holds_from_the_next_tick_on_and_is_told_key_by_key(runnin
     assert running.service.app.config.profiles["experts"].keywords == ("routing",)
     (line,) = log("profile experts: keywords")
     assert line.getMessage().endswith('added "routing"; removed "experts"')
+    assert '["routing"]' in kept_config(running.app.config.state)  # nobody's `once` reads it anew
     assert log("profile proteins: added")
     assert log("holds from now on")
 

@@ -6,12 +6,16 @@ import argparse
 import os
 import tomllib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bot.cli.opening import configuration
 from bot.cli.terminal import say, say_block
-from bot.config import Config, read_from
+from bot.config import read_from
 from bot.errors import UsageError
 from bot.files import append_to_file
+
+if TYPE_CHECKING:
+    from bot.config import Config
 
 
 def known_configuration(args: argparse.Namespace) -> Config | None:

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import http.client
 import json
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from bot.cli.terminal import as_json, say
-from bot.config import Config
 from bot.errors import StateError
+
+if TYPE_CHECKING:
+    from bot.config import Config
 
 _SECONDS = 10.0  # a loop that is silent for so long does nothing for readers either
 _LONGEST = 65_536  # bytes of an answer

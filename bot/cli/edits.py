@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
-from bot.config import Config
 from bot.text import one_line, shorten
+
+if TYPE_CHECKING:
+    from bot.config import Config
 
 # Secrets, addresses of people, and addresses on the web that may hold a key of their own.
 _UNSHOWN = frozenset(

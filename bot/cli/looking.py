@@ -14,12 +14,13 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import parseaddr
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bot import identity, lifecycle, ranking
 from bot.app import App, open_app
 from bot.cli.opening import clock, configuration, opened, profile_named, tell_warnings
 from bot.cli.terminal import as_json, bar, say, say_block, table
-from bot.config import Config, Profile, normal_address
+from bot.config import normal_address
 from bot.errors import UsageError
 from bot.identity import parse_identifier
 from bot.models import Edition, Envelope, Identifier, InterestKind, Paper, Ranked, Verdict
@@ -38,6 +39,9 @@ from bot.schedule import local_date
 from bot.workflows.collect import Outcome
 from bot.workflows.compose import edition_picks, ranked_now, ranked_papers, source_notes
 from bot.workflows.publish import trending_papers
+
+if TYPE_CHECKING:
+    from bot.config import Config, Profile
 
 log = logging.getLogger("paperround")
 

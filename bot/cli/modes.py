@@ -5,10 +5,14 @@ from __future__ import annotations
 import stat
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bot.cli.findings import Finding
-from bot.config import Config, read_from
+from bot.config import read_from
 from bot.workflows.backup import references
+
+if TYPE_CHECKING:
+    from bot.config import Config
 
 _OTHERS = stat.S_IROTH | stat.S_IWOTH
 _WRITERS = stat.S_IWGRP | stat.S_IWOTH

@@ -10,19 +10,28 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from bot.app import App, kept_files, open_app
-from bot.config import Config, Profile, load_config, not_yet
+from bot.app import App, kept_config, kept_files, open_app
+from bot.config import load_quickly, not_yet
 from bot.errors import UsageError
 from bot.ports import Clock
+
+if TYPE_CHECKING:
+    from bot.config import Config, Profile
 
 log = logging.getLogger("paperround")
 
 
 def configuration(args: argparse.Namespace) -> Config:
     """Load the configuration the command names. Raises ConfigError."""
-    path = args.config or os.environ.get("PAPERROUND_CONFIG") or "config.toml"
-    return load_config(Path(path), kept_files)
+    from bot.config import load_config
+
+    return load_config(_named(args), kept_files)
+
+
+def _named(args: argparse.Namespace) -> Path:
+    return Path(args.config or os.environ.get("PAPERROUND_CONFIG") or "config.toml")
 
 
 def clock(args: argparse.Namespace) -> Clock:
@@ -34,9 +43,12 @@ def clock(args: argparse.Namespace) -> Clock:
 
 
 @contextmanager
-def opened(args: argparse.Namespace) -> Iterator[App]:
-    """Open the App of the command's configuration; tell its warnings at the end."""
-    config = configuration(args)
+def opened(args: argparse.Namespace, *, quickly: bool = False) -> Iterator[App]:
+    """Open the App of the command's configuration; tell its warnings at the end.
+
+    `quickly` takes the configuration as it was last validated, where nothing of it has changed since.
+    """
+    config = load_quickly(_named(args), kept_files, kept_config) if quickly else configuration(args)
     warn_of_not_yet(config)
     with open_app(config, clock(args), watched=args.now is None) as app:
         yield app

@@ -6,11 +6,11 @@ import argparse
 import asyncio
 import os
 from datetime import date
+from typing import TYPE_CHECKING
 
 from bot.app import App
 from bot.cli.opening import opened
 from bot.cli.terminal import as_json, duration_text, say, say_block, table, when
-from bot.config import MailSettings
 from bot.errors import UsageError
 from bot.files import workflow_lock
 from bot.models import AttemptRecord, Delivery, DeliveryKind, DeliveryStatus, Quarantined
@@ -18,6 +18,9 @@ from bot.outputs.wording import counted
 from bot.schedule import local_date
 from bot.store.backup import pass_over
 from bot.workflows.desk import BY_HAND
+
+if TYPE_CHECKING:
+    from bot.config import MailSettings
 
 _OVER = (DeliveryStatus.FAILED, DeliveryStatus.SKIPPED)
 _DONE = ("sent", "failed", "skipped")

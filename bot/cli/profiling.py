@@ -8,6 +8,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bot import ranking
 from bot.app import App, open_app
@@ -16,9 +17,6 @@ from bot.cli.opening import clock, opened, profile_named
 from bot.cli.terminal import as_json, say, table
 from bot.config import (
     RESERVED_NAMES,
-    Config,
-    Profile,
-    Reference,
     keys_of,
     read_bibliography,
 )
@@ -30,6 +28,13 @@ from bot.ranking import Suggestion, suggested
 from bot.schedule import next_edition
 from bot.text import shorten
 from bot.text.toml import array, comment, name_of, quoted
+
+if TYPE_CHECKING:
+    from bot.config import (
+        Config,
+        Profile,
+        Reference,
+    )
 
 log = logging.getLogger("paperround")
 

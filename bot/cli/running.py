@@ -8,22 +8,24 @@ import logging
 import signal
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from bot.app import App
 from bot.cli.opening import opened, profile_named
 from bot.cli.terminal import as_json, progress, say, table
 from bot.cli.typed import as_typed, pages_address
 from bot.errors import ConfigError, MailError, StateError, StateLockedError, TemplateError
 from bot.models import Event
-from bot.outputs.news import news_count
 from bot.outputs.wording import listed
-from bot.workflows.collect import Collected, Outcome
-from bot.workflows.compose import Composed
-from bot.workflows.desk import DeliverReport
-from bot.workflows.enrich import Enriched
-from bot.workflows.publish import Published
-from bot.workflows.receive import Received
-from bot.workflows.watch import Watched
+
+if TYPE_CHECKING:  # what is not due is not loaded either
+    from bot.app import App
+    from bot.workflows.collect import Collected
+    from bot.workflows.compose import Composed
+    from bot.workflows.desk import DeliverReport
+    from bot.workflows.enrich import Enriched
+    from bot.workflows.publish import Published
+    from bot.workflows.receive import Received
+    from bot.workflows.watch import Watched
 
 log = logging.getLogger("paperround")
 
@@ -52,14 +54,14 @@ class Run:
         if self.stopped_by:
             return _BY_SIGNAL + self.stopped_by
         polled = self.collected or []
-        if any(c.alarm or (strict and c.outcome is Outcome.FAILED) for c in polled):
+        if any(c.alarm or (strict and c.failed) for c in polled):
             return 1
         return 1 if self.problems or (self.delivered and self.delivered.problems) else 0
 
 
 def once(args: argparse.Namespace) -> int:
     """Do whatever is due, in order; a part that fails does not keep the others from their work."""
-    with opened(args) as app:
+    with opened(args, quickly=True) as app:
         run = asyncio.run(_once(app))
         code = _tell(run, args)
         if not args.json:
@@ -132,7 +134,7 @@ async def _watch(app: App, run: Run) -> None:
 
 def collect(args: argparse.Namespace) -> int:
     """Poll the sources that are due."""
-    with opened(args) as app:
+    with opened(args, quickly=True) as app:
         run = Run()
         asyncio.run(_collect(app, run))
         return _tell(run, args)
@@ -140,7 +142,7 @@ def collect(args: argparse.Namespace) -> int:
 
 def compose(args: argparse.Namespace) -> int:
     """Make the editions that are due."""
-    with opened(args) as app:
+    with opened(args, quickly=True) as app:
         for name in args.force:
             profile_named(app.config, name)
         return _tell(Run(composed=asyncio.run(app.compose(args.force))), args)
@@ -148,13 +150,13 @@ def compose(args: argparse.Namespace) -> int:
 
 def publish(args: argparse.Namespace) -> int:
     """Write the feeds and pages that changed."""
-    with opened(args) as app:
+    with opened(args, quickly=True) as app:
         return _tell(Run(published=asyncio.run(app.publish(afresh=True))), args)
 
 
 def deliver(args: argparse.Namespace) -> int:
     """Send what is due."""
-    with opened(args) as app:
+    with opened(args, quickly=True) as app:
         run = Run()
         asyncio.run(_deliver(app, run))
         return _tell(run, args)
@@ -215,7 +217,7 @@ def show(run: Run) -> None:
 
 def _say_where(app: App, run: Run) -> None:
     """Say where that which a round made can be read, or what to do where it got nothing to read."""
-    if run.collected and all(each.outcome is Outcome.FAILED for each in run.collected):
+    if run.collected and all(each.failed for each in run.collected):
         say(
             "No source answered, so there is nothing to read. Is the network up? They are asked again"
         )
@@ -246,6 +248,8 @@ def show_composed(composed: Sequence[Composed]) -> None:
     """Print what editions were made."""
     if not composed:
         say("compose  no edition is due")
+    if composed:
+        from bot.outputs.news import news_count
     for each in composed:
         news = news_count(each.news, each.told(Event.WITHDRAWN), "earlier paper")
         say(

@@ -11,15 +11,16 @@ from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from bot import clocks
-from bot.app import App, kept_files
+from bot.app import App, keep_config, kept_files
 from bot.cli.edits import edits
 from bot.cli.logs import begin_run
 from bot.cli.notices import Notices
 from bot.cli.troubles import Troubles
-from bot.config import Config, load_config, not_yet, read_from
+from bot.config import load_config, not_yet, read_from
 from bot.errors import ConfigError, DiskFullError, StateError, StateLockedError
 from bot.files import explained
 from bot.outputs.wording import counted, listed
@@ -27,6 +28,9 @@ from bot.scheduler import TICK_SECONDS, Lane, first_of
 from bot.store.doubts import doubt
 from bot.store.troubles import set_troubles, written
 from bot.workflows.collect import Outcome
+
+if TYPE_CHECKING:
+    from bot.config import Config
 
 log = logging.getLogger("paperround")
 
@@ -326,6 +330,8 @@ class Service:
             log.error("%s:\n%s", _WRONG, error)  # noqa: TRY400 - a sentence for people, no traceback
             self.app.troubles["configuration"] = f"{_WRONG}: {str(error).splitlines()[0]}"
             return
+        if config.state == self.app.config.state:
+            await self.app.workers.cpu(keep_config, config)
         mended = self.app.troubles.pop("configuration", "")
         old, config = self.app.config, _as_far_as_may_be(self.app.config, config)
         self.app = replace(self.app, config=config)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 _PLAIN_WIDTH = 160  # of a table that goes into a file or a pipe
+_BETWEEN = "   "  # two columns
 # What JSON leaves as it is and a terminal obeys or reorders by; they only occur inside strings.
 _OBEYED = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]")
 
@@ -49,6 +50,10 @@ def table(
     numbers: Sequence[int] = (),
 ) -> None:
     """Print a table; `numbers` are the indexes of columns to be set flush right."""
+    cells = [[one_line(str(cell)) for cell in row] for row in rows]
+    if not title and not sys.stdout.isatty() and (drawn := plain_table(columns, cells, numbers)):
+        print(drawn)
+        return
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -57,11 +62,32 @@ def table(
         pad_edge=False, show_edge=False)  # fmt: skip
     for index, column in enumerate(columns):
         shown.add_column(column, justify="right" if index in numbers else "left", overflow="fold")
-    for row in rows:
-        shown.add_row(*(Text(one_line(str(cell))) for cell in row))
+    for row in cells:
+        shown.add_row(*map(Text, row))
     console = _console()
     console.print(shown)
     console.print()
+
+
+def plain_table(
+    columns: Sequence[str], rows: Sequence[Sequence[str]], numbers: Sequence[int]
+) -> str:
+    """Return a table as rich draws it into a file or a pipe; "" for one that takes more than us.
+
+    What cron runs every hour prints one, and loading rich takes as much CPU as polling twenty sources.
+    """
+    if not all(cell.isascii() for row in (columns, *rows) for cell in row):
+        return ""
+    widths = [max(map(len, column)) for column in zip(columns, *rows, strict=True)]
+    width = sum(widths) + len(_BETWEEN) * (len(widths) - 1)
+    if not 0 < width <= _PLAIN_WIDTH:
+        return ""
+
+    def line(cells: Sequence[str]) -> str:
+        placed = zip(cells, widths, range(len(widths)), strict=True)
+        return _BETWEEN.join(c.rjust(w) if n in numbers else c.ljust(w) for c, w, n in placed)
+
+    return "\n".join([line(columns), "─" * width, *map(line, rows), ""])
 
 
 def when(value: object) -> str:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import argparse
 import asyncio
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from bot.app import App
 from bot.cli.opening import opened, profile_named
 from bot.cli.terminal import as_json, bar, progress, say, table
-from bot.config import Profile
 from bot.outputs.cards import title_of
 from bot.workflows.replay import THRESHOLDS, Day, replay
+
+if TYPE_CHECKING:
+    from bot.config import Profile
 
 
 def backtest(args: argparse.Namespace) -> int:

@@ -7,8 +7,10 @@ import shlex
 import shutil
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from bot.config import Config
+if TYPE_CHECKING:
+    from bot.config import Config
 
 
 def as_typed() -> str:

@@ -4,23 +4,12 @@ Nothing here reads the network or the clock. Paths resolve against the file's ow
 file is never rewritten; what is learnt lives in the database beside it.
 """
 
-from bot.config.bibliography import Bibliography, Reference, read_bibliography
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from bot.config.checks import not_yet
-from bot.config.reading import load_config, read_from
-from bot.config.tables import (
-    BotSettings,
-    Config,
-    DkimSettings,
-    FetchSettings,
-    InboundSettings,
-    MailSettings,
-    Profile,
-    SourceSettings,
-    SubscribeSettings,
-    WebSettings,
-    keys_of,
-    tables,
-)
+from bot.config.kept import laid_down, load_quickly
+from bot.config.texts import read_from
 from bot.config.values import (
     RESERVED_NAMES,
     WEEKDAYS,
@@ -29,6 +18,24 @@ from bot.config.values import (
     normal_zone,
     parse_days,
 )
+
+if TYPE_CHECKING:
+    from bot.config.bibliography import Bibliography, Reference, read_bibliography
+    from bot.config.reading import load_config
+    from bot.config.tables import (
+        BotSettings,
+        Config,
+        DkimSettings,
+        FetchSettings,
+        InboundSettings,
+        MailSettings,
+        Profile,
+        SourceSettings,
+        SubscribeSettings,
+        WebSettings,
+        keys_of,
+        table_names,
+    )
 
 __all__ = [
     "RESERVED_NAMES",
@@ -46,7 +53,9 @@ __all__ = [
     "SubscribeSettings",
     "WebSettings",
     "keys_of",
+    "laid_down",
     "load_config",
+    "load_quickly",
     "normal_address",
     "normal_hour",
     "normal_zone",
@@ -54,5 +63,17 @@ __all__ = [
     "parse_days",
     "read_bibliography",
     "read_from",
-    "tables",
+    "table_names",
 ]
+
+# What loads pydantic, or what is seldom wanted: each with its first use (PEP 562).
+_HOMES = {
+    "Bibliography": "bibliography", "Reference": "bibliography", "read_bibliography": "bibliography",
+    "load_config": "reading",
+}  # fmt: skip
+
+
+def __getattr__(name: str) -> object:
+    if name not in __all__:
+        raise AttributeError(f"module 'bot.config' has no attribute {name!r}")
+    return getattr(import_module(f"bot.config.{_HOMES.get(name, 'tables')}"), name)

@@ -6,11 +6,14 @@ import difflib
 import re
 from collections.abc import Iterator
 from email.utils import parseaddr
+from typing import TYPE_CHECKING
 
-from bot.config.mistakes import Origins
-from bot.config.tables import Config, Profile, SourceSettings
 from bot.config.values import NAME, RESERVED_NAMES
 from bot.errors import Mistake
+
+if TYPE_CHECKING:
+    from bot.config.mistakes import Origins
+    from bot.config.tables import Config, Profile, SourceSettings
 
 _ARXIV_CATEGORY = re.compile(r"[A-Za-z][A-Za-z.-]*")
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from bot.config.bibliography import LARGEST_FILE, Bibliography, read_bibliography
-from bot.config.mistakes import Origins
-from bot.config.tables import Config, Profile
 from bot.errors import Mistake
+
+if TYPE_CHECKING:
+    from bot.config.mistakes import Origins
+    from bot.config.tables import Config, Profile
 
 _NAMED = 3  # broken entries of one file; the others are counted
 
@@ -30,7 +33,9 @@ def with_libraries(
         if not profile.library:
             continue
         kept = f"library {profile.library}"
-        text, problem, hint = _text(config, profile.library, origins.of(f"profiles.{name}"))
+        text, problem, hint = text_of_library(
+            config, profile.library, origins.of(f"profiles.{name}")
+        )
         if text is None:
             mistake = Mistake(
                 origins.of(f"profiles.{name}"), f"profiles.{name}", "library", problem, hint
@@ -51,7 +56,7 @@ def with_libraries(
     return config, mistakes
 
 
-def _text(config: Config, library: str, origin: str) -> tuple[str | None, str, str]:
+def text_of_library(config: Config, library: str, origin: str) -> tuple[str | None, str, str]:
     """Return a library's text, or None, what is wrong, and a hint."""
     path = config.resolve(library)
     try:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
 import tomllib
-from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +12,7 @@ from typing import Any, TypeAlias
 from pydantic import ValidationError
 
 from bot.config.checks import consistency
+from bot.config.kept import key_of
 from bot.config.libraries import with_libraries
 from bot.config.mistakes import (
     SECRETS,
@@ -23,6 +22,7 @@ from bot.config.mistakes import (
     wrong_brackets,
 )
 from bot.config.tables import Config
+from bot.config.texts import File, Texts, included, read_texts, state_folder
 from bot.errors import ConfigError, Mistake
 
 Kept: TypeAlias = Callable[[Path], Mapping[str, str] | None]
@@ -36,34 +36,24 @@ def load_config(path: str | Path, kept: Kept | None = None) -> Config:
     text holds, or it is left out, and `Config.warnings` says so. Raises ConfigError with every
     mistake at once, each with file, table, key and a suggestion.
     """
-    path = Path(path).resolve()
-    text, mistakes = _text_of(path)
-    raw, wrong = _parsed(text, path.name) if text is not None else (None, [])
-    if raw is None:
-        raise ConfigError(mistakes + wrong)
-    files = _files(path, raw)
+    return load_texts(read_texts(path), kept)
+
+
+def load_texts(texts: Texts, kept: Kept | None = None) -> Config:
+    """Make a configuration of texts that were read; all else is as `load_config` says."""
+    if texts.text is None:
+        raise ConfigError(list(texts.mistakes))
+    if texts.raw is None:
+        _, wrong = _parsed(texts.text, texts.path.name)
+        raise ConfigError(wrong)
+    path, raw, files = texts.path, texts.raw, texts.files
     found = _attempt(path, raw, files, {})
-    if found.mistakes and kept is not None and (last := kept(_state_folder(path, raw))) is not None:
+    if found.mistakes and kept is not None and (last := kept(state_folder(path, raw))) is not None:
         found = _with_last_good(path, raw, files, found, last)
     if found.mistakes or found.config is None:
         raise ConfigError(found.mistakes)
+    found.config._key = key_of(texts)  # noqa: SLF001 - our own class
     return found.config
-
-
-def read_from(config: Config) -> list[Path]:
-    """Return the files a configuration is read from now: itself, what it includes, libraries."""
-    included = _included(config.path, {"include": list(config.include)}, [])
-    libraries = (config.resolve(p.library) for p in config.profiles.values() if p.library)
-    return [config.path, *included, *libraries]
-
-
-@dataclass(frozen=True, slots=True)
-class _File:
-    """An included file: its path, its text (None where it has none), what kept us from reading it."""
-
-    path: Path
-    text: str | None
-    mistakes: tuple[Mistake, ...] = ()
 
 
 @dataclass(slots=True)
@@ -75,21 +65,8 @@ class _Attempt:
     own: list[Mistake]
 
 
-def _files(path: Path, raw: Mapping[str, Any]) -> dict[str, _File]:
-    """Return the included files by the names that messages call them: short, if that is clear."""
-    found = _included(path, raw, [])
-    names = Counter([path.name, *(file.name for file in found)])
-    files: dict[str, _File] = {}
-    for file in found:
-        name = file.name if names[file.name] == 1 else os.path.relpath(file, path.parent)
-        text, mistakes = _text_of(file)
-        told = (Mistake(name, m.table, m.key, m.problem, m.hint) for m in mistakes)
-        files[name] = _File(file, text, tuple(told))
-    return files
-
-
 def _attempt(
-    path: Path, main: Mapping[str, Any], files: Mapping[str, _File], last: Mapping[str, str]
+    path: Path, main: Mapping[str, Any], files: Mapping[str, File], last: Mapping[str, str]
 ) -> _Attempt:
     """Put the files together; `last` are texts for libraries that cannot be read."""
     raw: dict[str, Any] = _copied(main)
@@ -97,7 +74,7 @@ def _attempt(
     origins = Origins(path.name)
     if isinstance(raw.get("sources"), list):
         origins.add_sources(path.name, raw["sources"])
-    _included(path, raw, mistakes)
+    included(path, raw, mistakes)
     for name, file in files.items():
         more, wrong = _parsed(file.text, name) if file.text is not None else (None, [])
         mistakes += [*file.mistakes, *wrong]
@@ -124,7 +101,7 @@ def _attempt(
 def _with_last_good(
     path: Path,
     main: Mapping[str, Any],
-    files: Mapping[str, _File],
+    files: Mapping[str, File],
     first: _Attempt,
     last: Mapping[str, str],
 ) -> _Attempt:
@@ -144,7 +121,7 @@ def _with_last_good(
         for name in wrong:
             has = name not in state and name in last and last[name] != now[name].text
             state[name] = _HOLDS if has else _ABSENT
-            now[name] = _File(now[name].path, last[name] if has else None)
+            now[name] = File(now[name].path, last[name] if has else None)
         found = _attempt(path, main, now, last)
     if found.config is not None:
         found.config._wrong = frozenset(state)  # noqa: SLF001 - our own class
@@ -161,29 +138,6 @@ def _with_last_good(
 
 _HOLDS = "Until it is mended, the last good version of {} holds."
 _ABSENT = "There is no good version of {}: until it is mended, what it holds is left out."
-
-
-def _state_folder(path: Path, raw: Mapping[str, Any]) -> Path:
-    bot = raw.get("bot")
-    state = bot.get("state", "state") if isinstance(bot, dict) else "state"
-    return (path.parent / Path(state if isinstance(state, str) else "state").expanduser()).resolve()
-
-
-def _text_of(path: Path) -> tuple[str | None, list[Mistake]]:
-    name = path.name
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        hint = f"`paperround init {path}` writes one that works." if path.suffix == ".toml" else ""
-        return None, [Mistake(str(path), "", "", "there is no such file.", hint)]
-    except OSError as error:
-        return None, [Mistake(str(path), "", "", f"cannot be read ({error.strerror}).")]
-    try:
-        return content.decode("utf-8-sig"), []
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        problem = f"line {line} is not UTF-8."
-        return None, [Mistake(name, "", "", problem, "Save the file with the encoding UTF-8.")]
 
 
 def _parsed(text: str, name: str) -> tuple[dict[str, Any] | None, list[Mistake]]:
@@ -235,24 +189,6 @@ def _toml_hint(error: str, line: str) -> str:
 
 _TRUTHS = {"true": "true", "yes": "true", "on": "true", "false": "false", "no": "false",
            "off": "false"}  # fmt: skip
-
-
-def _included(path: Path, raw: Mapping[str, Any], mistakes: list[Mistake]) -> list[Path]:
-    """Return the included files, each once and never the main one; a missing one is a mistake."""
-    patterns = raw.get("include", [])
-    found: dict[Path, None] = {}
-    for pattern in patterns if isinstance(patterns, list) else []:
-        if not isinstance(pattern, str):
-            continue  # the model says what is wrong with it
-        folder, rest = path.parent, Path(pattern).expanduser()
-        if rest.is_absolute():
-            folder, rest = Path(rest.anchor), rest.relative_to(rest.anchor)
-        files = sorted(folder.glob(str(rest))) if rest.parts else []
-        found.update(dict.fromkeys(file.resolve() for file in files))
-        if not files and not any(mark in pattern for mark in "*?["):
-            mistakes.append(Mistake(path.name, "", "include", f'there is no file "{pattern}".'))
-    found.pop(path, None)
-    return list(found)
 
 
 def _graft(

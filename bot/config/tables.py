@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import ipaddress
-import os
 import re
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator
 
-from bot.config.values import (
+from bot.config.fields import (
     Address,
     Bounce,
     Days,
@@ -30,12 +30,12 @@ from bot.config.values import (
     Secret,
     Venue,
     Zone,
-    normal_address,
 )
-from bot.errors import ConfigError, Mistake
+from bot.config.values import normal_address
+from bot.config.words import ConfigWords, EnrichWords, ProfileWords, TableWords
 
 
-class _Table(BaseModel):
+class _Table(BaseModel, TableWords):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, populate_by_name=True)
 
 
@@ -81,7 +81,7 @@ class SourceSettings(_Table):
     token: Secret = ""
 
 
-class Profile(_Table):
+class Profile(_Table, ProfileWords):
     """One `[profiles.NAME]`: what somebody wants to read, and when."""
 
     title: Line = ""
@@ -109,26 +109,11 @@ class Profile(_Table):
     _name: str = PrivateAttr(default="")
     _shelf: tuple[str, ...] = PrivateAttr(default=())
 
-    @property
-    def shelf(self) -> tuple[str, ...]:
-        """The papers of its library, written as in `like`; they are liked as those are."""
-        return self._shelf
-
     def with_shelf(self, shelf: tuple[str, ...]) -> Profile:
         """Return the same profile with these papers in its library."""
         copy = self.model_copy()
         copy._shelf = shelf  # noqa: SLF001 - our own class
         return copy
-
-    @property
-    def name(self) -> str:
-        """The name of its table; "" for a profile made without a file."""
-        return self._name
-
-    @property
-    def heading(self) -> str:
-        """Its title, or its name where it has none."""
-        return self.title or self._name
 
     def named(self, name: str) -> Profile:
         """Return the same profile under that name."""
@@ -207,23 +192,13 @@ class FetchSettings(_Table):
     _private = field_validator("allow_private")(_networks)
 
 
-class EnrichSettings(_Table):
+class EnrichSettings(_Table, EnrichWords):
     """`[enrich]`: how the services that `[bot] enrich` names are asked."""
 
     crossref_url: HttpAddress = ""
     crossref_token: Secret = ""
     semantic_scholar_url: HttpAddress = ""
     semantic_scholar_token: Secret = ""
-
-    def url(self, service: str) -> str:
-        """Return the address that replaces a service's own, "" for none."""
-        named: str = getattr(self, f"{service.replace('-', '_')}_url")
-        return named.rstrip("/")
-
-    def token(self, service: str) -> str:
-        """Return the reference to a service's token, "" for none."""
-        named: str = getattr(self, f"{service.replace('-', '_')}_token")
-        return named
 
 
 class SemanticSettings(_Table):
@@ -277,7 +252,7 @@ class InboundSettings(_Table):
     password: Secret = ""
 
 
-class Config(_Table):
+class Config(_Table, ConfigWords):
     """A whole configuration. `path` is the file it was read from."""
 
     include: tuple[str, ...] = ()
@@ -293,6 +268,7 @@ class Config(_Table):
     subscribe: SubscribeSettings = SubscribeSettings()
     inbound: InboundSettings = InboundSettings()
 
+    _key: str = PrivateAttr(default="")  # what tells the texts it was made of (kept.py)
     _path: Path = PrivateAttr(default=Path("config.toml"))
     _origins: dict[str, str] = PrivateAttr(default_factory=dict)
     _good: dict[str, str] = PrivateAttr(default_factory=dict)
@@ -300,69 +276,11 @@ class Config(_Table):
     _warnings: tuple[str, ...] = PrivateAttr(default=())
     _notes: tuple[str, ...] = PrivateAttr(default=())
 
-    @property
-    def path(self) -> Path:
-        """The file this was read from."""
-        return self._path
-
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        """What is wrong with included files and libraries, and what holds in their place."""
-        return self._warnings
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What of the libraries does not count: broken entries, and works without an identifier."""
-        return self._notes
-
-    @property
-    def good_files(self) -> dict[str, str]:
-        """The texts of the included files and libraries that are in order, by name."""
-        return self._good
-
-    @property
-    def wrong_files(self) -> frozenset[str]:
-        """The names of the included files that are wrong."""
-        return self._wrong
-
-    def file_of(self, profile: str) -> str:
-        """Return the name of the file that a profile's table stands in."""
-        return self._origins.get(profile, self._path.name)
-
-    @property
-    def state(self) -> Path:
-        """The state folder, absolute."""
-        return self.resolve(self.bot.state)
-
-    @property
-    def templates(self) -> Path:
-        """The folder of the user's own templates, absolute; it need not exist."""
-        return self.resolve(self.bot.templates)
-
-    def resolve(self, path: str) -> Path:
-        """Return the path against the configuration's folder."""
-        return (self._path.parent / Path(path).expanduser()).resolve()
-
-    def secret(self, reference: str) -> str:
-        """Return what `env:NAME` or `file:PATH` stands for; "" for "".
-
-        Raises ConfigError where the variable or the file is missing. Never log the result.
-        """
-        kind, _, where = reference.partition(":")
-        if kind == "env":
-            value = os.environ.get(where)
-            problem = f"the environment variable {where} is not set"
-        elif kind == "file":
-            try:
-                value = self.resolve(where).read_text(encoding="utf-8").strip()
-            except (OSError, UnicodeDecodeError):
-                value = None
-            problem = f"the file {self.resolve(where)} cannot be read"
-        else:
-            return ""
-        if value is None:
-            raise ConfigError([Mistake(self._path.name, "", reference, problem)])
-        return value
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """Return a copy with these keys changed; it is no longer what its texts say."""
+        copy = super().model_copy(update=update, deep=deep)
+        copy._key = ""  # noqa: SLF001 - our own class
+        return copy
 
 
 TABLES: dict[str, type[_Table]] = {
@@ -379,6 +297,6 @@ def keys_of(table: str) -> dict[str, object]:
     return {field.alias or name: field.default for name, field in model.model_fields.items()}
 
 
-def tables() -> tuple[str, ...]:
+def table_names() -> tuple[str, ...]:
     """Return the names of all tables, the top level as ""."""
     return tuple(TABLES)

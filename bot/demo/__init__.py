@@ -18,18 +18,22 @@ from email.policy import default
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from bot.app import open_app
-from bot.config import Config, load_config
+from bot.config import load_config
 from bot.errors import UsageError
 from bot.files import deliver_to_maildir, write_file
 from bot.workflows.collect import Collected
 from bot.workflows.compose import Composed
 from bot.workflows.desk import DeliverReport
 from bot.workflows.publish import Published
+
+if TYPE_CHECKING:
+    from bot.config import Config
 
 SECRET = b"a secret that everybody knows..."
 # Thursday and Friday, an hour after the profiles' 07:00 in Berlin.

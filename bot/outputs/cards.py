@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
-from bot.config import BotSettings, Profile
 from bot.models import Edition, Event, InterestKind, Paper, Pick, Reason, Rel, Role
 from bot.outputs.contexts import LinkContext, PaperContext, ReasonContext, SectionContext
 from bot.outputs.links import (
@@ -27,6 +27,9 @@ from bot.ranking.key_sentence import key_sentences
 from bot.ranking.words import words
 from bot.text import one_line, readable, shorten
 from bot.text.sentences import sentence_ends
+
+if TYPE_CHECKING:
+    from bot.config import BotSettings, Profile
 
 TITLE_LIMIT = 300
 HEADING_LIMIT = 200

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import TYPE_CHECKING
 from zoneinfo import available_timezones
 
-from bot.config import Config
 from bot.models import (
     Cadence,
     Feedback,
@@ -33,6 +33,9 @@ from bot.outputs.site import feed_context
 from bot.outputs.wording import listed, long_day
 from bot.ports import Renderer
 from bot.text import one_line, shorten
+
+if TYPE_CHECKING:
+    from bot.config import Config
 
 _CADENCES = {
     Cadence.DAILY: "every day there are new papers",

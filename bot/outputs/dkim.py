@@ -5,11 +5,9 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from bot.config import Config
 from bot.domains import OurKey
 from bot.domains.canonical import by_name, divided, relaxed_body, relaxed_header
 from bot.errors import ConfigError, Mistake
@@ -17,6 +15,8 @@ from bot.errors import ConfigError, Mistake
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+
+    from bot.config import Config
 
 # dkimpy's own list leaves out List-Unsubscribe-Post, without which one-click does not count
 # (RFC 8058 §4).
@@ -102,7 +102,7 @@ def signer(config: Config) -> Signer | None:
     try:
         return Signer(dkim.domain, dkim.selector, pem)
     except ConfigError as error:
-        named = [replace(mistake, file=config.path.name) for mistake in error.mistakes]
+        named = [mistake._replace(file=config.path.name) for mistake in error.mistakes]
         raise ConfigError(named) from error
 
 

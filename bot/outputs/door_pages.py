@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import date
 from email.utils import parseaddr
+from typing import TYPE_CHECKING
 
-from bot.config import BotSettings, Config, Profile
 from bot.models import Opinion, Paper
 from bot.outputs.cards import authors_line, heading_of, title_of
 from bot.outputs.contexts import (
@@ -23,6 +23,9 @@ from bot.outputs.site import Site, frame_of, no_link
 from bot.outputs.wording import listed
 from bot.ports import Renderer
 from bot.text import one_line, shorten
+
+if TYPE_CHECKING:
+    from bot.config import BotSettings, Config, Profile
 
 _WORDS = {Opinion.LIKE: "more", Opinion.DISLIKE: "less", None: ""}
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from bot import tokens
-from bot.config import BotSettings, Profile
+
+if TYPE_CHECKING:
+    from bot.config import BotSettings, Profile
 
 
 def opinion_address(

@@ -7,9 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import date
 from email.utils import parseaddr
 from functools import lru_cache
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from bot.config import BotSettings
 from bot.models import Event, Paper, Pick, Reason, Role
 from bot.outputs.cards import (
     Section,
@@ -55,6 +54,9 @@ from bot.outputs.mime import alternatives, boundary_of, content_type_line, read_
 from bot.outputs.pieces import NOTHING, Foundry, Piece, Print, joined, printed, printed_for_many
 from bot.ports import Renderer
 from bot.text import one_line, shorten, wrapped
+
+if TYPE_CHECKING:
+    from bot.config import BotSettings
 
 __all__ = ["HTML_LIMIT", "DigestMaterial", "Press", "Sign", "subject_line"]
 

@@ -11,9 +11,9 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from bot.config import BotSettings, Profile
 from bot.models import Edition, Identifier, Paper, Pick, Rel, Role, Scheme
 from bot.outputs.cards import (
     alike_links,
@@ -28,6 +28,9 @@ from bot.outputs.contexts import LinkContext, PaperContext
 from bot.outputs.links import by_trust, key_of, web_address
 from bot.outputs.syndication import Feed, FeedEntry, as_opml, as_rss
 from bot.text import one_line, shorten
+
+if TYPE_CHECKING:
+    from bot.config import BotSettings, Profile
 
 EDITIONS_SHOWN = 14
 TRENDING = "trending"

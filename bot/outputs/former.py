@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from bot.config import Profile
 from bot.outputs.site import Sheet
+
+if TYPE_CHECKING:
+    from bot.config import Profile
 
 
 def former_sheets(profiles: Iterable[Profile], sheets: Sequence[Sheet]) -> Iterator[Sheet]:

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from bot.config import BotSettings
 from bot.models import Role, SourceNote, Weather
 from bot.outputs.cards import (
     Section,
@@ -24,6 +24,9 @@ from bot.outputs.headers import mailto
 from bot.outputs.health import MOST_LINES, health_lines, latest_notes
 from bot.outputs.wording import counted, listed, long_day, short_day
 from bot.text import shorten
+
+if TYPE_CHECKING:
+    from bot.config import BotSettings
 
 
 @dataclass(frozen=True, slots=True)

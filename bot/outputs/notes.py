@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from email.utils import parseaddr
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from bot.alarms import Known
-from bot.config import Config, Profile
 from bot.models import DeliveryKind, Note, Paper
 from bot.outputs.cards import heading_of, house_title, imprint_lines, title_of
 from bot.outputs.contexts import LinkContext, NoteContext
@@ -26,6 +26,9 @@ from bot.outputs.pieces import Foundry
 from bot.outputs.wording import counted, listed, long_day
 from bot.ports import Renderer
 from bot.text import shorten
+
+if TYPE_CHECKING:
+    from bot.config import Config, Profile
 
 WORDING = (
     "2026-11"  # raised whenever what somebody agrees to reads otherwise: it stands in the proof

@@ -11,8 +11,8 @@ from dataclasses import replace
 from datetime import date, datetime
 from functools import cache, partial
 from itertools import groupby
+from typing import TYPE_CHECKING
 
-from bot.config import Profile
 from bot.models import Edition, Paper, Role
 from bot.outputs.calendars import month_of_editions
 from bot.outputs.cards import (
@@ -63,6 +63,9 @@ from bot.outputs.trending_pages import trending_sheets
 from bot.outputs.wording import counted, listed, long_day, month, short_day
 from bot.ports import Renderer
 from bot.text import shorten
+
+if TYPE_CHECKING:
+    from bot.config import Profile
 
 _TEASED = 3
 _TRENDING_TEASED = 5

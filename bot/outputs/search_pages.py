@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from typing import TYPE_CHECKING
 
-from bot.config import BotSettings
 from bot.models import Paper
 from bot.outputs.addresses import link_to, paper_folder
 from bot.outputs.cards import legible, paper_card, title_of
@@ -16,6 +16,9 @@ from bot.outputs.site import Site, frame_of, no_link
 from bot.outputs.wording import counted
 from bot.ports import Renderer
 from bot.text import shorten
+
+if TYPE_CHECKING:
+    from bot.config import BotSettings
 
 _ABOUT = "Search all papers that were ever seen here."
 _LONGEST_QUERY = 300  # of it that is shown again

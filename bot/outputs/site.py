@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
 from itertools import groupby
+from typing import TYPE_CHECKING
 
-from bot.config import BotSettings, Profile
 from bot.models import Edition, Paper, Pick
 from bot.outputs.addresses import link_to, paper_folder
 from bot.outputs.cards import (
@@ -35,6 +35,9 @@ from bot.outputs.links import key_of
 from bot.outputs.syndication import FORMS
 from bot.ports import PaperHistory
 from bot.text import shorten
+
+if TYPE_CHECKING:
+    from bot.config import BotSettings, Profile
 
 # Among the files it can only say who searches; `serve` answers there itself.
 SEARCH = "search/index.html"

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
-from bot.config import Config, Profile
+from bot.config import Profile
 from bot.models import Edition, Identifier, Paper, Pick, Scheme
 from bot.outputs.cards import Section
 from bot.outputs.email import DigestMaterial, Press
 from bot.ports import Renderer
+
+if TYPE_CHECKING:
+    from bot.config import Config
 
 
 def try_templates(config: Config, render: Renderer) -> None:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
-from bot.config import Profile
 from bot.identity import known_by, parse_identifier
 from bot.models import Identifier, Paper, Ranked
 from bot.ranking.asked import asks_for_nothing, named
@@ -21,6 +21,9 @@ from bot.ranking.merging import merged
 from bot.ranking.suggesting import Suggestion, suggested
 from bot.ranking.trending import trend
 from bot.ranking.variety import covering, folded
+
+if TYPE_CHECKING:
+    from bot.config import Profile
 
 __all__ = [
     "ENOUGH",

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from bot.config import Profile
 from bot.identity import parse_identifier
 from bot.models import Identifier, Paper
+
+if TYPE_CHECKING:
+    from bot.config import Profile
 
 _WEIGHT = re.compile(r"\d+(?:\.\d+)?", re.ASCII)
 _LARGEST_WEIGHT = 1e6  # finite: infinities don't add up

@@ -6,6 +6,8 @@ import math
 import re
 from functools import lru_cache
 
+from bot.patterns import pattern
+
 _PROPOSE = (
     "propose|introduce|present|develop|devise|put forward|design|describe|report|prove|establish|"
     "discover|construct|build|built|create"
@@ -35,7 +37,7 @@ def _either(*patterns: str) -> str:
     return "|".join(patterns)
 
 
-proposes = re.compile(
+proposes = pattern(
     _either(
         rf"\b(?:we|i) {_ADVERB}(?:{_PROPOSE}){_PAST}\b",
         rf"\b(?:this|the present) (?:{_WORK}) {_ADVERB}(?:{_PROPOSE}){_THIRD}\b",
@@ -44,8 +46,8 @@ proposes = re.compile(
 )
 
 _FIGURE = r"\d+(?:\.\d+)? ?(?:%|×|x\b|times\b|fold\b|-fold\b)"
-has_figures = re.compile(_FIGURE, re.IGNORECASE)
-tells_a_result = re.compile(
+has_figures = pattern(_FIGURE, re.IGNORECASE)
+tells_a_result = pattern(
     _either(
         r"\b(?:outperform\w*|surpass\w*|exceed\w*|achiev\w+|improv\w+|reduc\w+|accuracy|speed-?ups?)\b",
         r"\b(?:results?|experiments?|findings?|find|found|show\w*|demonstrat\w+|reveal\w*|prove)\b",
@@ -142,19 +144,19 @@ _AGAINST = (
 _PROPOSES = 3.0
 _CUES = (
     (_PROPOSES, proposes),
-    *((weight, re.compile(pattern, re.IGNORECASE)) for weight, pattern in _FOR),
-    *((-weight, re.compile(pattern, re.IGNORECASE)) for weight, pattern in _AGAINST),
+    *((weight, pattern(words, re.IGNORECASE)) for weight, words in _FOR),
+    *((-weight, pattern(words, re.IGNORECASE)) for weight, words in _AGAINST),
 )
 
 # Some feeds put other things before the abstract.
-preamble = re.compile(r"^.{0,600}?\bAbstract: (?:abstract:? )?|^abstract:? ", re.IGNORECASE)
+preamble = pattern(r"^.{0,600}?\bAbstract: (?:abstract:? )?|^abstract:? ", re.IGNORECASE)
 # The name of a part of the abstract, run into its first sentence.
-label = re.compile(
+label = pattern(
     r"^(?i:results|findings|conclusions?(?: and relevance)?|interpretation|significance|objectives?|aims?"
     r"|purpose|goals?|methods?|background)(?:: ?| )(?=[A-Z])"
 )
 # What a sentence opens with and can stand without.
-connective = re.compile(
+connective = pattern(
     rf"^(?:in this (?:{_WORK})|here|to (?:this|that) end|therefore|thus|hence|accordingly|so|in response"
     r"|to (?:address|tackle|overcome|solve|mitigate|resolve|bridge|fill|remedy|alleviate|close)"
     r" (?:it|this|these|that|the)(?: \w+){0,2}|motivated by (?:this|these)(?: \w+){0,2}"
@@ -166,4 +168,4 @@ connective = re.compile(
 @lru_cache(maxsize=1024)
 def cues(sentence: str) -> float:
     """Return how much a sentence's own words say that it tells what is new; below 0: that it doesn't."""
-    return math.fsum(weight for weight, pattern in _CUES if pattern.search(sentence))
+    return math.fsum(weight for weight, cue in _CUES if cue.search(sentence))

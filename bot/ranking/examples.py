@@ -11,12 +11,15 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from bot.config import Profile
 from bot.identity import parse_identifier, strongest
 from bot.models import Paper
 from bot.ranking.background import Background
 from bot.ranking.vectors import Vector, unit_vector
+
+if TYPE_CHECKING:
+    from bot.config import Profile
 
 MOST_EXAMPLES = 300
 _PART = 400  # papers that are compared with one another at a time

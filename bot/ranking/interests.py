@@ -11,10 +11,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bot.config import Profile
 from bot.identity import parse_identifier
 from bot.models import Identifier, InterestKind, Paper, Reason
 from bot.ranking.asked import asks_for_nothing, named, weighted
@@ -26,6 +26,9 @@ from bot.ranking.space import Direction, Space, direction, shipped
 from bot.ranking.weighing import Shown, Weighed
 from bot.ranking.words import all_known_by, count_phrase, same_person, spaced, words
 from bot.text import one_line, readable, shorten
+
+if TYPE_CHECKING:
+    from bot.config import Profile
 
 # What one full match is worth, in the same coin for all; docs/ranking.md says how they were weighed.
 _KEYWORD_IN_TITLE, _KEYWORD_IN_ABSTRACT, _KEYWORD_AGAIN = 0.5, 0.3, 0.05

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from typing import TYPE_CHECKING
 
-from bot.config import Profile
 from bot.identity import parse_identifier, strongest
 from bot.models import Feedback, Opinion, Paper
+
+if TYPE_CHECKING:
+    from bot.config import Profile
 
 _MOST_EXAMPLES = 500  # of each side, the latest: more would slow every ranking, and say no more
 _OWNER = 0

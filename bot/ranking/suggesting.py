@@ -6,10 +6,13 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from bot.config import Reference
 from bot.ranking.words import fold, telling
 from bot.text import one_line, readable
+
+if TYPE_CHECKING:
+    from bot.config import Reference
 
 _AT_LEAST = 2  # entries: what stands in one only is no interest yet
 _SHARE = 0.05  # of all entries, in large collections

@@ -12,10 +12,13 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
-from bot.config import Profile
 from bot.models import InterestKind, Paper, Ranked, Reason
 from bot.ranking.words import telling, words
+
+if TYPE_CHECKING:
+    from bot.config import Profile
 
 # Of 4,712 different papers on arXiv and Hugging Face, no two share more than .09 of their pairs of
 # telling words: what shares a quarter is one text, told twice.

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
-import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache
 
+from bot.patterns import pattern
 from bot.text import readable
 
 # Runs of letters and digits; scripts written without spaces (CJK, kana) word by character.
-_WORD = re.compile(
+_WORD = pattern(
     r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|[^\W_\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+"
 )
 _STOP = frozenset(
@@ -32,11 +32,11 @@ _DIGRAPHS = str.maketrans(
     {"ä": "ae", "ö": "oe", "ü": "ue", "ø": "oe", "å": "aa",
      "Ä": "Ae", "Ö": "Oe", "Ü": "Ue", "Ø": "Oe", "Å": "Aa"}
 )  # fmt: skip
-_SURNAME_FIRST = re.compile(r"(?P<surname>\w\S*[a-z]\S*(?: \S+)*?) (?P<initials>[A-Z]{1,2})")
+_SURNAME_FIRST = pattern(r"(?P<surname>\w\S*[a-z]\S*(?: \S+)*?) (?P<initials>[A-Z]{1,2})")
 _SHORTEST_WITH_SUFFIX = 3  # words: `Robert Smith Jr`
 _TITLE_WEIGHT = 3
 _SHORTEST_PLURAL = 4
-_PLURAL_IN_ES = re.compile(r"(?:ss|x|sh|(?<!\bca)(?<!\bni)ch)es$")  # not caches, niches
+_PLURAL_IN_ES = pattern(r"(?:ss|x|sh|(?<!\bca)(?<!\bni)ch)es$")  # not caches, niches
 
 
 @lru_cache(maxsize=50_000)

@@ -14,8 +14,8 @@ import json
 from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
-from bot.config import SourceSettings
 from bot.models import Document, Event, Failure, Paper, Parsed, Request, Sighting, SourceState
 from bot.sources import (
     arxiv_search,
@@ -29,6 +29,9 @@ from bot.sources import (
 from bot.sources.entries import host_of, origin
 from bot.sources.kinds import Caller, Kind
 from bot.sources.spans import Span
+
+if TYPE_CHECKING:
+    from bot.config import SourceSettings
 
 # Raise it when the parsers read more than before: validators and digests of bodies that an older
 # parser saw are then dropped, and every source is read anew.

@@ -10,10 +10,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from bot import identity, lifecycle, text
-from bot.config import SourceSettings
 from bot.errors import ParseError
 from bot.models import (
     Document,
@@ -43,6 +43,9 @@ from bot.sources.entries import (
     said,
     stamp_day,
 )
+
+if TYPE_CHECKING:
+    from bot.config import SourceSettings
 
 BASE = "https://rss.arxiv.org"
 AUTHORITY = 40

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
-from bot.config import SourceSettings
 from bot.models import Document, Identifier, Request, Scheme, Sighting
 from bot.sources import arxiv, arxiv_search
+
+if TYPE_CHECKING:
+    from bot.config import SourceSettings
 
 AT_ONCE = 100  # ids a request: an address of about a kilobyte
 

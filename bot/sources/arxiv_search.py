@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
-from bot.config import SourceSettings
 from bot.errors import ParseError
 from bot.models import Document, Parsed, SourceState
 from bot.sources import arxiv, arxiv_calendar, spans
@@ -18,6 +18,9 @@ from bot.sources.bounds import Entry
 from bot.sources.entries import Feed, host_of, moment, parts, said
 from bot.sources.kinds import Calendar, Kind, Pages
 from bot.sources.spans import Page, Span
+
+if TYPE_CHECKING:
+    from bot.config import SourceSettings
 
 BASE = "https://export.arxiv.org"
 OVERLAP = timedelta(days=7)

@@ -10,10 +10,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from bot import identity, text
-from bot.config import SourceSettings
 from bot.models import (
     Document,
     Event,
@@ -51,6 +51,9 @@ from bot.sources.jsonanswers import (
 )
 from bot.sources.kinds import Caller, Pages, paged
 from bot.sources.spans import Page, Span
+
+if TYPE_CHECKING:
+    from bot.config import SourceSettings
 
 BASE = "https://api.crossref.org"
 AUTHORITY = 35  # above a journal's feed: it is what the publisher registered

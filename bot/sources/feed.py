@@ -11,9 +11,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from bot import identity, lifecycle, text
-from bot.config import SourceSettings
 from bot.models import (
     Document,
     Event,
@@ -45,6 +45,9 @@ from bot.sources.entries import (
 )
 from bot.sources.kinds import Kind
 from bot.sources.margins import Margin, read_margins
+
+if TYPE_CHECKING:
+    from bot.config import SourceSettings
 
 AUTHORITY = 20
 

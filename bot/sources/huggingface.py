@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlencode
 
 from bot import identity, text
-from bot.config import SourceSettings
 from bot.errors import ParseError
 from bot.models import (
     Document,
@@ -39,6 +39,9 @@ from bot.sources.entries import (
 )
 from bot.sources.jsonanswers import Fields, count, fields, line, listed, read_json, refusal
 from bot.sources.kinds import Kind
+
+if TYPE_CHECKING:
+    from bot.config import SourceSettings
 
 BASE = "https://huggingface.co"
 AUTHORITY = 10

@@ -8,10 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
-from bot.config import SourceSettings
 from bot.models import Document, Parsed, Request, SourceState
 from bot.sources.spans import Page, Span
+
+if TYPE_CHECKING:
+    from bot.config import SourceSettings
 
 
 @dataclass(frozen=True, slots=True)

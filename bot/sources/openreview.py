@@ -11,10 +11,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from bot import identity, text
-from bot.config import SourceSettings
 from bot.models import (
     Document,
     Event,
@@ -42,6 +42,9 @@ from bot.sources.entries import (
 from bot.sources.jsonanswers import Fields, count, epoch, fields, line, listed, read_json, refusal
 from bot.sources.kinds import Pages, paged
 from bot.sources.spans import Page, Span
+
+if TYPE_CHECKING:
+    from bot.config import SourceSettings
 
 BASE = "https://api2.openreview.net"
 SITE = "https://openreview.net"

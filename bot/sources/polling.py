@@ -9,9 +9,8 @@ from __future__ import annotations
 import hashlib
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from bot.config import SourceSettings
 from bot.models import (
     Document,
     Failure,
@@ -35,6 +34,9 @@ from bot.sources import (
 )
 from bot.sources.freshness import fresh_for, not_skipped, speaks_of_polling, time_to_live
 from bot.sources.spans import Span
+
+if TYPE_CHECKING:
+    from bot.config import SourceSettings
 
 DAY = timedelta(days=1)
 ALARM_AFTER = timedelta(hours=36)  # a day's announcement, and half a day to recover

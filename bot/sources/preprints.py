@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 from bot import identity, text
-from bot.config import SourceSettings
 from bot.models import (
     Document,
     Event,
@@ -43,6 +43,9 @@ from bot.sources.jsonanswers import (
 )
 from bot.sources.kinds import Pages, paged
 from bot.sources.spans import Page, Span
+
+if TYPE_CHECKING:
+    from bot.config import SourceSettings
 
 BASE = "https://api.biorxiv.org"
 AUTHORITY = 30

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 from xml.etree.ElementTree import Element
 
 from bot import identity, text
-from bot.config import SourceSettings
 from bot.errors import ParseError
 from bot.models import (
     Document,
@@ -41,6 +41,9 @@ from bot.sources.jsonanswers import count, day_of, fields, line, listed, read_js
 from bot.sources.kinds import Caller, Pages, paged
 from bot.sources.spans import Page, Span
 from bot.sources.xmlanswers import read_xml, words
+
+if TYPE_CHECKING:
+    from bot.config import SourceSettings
 
 BASE = "https://eutils.ncbi.nlm.nih.gov/entrez/eutils"
 AUTHORITY = 25

@@ -10,6 +10,7 @@ import unicodedata
 from dataclasses import dataclass
 from datetime import date
 
+from bot.patterns import pattern
 from bot.text import one_line
 from bot.text.tex import readable
 
@@ -19,14 +20,14 @@ _FIELDS = {
 }  # fmt: skip
 _MOST_CLAUSES = 64
 _LONGEST = 2_000
-_CLAUSE = re.compile(
+_CLAUSE = pattern(
     rf'(?:(?P<field>{"|".join(_FIELDS)}):\s?)?(?:"(?P<phrase>[^"]*)"?|(?P<bare>[^\s"]+))',
     re.IGNORECASE,
 )
 _QUOTES = str.maketrans({"“": '"', "”": '"', "„": '"', "‟": '"', "«": '"', "»": '"'})
-_WORD = re.compile(r"[^\W_]+")
+_WORD = pattern(r"[^\W_]+")
 # Scripts that set no spaces are looked up character by character.
-_UNSPACED = re.compile(r"([\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af])")
+_UNSPACED = pattern(r"([\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af])")
 # Letters that Unicode does not take apart, so that the index's folding of accents leaves them.
 _STROKES = str.maketrans(
     {"ł": "l", "Ł": "L", "ø": "o", "Ø": "O", "đ": "d", "Đ": "D", "ħ": "h", "ı": "i", "ß": "ss",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from aiohttp import web
 
-from bot.config import Config
 from bot.models import Opinion
 from bot.outputs.contexts import VotedContext
 from bot.outputs.door_pages import feedback_page, unsubscribe_page
@@ -12,6 +13,9 @@ from bot.outputs.wording import voted_text
 from bot.web.answers import STANDING, form_of, notice, private_page
 from bot.workflows import opinions, subscribe
 from bot.workflows.votes import Standing
+
+if TYPE_CHECKING:
+    from bot.config import Config
 
 _OPINIONS = {"more": Opinion.LIKE, "less": Opinion.DISLIKE, "none": None}
 

@@ -13,11 +13,14 @@ from contextlib import AbstractAsyncContextManager, AbstractContextManager, clos
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from bot import __version__
-from bot.config import Config, read_from
+from bot.config import read_from
 from bot.errors import SchemaTooNewError, StateError, UsageError
+
+if TYPE_CHECKING:
+    from bot.config import Config
 
 DATABASE = "paperround.db"
 _MANIFEST = "MANIFEST.json"

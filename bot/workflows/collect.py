@@ -16,11 +16,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from functools import partial
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
 from bot import sources
-from bot.config import SourceSettings
 from bot.errors import ApartError, ConfigError, ParseError, PatienceError
 from bot.models import (
     Document,
@@ -37,6 +36,9 @@ from bot.ports import Absorbed, CollectStore, Fetcher, Showing, Workers
 from bot.sources import moving, polling
 from bot.sources.entries import host_of, impatiently
 from bot.sources.spans import Span
+
+if TYPE_CHECKING:
+    from bot.config import SourceSettings
 
 T = TypeVar("T")
 
@@ -70,6 +72,11 @@ class Collected:
     updated: int = 0
     detail: str = ""
     alarm: bool = False
+
+    @property
+    def failed(self) -> bool:
+        """Whether nothing could be had."""
+        return self.outcome is Outcome.FAILED
 
 
 @dataclass(frozen=True, slots=True)

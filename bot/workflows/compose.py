@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING
 
 from bot import digest, lifecycle, ranking, schedule
-from bot.config import Profile, SourceSettings
 from bot.identity import known_by
 from bot.models import Edition, Event, News, Paper, Pick, Ranked, Role, SourceNote, SourceState
 from bot.ports import ComposeStore, RankingStore, Workers
@@ -16,6 +15,9 @@ from bot.ranking import Background
 from bot.sources import polling
 from bot.workflows.meaning import Meanings
 from bot.workflows.summarise import Summaries
+
+if TYPE_CHECKING:
+    from bot.config import Profile, SourceSettings
 
 FIRST_DAYS = timedelta(days=7)  # a first edition is the best of the last week (DESIGN.md)
 REPLACED_DAYS = timedelta(days=90)
@@ -134,7 +136,7 @@ async def _edition(
         picks=picks,
         health=digest.health(last, source_notes(profile, sources, states, last, now)),
         considered=len(candidates),
-        fingerprint=fingerprint(profile),
+        fingerprint=profile.fingerprint,
         forced=forced,
         ranker=ranker,
     )
@@ -280,8 +282,3 @@ def source_notes(
         polling.weather(source, states.get(source.name, SourceState(source.name)), since, now)
         for source in _sources_of(profile, sources)
     ]
-
-
-def fingerprint(profile: Profile) -> str:
-    """Return what tells an edited profile from the one before."""
-    return hashlib.sha256(profile.model_dump_json(by_alias=True).encode()).hexdigest()[:16]

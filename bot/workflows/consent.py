@@ -13,12 +13,14 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import parseaddr
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from bot import tokens
-from bot.config import Config, Profile
 from bot.models import DeliveryKind, Door, Note, OptIn, Question
 from bot.subscriptions import confirm_address, confirm_mark, refusal
+
+if TYPE_CHECKING:
+    from bot.config import Config, Profile
 
 EXPIRES = timedelta(days=3)
 MOST_A_DAY = 3  # notes to one address, whoever asked for them

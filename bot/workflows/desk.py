@@ -7,11 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 from bot import digest, tokens
-from bot.config import Config
 from bot.models import Attempt, Delivery, DeliveryKind, DeliveryStatus, Edition, Phase, Verdict
 from bot.ports import Clock, Mailer, Order, Printer, SendStore, Unprintable, Workers
+
+if TYPE_CHECKING:
+    from bot.config import Config
 
 _MOST_TOLD = 100
 BY_HAND = "by hand"  # so begins the reason of a hold that a person asked for

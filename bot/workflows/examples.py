@@ -8,13 +8,15 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from bot.config import Profile, SourceSettings
 from bot.errors import ParseError
 from bot.models import Document, Event, Failure, Identifier, Sighting, SourceState
 from bot.ports import Absorbed, Fetcher, Workers
 from bot.sources import arxiv_ids
+
+if TYPE_CHECKING:
+    from bot.config import Profile, SourceSettings
 
 BY_NAME = "by name"  # no source of the configuration can have it: it holds a space
 _MOST_REQUESTS = 5  # a round; a library of thousands takes several

@@ -7,10 +7,10 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from bot import tokens
-from bot.config import Config, normal_hour, normal_zone
+from bot.config import normal_hour, normal_zone
 from bot.models import (
     Cadence,
     Delivery,
@@ -29,6 +29,9 @@ from bot.outputs.feeds import EDITIONS_SHOWN, private_feed
 from bot.outputs.syndication import Feed
 from bot.schedule import local_date
 from bot.store.subscribers import Choices
+
+if TYPE_CHECKING:
+    from bot.config import Config
 
 _MOST_PAPERS = 200
 _MOST_DELIVERIES = 1000

@@ -13,7 +13,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from bot.config import Profile
 from bot.errors import EmbeddingError
 from bot.models import Identifier, Paper
 from bot.ports import Embedder, MeaningStore, Workers
@@ -22,6 +21,7 @@ if TYPE_CHECKING:  # numpy: loaded where something is ranked
     import numpy as np
     from numpy.typing import NDArray
 
+    from bot.config import Profile
     from bot.ranking.meaning import Meaning, Whitening
 
 log = logging.getLogger("paperround")

@@ -11,13 +11,16 @@ from datetime import datetime, timedelta
 from email.utils import parseaddr
 from functools import partial
 from itertools import groupby
+from typing import TYPE_CHECKING
 
 from bot import digest, schedule, tokens
-from bot.config import Config
 from bot.digest import Owed
 from bot.models import DigestPlan, Edition, Had, Role
 from bot.ports import DeliverStore, Workers
 from bot.schedule import Slot
+
+if TYPE_CHECKING:
+    from bot.config import Config
 
 _Planned = tuple[Sequence[Slot], DigestPlan]  # the slots that it serves
 _TOGETHER = 100  # subscribers whose deliveries are one transaction

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from bot import tokens
-from bot.config import Config
 from bot.models import Edition, Opinion, Paper
 from bot.outputs.doors import is_owners
 from bot.ports import Workers
+
+if TYPE_CHECKING:
+    from bot.config import Config
 
 _OWNER = 0
 

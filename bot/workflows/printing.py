@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from bot import tokens
-from bot.config import Config, Profile
+from bot.config import Profile
 from bot.models import DeliveredPick, Delivery, Edition, Event, Paper, Pick, Role
 from bot.outputs.cards import Section
 from bot.outputs.doors import opinion_address, shows_opinion_links
 from bot.outputs.email import DigestMaterial
 from bot.ports import Order, Unprintable
 from bot.subscriptions import unsubscribe_address
+
+if TYPE_CHECKING:
+    from bot.config import Config
 
 
 class Press(Protocol):

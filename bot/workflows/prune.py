@@ -9,12 +9,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from bot import ranking
-from bot.config import Profile
 from bot.models import Identifier
 from bot.ports import Workers
+
+if TYPE_CHECKING:
+    from bot.config import Profile
 
 # What compose looks back at: versions of papers it picked, and texts that the ranking is made from.
 LEAST_KEPT = timedelta(days=90)
@@ -91,6 +92,8 @@ async def prune(
     progress = await workers.store(store.pruning)
     if progress.ended_at is not None and timedelta() <= now - progress.ended_at < _EVERY:
         return 0
+    from bot import ranking  # once a day
+
     cutoff = now - max(keep, LEAST_KEPT)
     spared = set().union(*(ranking.example_identifiers(profile) for profile in profiles))
     end, papers = stopwatch() + _ROUND_SECONDS, 0

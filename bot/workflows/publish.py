@@ -15,11 +15,10 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from itertools import chain
 from pathlib import Path
-
-from pydantic import BaseModel
+from typing import TYPE_CHECKING
 
 from bot import __version__, ranking
-from bot.config import Config, Profile
+from bot.config.words import ProfileWords, TableWords
 from bot.models import Edition, Paper
 from bot.outputs.charts import Chart, filled, periods
 from bot.outputs.former import former_sheets
@@ -35,6 +34,9 @@ from bot.ports import (
     Workers,
 )
 from bot.schedule import local_date
+
+if TYPE_CHECKING:
+    from bot.config import Config
 
 TRENDING_DAYS = timedelta(days=7)
 _TRENDING_PAPERS = 50
@@ -292,7 +294,7 @@ class _Telling:
         """Return all that a value says."""
         if isinstance(value, list | tuple):
             return f"({','.join(map(self.of, value))})"
-        if not isinstance(value, Paper | Edition | BaseModel):
+        if not isinstance(value, Paper | Edition | TableWords):
             return repr(value)
         if id(value) not in self._known:
             self._kept.append(value)  # or another could come to have its id
@@ -300,11 +302,11 @@ class _Telling:
         return self._known[id(value)]
 
 
-def _said(value: Paper | Edition | BaseModel) -> str:
+def _said(value: Paper | Edition | TableWords) -> str:
     match value:
-        case Profile():
+        case ProfileWords():
             return f"{value.name}{value.model_dump_json()}"
-        case BaseModel():
+        case TableWords():
             return value.model_dump_json()
         case Paper():
             # Sets have no order of their own, and so no one way to be written down.

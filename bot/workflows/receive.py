@@ -15,11 +15,10 @@ from datetime import date, datetime, timedelta
 from email import message_from_bytes
 from email.message import Message
 from enum import StrEnum
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from bot import bounces, tokens
 from bot.bounces import Kind, Report
-from bot.config import Config
 from bot.errors import StateError
 from bot.models import Door, InboundMail, Origin
 from bot.ports import Workers
@@ -35,6 +34,9 @@ from bot.subscriptions import (
 from bot.workflows.consent import Order, Reception
 from bot.workflows.submit import Submissions
 from bot.workflows.subscribe import WayOutStore, way_out
+
+if TYPE_CHECKING:
+    from bot.config import Config
 
 log = logging.getLogger("paperround")
 

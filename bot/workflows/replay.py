@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from bot import schedule
-from bot.config import Profile, parse_days
+from bot.config import parse_days
 from bot.models import Edition, Pick, Ranked, Role
 from bot.ports import RankingStore, Workers
 from bot.workflows.compose import FIRST_DAYS, edition_picks, ranked_papers
 from bot.workflows.meaning import Meanings
+
+if TYPE_CHECKING:
+    from bot.config import Profile
 
 THRESHOLDS = (0.1, 0.3, 0.5, 0.7, 0.9)
 

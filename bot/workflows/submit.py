@@ -12,13 +12,15 @@ import secrets as random
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from email.utils import parseaddr
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from bot import tokens
-from bot.config import Config
 from bot.identity import parse_identifier
 from bot.models import Identifier, Note, Paper
 from bot.subscriptions import confirm_address, confirm_mark
+
+if TYPE_CHECKING:
+    from bot.config import Config
 
 EXPIRES = timedelta(days=3)
 MOST_A_DAY = 20  # notes to one curator, whoever asked for them

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from bot import tokens
-from bot.config import Profile
 from bot.models import Origin, Subscription
 from bot.ports import Workers
-from bot.workflows.compose import fingerprint
+
+if TYPE_CHECKING:
+    from bot.config import Profile
 
 
 class MirrorStore(Protocol):
@@ -34,7 +35,7 @@ async def mirror(
     secret: bytes,
 ) -> None:
     """Bring the store's profiles and the owner's subscriptions in line with the configuration."""
-    prints = {name: fingerprint(profile) for name, profile in profiles.items()}
+    prints = {name: profile.fingerprint for name, profile in profiles.items()}
     wanted = {
         (address, name): tokens.suppression_key(secret, address)
         for name, profile in profiles.items()

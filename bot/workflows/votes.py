@@ -7,12 +7,14 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import parseaddr
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from bot import tokens
-from bot.config import Config
 from bot.identity import parse_identifier
 from bot.models import Identifier, Note, Paper
+
+if TYPE_CHECKING:
+    from bot.config import Config
 
 MOST_A_DAY = 50  # votes of one subscriber
 MOST_NOTES = 3  # to one address in a day, whoever asked for them

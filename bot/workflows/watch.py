@@ -11,18 +11,20 @@ import hashlib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from bot import alarms
 from bot.alarms import Facts, FailingSource, Known, News, Returned, Unserved
 from bot.bounces import Kind
-from bot.config import Config
 from bot.models import Envelope, SourceState, Verdict
 from bot.ports import Mailer, Workers
 from bot.schedule import local_date
 from bot.text import nameless, one_line, shorten
 from bot.workflows.opening import TOO_LATE
 from bot.workflows.outbox import NOT_IN_TIME
+
+if TYPE_CHECKING:
+    from bot.config import Config
 
 LETTERS_APART = timedelta(hours=1)
 TRIED_AGAIN_AFTER = timedelta(minutes=15)
