@@ -42,13 +42,13 @@ _TOP = 10
 _USERS, _ASKED = 60, 2
 
 
-def run(papers: int = 100_000) -> list[dict[str, object]]:
-    """Return rows of latency by what is asked, and rows of recall@10."""
+def run(papers: int = 100_000, *, recall: bool = True) -> list[dict[str, object]]:
+    """Return rows of latency by what is asked, and with `recall` rows of recall@10."""
     with tempfile.TemporaryDirectory(prefix="search-") as name:
         with Store(Path(name) / "paperround.db") as store:
             fill(store, papers)
             rows = _latency(store, papers)
-        return [*rows, *_recalls(Path(name))]
+        return [*rows, *(_recalls(Path(name)) if recall else [])]
 
 
 # ── How long it takes ─────────────────────────────────────────────────────────────────────────────
