@@ -276,6 +276,36 @@ def test_nothing_to_pause_is_told(desk):
     assert (said.code, "no subscription that could pause" in said.words) == (1, True)
 
 
+# ── New links ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_links_are_renewed_and_the_new_one_is_mailed(desk):
+    config = desk.folder / "config.toml"
+    text = config.read_text()
+    assert "No mail goes out" in desk(*MORNING, "subscribers", "renew", "ada@example.org").words
+    config.write_text(text.replace("[bot]", '[bot]\nbase_url = "https://papers.example.org"', 1))
+    said = desk(*MORNING, "subscribers", "renew", "ada@example.org")
+    assert (said.code, said.err) == (0, "")
+    assert "every link given out before is void" in said.words
+    before = len(sent_to(desk, "ada@example.org"))
+    assert desk(*MORNING, "deliver").code == 0
+    (mail,) = [m for m in sent_to(desk, "ada@example.org") if m["Subject"] == "Your links are new"]
+    assert len(sent_to(desk, "ada@example.org")) == before + 1
+    assert "https://papers.example.org/manage/" in mail.get_body(("plain",)).get_content()
+    told = desk(*MORNING, "subscribers", "renew", "ada@example.org", "--json").document
+    assert told == {"address": "ada@example.org", "renewed": True, "mailed": True}
+
+
+def test_a_strangers_links_cannot_be_renewed(desk):
+    assert desk("subscribers", "renew", "nobody@example.org").code == 2
+
+
+def test_a_suppressed_address_has_its_links_renewed_and_no_mail(desk):
+    desk("suppressions", "add", "ada@example.org")
+    told = desk("subscribers", "renew", "ada@example.org", "--json").document
+    assert told["mailed"] is False
+
+
 # ── Forgetting ────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -8,6 +8,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from email import message_from_bytes
+from email.policy import default
 
 import aiohttp
 import pytest
@@ -487,6 +489,53 @@ async def test_a_token_for_another_purpose_or_another_reader_opens_nothing(visit
         assert (await visitor.get(f"/manage/{token}")).status == 404
         assert (await visitor.post(f"/manage/{token}", do="stop")).status == 404
     assert status(app) is SubscriptionStatus.CONFIRMED
+
+
+async def test_new_links_make_all_before_them_void_and_go_to_the_mailbox_alone(visitor, app):
+    link = await manage_link(app, visitor)
+    number = app.store.subscriptions_of(ADA)[0].subscriber
+    feed = (
+        "/feeds/private/"
+        + re.search(r"feeds/private/([\w-]+)\.rss", (await visitor.get(link)).text)[1]
+    )
+    await visitor.get(f"{link}?do=new-links")
+    assert (await visitor.get(link)).status == 200, "looking changes nothing"
+    woken = len(visitor.woken)
+    told = await visitor.post(link, do="new-links")
+    assert (told.status, len(visitor.woken)) == (200, woken + 1)
+    assert "/manage/" not in told.text, "it may be the wrong hands that press"
+    for path, gone in ((link, 404), (f"{feed}.rss", 410)):
+        assert (await visitor.get(path)).status == gone
+    assert (await visitor.post(link, do="stop")).status == 404
+    vote = tokens.make(SECRET, tokens.Purpose.VOTE, [number, 1], 0)
+    assert (await visitor.get(f"/vote/{vote}")).status == 404
+    (row, *_) = app.store.db.rows("SELECT content FROM outgoing ORDER BY delivery DESC")
+    mail = message_from_bytes(bytes(row["content"]), policy=default)
+    assert (mail["To"], mail["Subject"]) == (ADA, "Your links are new")
+    new = re.search(r"/manage/[\w-]+", mail.get_body(("plain",)).get_content())[0]
+    assert new != link
+    assert (await visitor.get(new)).status == 200
+
+
+async def test_mail_of_before_goes_on_to_have_a_way_out(visitor, app):
+    link = await manage_link(app, visitor)
+    number = app.store.subscriptions_of(ADA)[0].subscriber
+    await visitor.post(link, do="new-links")
+    before = tokens.make(SECRET, tokens.Purpose.UNSUBSCRIBE, [number], 0)
+    to_come = tokens.make(SECRET, tokens.Purpose.UNSUBSCRIBE, [number], 2)
+    one_click = {"List-Unsubscribe": "One-Click"}
+    assert (await visitor.post(f"/unsubscribe/{to_come}", **one_click)).status == 404
+    assert status(app) is SubscriptionStatus.CONFIRMED
+    assert (await visitor.post(f"/unsubscribe/{before}", **one_click)).status == 200
+    assert status(app) is SubscriptionStatus.UNSUBSCRIBED
+
+
+async def test_where_no_mail_would_come_links_stay_as_they_are(visitor, app):
+    link = await manage_link(app, visitor)
+    app.store.suppress(ADA, tokens.suppression_key(SECRET, ADA), "bounce", NOW)
+    told = await visitor.post(link, do="new-links")
+    assert "Mail to you came back" in told.words
+    assert (await visitor.get(link)).status == 200
 
 
 async def test_no_page_asks_anybody_else_for_anything(visitor, app):

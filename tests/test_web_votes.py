@@ -54,6 +54,16 @@ def link(app, address=ADA, paper=1):
     return f"/vote/{app.booth().token(number(app, address), 0, paper)}"
 
 
+async def test_who_is_suppressed_cannot_vote_and_may_take_back(visitor, app):
+    await visitor.post(link(app), v="up")
+    app.store.suppress(ADA, tokens.suppression_key(SECRET, ADA), "bounce", NOW)
+    refused = await visitor.post(link(app, paper=2), v="up")
+    assert (refused.status, app.store.votes_for(2)) == (403, 0)
+    assert "Mail to your address came back, so its votes do not count" in refused.words
+    assert (await visitor.post(link(app), v="none")).status == 200
+    assert app.store.votes_for(1) == 0
+
+
 async def test_looking_changes_nothing_and_a_button_votes_once(visitor, app):
     for _ in range(50):
         page = await visitor.get(link(app))

@@ -297,6 +297,10 @@ def _subscribers(commands: _Commands[argparse.ArgumentParser]) -> None:
     pause.add_argument("address", metavar="ADDRESS")
     pause.add_argument("--until", type=_day, metavar="DATE", help="go on by itself on this date")
     _add(actions, "resume", "go on after a pause").add_argument("address", metavar="ADDRESS")
+    renew = _add(
+        actions, "renew", "make every link given out to an address void, and mail a new one"
+    )
+    renew.add_argument("address", metavar="ADDRESS")
     remove = _add(actions, "remove", "unsubscribe an address from everything")
     remove.add_argument("address", metavar="ADDRESS")
     remove.add_argument("--forget", action="store_true",

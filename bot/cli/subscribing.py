@@ -28,7 +28,7 @@ _SHOWN_DELIVERIES = 5
 
 
 def subscribers(args: argparse.Namespace) -> int:
-    """Add, list, show, set, pause, resume, remove, import, export."""
+    """Add, list, show, set, pause, resume, renew, remove, import, export."""
     with opened(args) as app:
         asyncio.run(app.mirror())
         if args.action in ("import", "export"):
@@ -37,7 +37,7 @@ def subscribers(args: argparse.Namespace) -> int:
             return (import_list if args.action == "import" else export_list)(app, args)
         act = {
             "add": _add, "list": _list, "show": _show, "set": _set, "pause": _pause,
-            "resume": _resume, "remove": _remove,
+            "resume": _resume, "renew": _renew, "remove": _remove,
         }[args.action]  # fmt: skip
         return act(app, args)
 
@@ -250,6 +250,20 @@ def _resume(app: App, args: argparse.Namespace) -> int:
         as_json({"address": address, "resumed": resumed})
     else:
         say(f"{address}: {resumed} subscriptions go on" if resumed else f"{address} was not paused")
+    return 0
+
+
+def _renew(app: App, args: argparse.Namespace) -> int:
+    address, subscriptions = subscribed(app, args.address)
+    sent = app.reception().renew(subscriptions[0].subscriber, app.clock())
+    if args.json:
+        as_json({"address": address, "renewed": True, "mailed": sent})
+        return 0
+    say(f"{address}: every link given out before is void, its feed's address too")
+    if sent:
+        say("A mail with a new one goes out with the next `paperround deliver`, or `serve`.")
+    else:
+        say("No mail goes out: there are no pages ([bot] base_url), or the address is suppressed.")
     return 0
 
 

@@ -111,6 +111,21 @@ class NotePress:
         content = self._content(context, recipient, message_id, _submitted(kind), now)
         return Note(kind, message_id, content)
 
+    def renewed(self, *, recipient: str, manage: str, message_id: str, now: datetime) -> Note:
+        """Return the mail that brings a reader their new link, since all before it are void."""
+        context = self._context(
+            subject="Your links are new",
+            lines=(
+                "Every link that we sent to this address before is void, as is your feed's address.",
+                "Only unsubscribing by a link of an earlier mail goes on working.",
+            ),
+            action=LinkContext("See or change what you get", manage),
+            after=("The link is yours alone: who has it can change what you get.",),
+        )
+        kind = DeliveryKind.CONFIRM
+        content = self._content(context, recipient, message_id, _submitted(kind), now)
+        return Note(kind, message_id, content)
+
     def alarm(
         self,
         *,

@@ -93,6 +93,15 @@ class SubscriberLedger(MailLedger):
                 {"id": subscriber},
             )
 
+    def renew(self, subscriber: int) -> None:
+        """Let every link that a subscriber was ever given be void, their feed's address too."""
+        with self.db.transaction():
+            self.db.write(
+                "UPDATE subscriber SET token_epoch = min(token_epoch + 1, 65535), "
+                "feed_epoch = feed_epoch + 1 WHERE id = :id",
+                {"id": subscriber},
+            )
+
     def pause(self, address: str, until: date | None) -> int:
         """Pause an address's subscriptions, until a date where one is given; return how many rest."""
         values = {"canonical": address.casefold(), "until": until.isoformat() if until else ""}

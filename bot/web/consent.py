@@ -193,7 +193,9 @@ async def manage(request: web.Request) -> web.Response:
         take = counter.take_vote_back if "unvote" in form else counter.take_back
         back = await store(take, number, taken, app.clock())
         return await _manage_page(request, number, "Taken back." if back else "")
-    match _first(form, "do"):
+    if (do := _first(form, "do")) in _LAST_WORDS:
+        return await _LAST_WORDS[do](request, number, form)
+    match do:
         case "choose":
             problem = await store(counter.choose, number, _chosen(form), app.clock())
             kept = "" if problem else "Your choices are kept. They hold from the next mail on."
@@ -213,8 +215,6 @@ async def manage(request: web.Request) -> web.Response:
         case "stop":
             await store(counter.stop, number)
             kept = "Nothing more comes. A digest that is already on its way may still arrive."
-        case "forget":
-            return await _forget(request, number, _first(form, "sure") == "yes")
         case _:
             problem = "Nothing was changed."
     return await _manage_page(request, number, kept, problem)
@@ -244,9 +244,28 @@ def _chosen(form: dict[str, list[str]]) -> Chosen:
     )
 
 
-async def _forget(request: web.Request, number: int, sure: bool) -> web.Response:
+async def _new_links(
+    request: web.Request, number: int, _form: dict[str, list[str]]
+) -> web.Response:
     app = request.app[STANDING].app
-    if not sure:
+    reception = app.reception()
+    if not await app.workers.store(reception.can_send_link, number):
+        return await _manage_page(
+            request, number,
+            problem="Mail to you came back, so no new link would reach you. Please write to us.",
+        )  # fmt: skip
+    await app.workers.store(reception.renew, number, app.clock())
+    request.app[STANDING].wake()
+    return notice(
+        request, 200, "Your links are new",
+        "A mail with the new one is on its way to you. Those before it, this page's too, are void.",
+        "Only unsubscribing by a link of an earlier mail goes on working.",
+    )  # fmt: skip
+
+
+async def _forget(request: web.Request, number: int, form: dict[str, list[str]]) -> web.Response:
+    app = request.app[STANDING].app
+    if _first(form, "sure") != "yes":
         return await _manage_page(
             request, number, problem="To be erased, tick the box beside the button too."
         )
@@ -257,6 +276,10 @@ async def _forget(request: web.Request, number: int, sure: bool) -> web.Response
         "Your address, your choices, what you said of papers and what was sent to you: all of it.",
         "What is kept is a number made from your address, by which it is never subscribed again.",
     )  # fmt: skip
+
+
+# What ends with another page than the reader's own.
+_LAST_WORDS = {"forget": _forget, "new-links": _new_links}
 
 
 async def data(request: web.Request) -> web.Response:

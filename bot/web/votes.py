@@ -12,7 +12,7 @@ from bot.web import consent
 from bot.web.answers import LIMITS, STANDING, form_of, notice, private_page
 from bot.web.doors import not_valid, voted_in_words
 from bot.web.limits import network_of
-from bot.workflows.votes import Standing
+from bot.workflows.votes import MANY, Standing
 
 _SENT = "If this address is subscribed here, a mail with a link to vote is on its way to it."
 _THEN = "Nothing there? Look among the junk, or vote from the page behind any digest of yours."
@@ -72,7 +72,7 @@ async def cast_vote(request: web.Request) -> web.Response:
     if found is None:
         return not_valid(request)
     if problem:
-        return _page(request, found, 429, problem=problem)
+        return _page(request, found, 429 if problem == MANY else 403, problem=problem)
     done = "Your vote is counted." if up else "Taken back: your vote is not counted any more."
     return _page(request, found, done=done)
 

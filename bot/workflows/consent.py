@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import secrets as random
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import parseaddr
@@ -61,6 +61,10 @@ class NotePrinter(Protocol):
         """Return the mail that tells an address that it is subscribed."""
         ...
 
+    def renewed(self, *, recipient: str, manage: str, message_id: str, now: datetime) -> Note:
+        """Return the mail that brings a reader their new link."""
+        ...
+
 
 class OrderedFor(Protocol):
     """Who an order is for."""
@@ -110,6 +114,18 @@ class ConsentStore(Protocol):
 
     def post(self, subscriber: int, note: Note, stale_at: datetime, now: datetime) -> None:
         """Commit a note to be sent."""
+        ...
+
+    def subscriber(self, number: int) -> tuple[str, int, tuple[str, ...]] | None:
+        """Return (address, token epoch, profiles it is subscribed to), None for nobody."""
+        ...
+
+    def suppressed(self, keys: Collection[str]) -> Mapping[str, str]:
+        """Return which of these keys are suppressed: key → reason."""
+        ...
+
+    def renew(self, subscriber: int) -> None:
+        """Let every link that a subscriber was ever given be void."""
         ...
 
     def opt_in(self, token_sha: str) -> OptIn | None:
@@ -202,6 +218,34 @@ class Reception:
             now=now,
         )
         self._store.post(found.subscriber, note, now + EXPIRES, now)
+
+    def can_send_link(self, subscriber: int) -> bool:
+        """Whether a link would reach a subscriber: there are pages, and mail to them did not come back."""
+        found = self._store.subscriber(subscriber)
+        if found is None or not self._config.bot.base_url:
+            return False
+        return not self._store.suppressed([tokens.suppression_key(self._secret, found[0])])
+
+    def renew(self, subscriber: int, now: datetime) -> bool:
+        """Let every link of a subscriber be void, and mail them a new one; return whether one goes out.
+
+        It is shown nowhere: an old one may be in wrong hands, a mailbox is its owner's. Whoever
+        unsubscribes by an old one does no harm (RFC 8058: that has to work for long).
+        """
+        self._store.renew(subscriber)
+        found = self._store.subscriber(subscriber)
+        if found is None or not self.can_send_link(subscriber):
+            return False
+        address, epoch, _ = found
+        manage = tokens.make(self._secret, tokens.Purpose.MANAGE, [subscriber], epoch)
+        note = self._press().renewed(
+            recipient=address,
+            manage=f"{self._config.bot.base_url}/manage/{manage}",
+            message_id=self._message_id(random.token_hex(_TOKEN_BYTES)),
+            now=now,
+        )
+        self._store.post(subscriber, note, now + EXPIRES, now)
+        return True
 
     def _message_id(self, token: str) -> str:
         digest = hashlib.sha256(f"message-id {token}".encode()).hexdigest()[:32]

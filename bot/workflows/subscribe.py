@@ -85,19 +85,22 @@ class WayOutStore(Protocol):
 async def show_way_out(
     token: str, store: WayOutStore, workers: Workers, secret: bytes
 ) -> WayOut | None:
-    """Return whom the token would unsubscribe, None for a token that is not ours or was revoked."""
+    """Return whom the token would unsubscribe, None for a token that is not ours.
+
+    Also by one whose other links are void: mail that was delivered must go on to have a way out.
+    """
     read = tokens.read(secret, tokens.Purpose.UNSUBSCRIBE, token)
     return await workers.store(way_out, read, store) if read else None
 
 
 def way_out(read: tuple[tuple[int, ...], int], store: WayOutStore) -> WayOut | None:
-    """Return whom a token that reads so would unsubscribe, None for one that was revoked."""
+    """Return whom a token that reads so would unsubscribe, None for nobody."""
     ids, epoch = read
     if not 1 <= len(ids) <= 2:  # noqa: PLR2004 - subscriber, and perhaps subscription
         return None
     number, *rest = ids
     found = store.subscriber(number)
-    if found is None or found[1] != epoch:
+    if found is None or epoch > found[1]:
         return None
     address, _, subscribed = found
     had = [subscription.profile for subscription in store.subscriptions_of(address)]

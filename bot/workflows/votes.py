@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets as random
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import parseaddr
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from bot.config import Config
 
 MOST_A_DAY = 50  # votes of one subscriber
+MANY = "That were many votes for one day. Please come back tomorrow."
 MOST_NOTES = 3  # to one address in a day, whoever asked for them
 _LINK_HOLDS = timedelta(days=3)  # until a mail with a link that could not be sent is given up
 _DAY = timedelta(days=1)
@@ -42,6 +43,10 @@ class VoteStore(Protocol):
         self, address: str, suppressed: str, now: datetime, day: timedelta
     ) -> tuple[int, int, int] | None:
         """Return (number, token epoch, notes to them within a `day`) of who may vote, by address."""
+        ...
+
+    def suppressed(self, keys: Collection[str]) -> Mapping[str, str]:
+        """Return which of these keys are suppressed: key → reason."""
         ...
 
     def vote(self, paper: int, subscriber: int, now: datetime) -> None:
@@ -139,8 +144,12 @@ class Booth:
             return ""
         if self._store.has_voted(paper, subscriber):
             return ""
+        voter = self._store.voter(subscriber)
+        key = tokens.suppression_key(self._secret, voter[0]) if voter else ""
+        if self._store.suppressed([key]):
+            return "Mail to your address came back, so its votes do not count. Please write to us."
         if self._store.votes_since(subscriber, now - _DAY) >= MOST_A_DAY:
-            return "That were many votes for one day. Please come back tomorrow."
+            return MANY
         self._store.vote(paper, subscriber, now)
         return ""
 
