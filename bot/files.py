@@ -20,6 +20,7 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from stat import S_ISREG
 
 from bot.errors import DiskFullError, StateError, StateLockedError
 
@@ -41,25 +42,43 @@ def write_file(path: Path, content: bytes, mode: int = 0o666) -> bool:
     that of the new one, less the umask. Raises DiskFullError or StateError.
     """
     try:
-        if path.is_file() and path.stat().st_size == len(content) and path.read_bytes() == content:
+        if _holds(path, content):
             return False
-        path.parent.mkdir(parents=True, exist_ok=True)
         # Always the same name: what a killed process left under it, the next writer replaces.
         temporary = path.with_name(f".{path.name}.new")
         try:
-            temporary.unlink(missing_ok=True)  # with another mode, perhaps
-            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-            with open(descriptor, "wb") as file:  # noqa: PTH123 - a descriptor has no path
+            with open(_opened(temporary, mode), "wb") as file:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
             temporary.replace(path)
-        finally:
+        except BaseException:
             temporary.unlink(missing_ok=True)
+            raise
         _sync_folder(path.parent)
     except OSError as error:
         raise explained(error, path) from error
     return True
+
+
+def _holds(path: Path, content: bytes) -> bool:
+    try:
+        told = path.stat()
+    except FileNotFoundError:
+        return False
+    return S_ISREG(told.st_mode) and told.st_size == len(content) and path.read_bytes() == content
+
+
+def _opened(path: Path, mode: int) -> int:
+    """Return the descriptor of a new file; most have a folder, and nothing of before in their place."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+    try:
+        return os.open(path, flags, mode)
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        path.unlink()  # with another mode, perhaps
+    return os.open(path, flags, mode)
 
 
 def write_files(contents: Sequence[tuple[Path, bytes]]) -> list[bool]:

@@ -362,6 +362,23 @@ class PaperHistory:
         return self.ballots[-1][1] if self.ballots else 0
 
 
+@dataclass(frozen=True, slots=True)
+class PaperMark:
+    """What changes with a paper: `said` with what is said of it, `whole` also with votes and sightings."""
+
+    said: int
+    whole: int
+
+
+@dataclass(frozen=True, slots=True)
+class PaperNames:
+    """Under which names a paper stands, its `key` among them, and `former` keys of what it became of."""
+
+    key: Identifier
+    identifiers: frozenset[Identifier] = frozenset()
+    former: tuple[Identifier, ...] = ()
+
+
 class VotedStore(Protocol):
     """What trending reads."""
 
@@ -389,16 +406,40 @@ class PublishStore(VotedStore, Protocol):
         """Return when a source last told votes or a reader voted, None where none ever did."""
         ...
 
-    def vote_days(self) -> list[date]:
-        """Return the days on which a source told votes or a reader voted, oldest first."""
-        ...
-
     def vote_counts(self, papers: Collection[int]) -> dict[int, tuple[tuple[date, int], ...]]:
         """Return by paper how many votes of readers there were at the end of which day."""
         ...
 
+    def vote_series(self, since: date, until: date) -> dict[int, PaperHistory]:
+        """Return the votes alone of the papers that had some between two dates, by id."""
+        ...
+
     def histories(self, ids: Collection[int]) -> dict[int, PaperHistory]:
         """Return what is remembered beside papers, by id; a joined id has none of its own."""
+        ...
+
+    def tide(self) -> int:
+        """Return the mark of all that any page shows: another whenever any of it changed."""
+        ...
+
+    def paper_marks(self) -> dict[int, PaperMark]:
+        """Return the marks of every paper that a page may show, by id."""
+        ...
+
+    def edition_marks(self) -> dict[int, int]:
+        """Return the mark of each edition and its picks, by id."""
+        ...
+
+    def vote_marks(self) -> dict[date, int]:
+        """Return for each day with votes, oldest first, a mark of all papers that had some on it."""
+        ...
+
+    def names(self, ids: Collection[int]) -> dict[int, PaperNames]:
+        """Return under which names papers stand and stood, by id; a joined id has none."""
+        ...
+
+    def titles(self, ids: Collection[int]) -> dict[int, str]:
+        """Return papers' titles by id, as their sources wrote them; a joined id has none."""
         ...
 
 

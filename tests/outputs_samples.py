@@ -339,7 +339,7 @@ HISTORIES = {
 def site(**fields) -> Site:
     """Return a site of two profiles, two days of votes in one week, and one three weeks before."""
     days = {seen.day for each in HISTORIES.values() for seen in each.seen if seen.votes is not None}
-    charts = filled(periods(days), PAPERS.values(), HISTORIES)
+    charts = filled(periods(days), {n: told for n, told in HISTORIES.items() if n in PAPERS})
     given = {
         "bot": BOT,
         "archives": (Archive(EXPERTS, (EARLIER, OCTOBER, EDITION)), Archive(PROTEINS, (OTHER,))),

@@ -25,6 +25,7 @@ from outputs_samples import arxiv_paper, november, shown
 
 PAPER = arxiv_paper(1, "One")
 OTHER = arxiv_paper(2, "Two")
+TITLES = {paper.id: paper.title for paper in (PAPER, OTHER)}
 
 
 def history(*counts, source="hf"):
@@ -34,8 +35,8 @@ def history(*counts, source="hf"):
 def chart(period, **histories):
     papers = {"one": PAPER, "two": OTHER}
     by_id = {papers[name].id: told for name, told in histories.items()}
-    (found,) = filled([Chart(period)], (PAPER, OTHER), by_id)
-    return [(one.paper.title, one.gained, one.votes) for one in found.papers]
+    (found,) = filled([Chart(period)], by_id)
+    return [(TITLES[one.paper], one.gained, one.votes) for one in found.papers]
 
 
 def test_a_paper_that_was_never_seen_before_brings_all_its_votes():
@@ -70,9 +71,8 @@ def test_a_sighting_without_votes_is_none_of_the_series():
 
 
 def test_a_chart_has_fifty_papers_at_most():
-    papers = [arxiv_paper(n, str(n)) for n in range(80)]
-    histories = {paper.id: history((20, paper.id + 1)) for paper in papers}
-    (found,) = filled([Chart(day_of(november(20)))], papers, histories)
+    histories = {n: history((20, n + 1)) for n in range(80)}
+    (found,) = filled([Chart(day_of(november(20)))], histories)
     assert len(found.papers) == PAPERS_SHOWN
     assert found.papers[0].votes == 80
 

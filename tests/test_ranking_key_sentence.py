@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.ranking import cues
 from bot.ranking.key_sentence import key_sentences
 
 BACKGROUND = "Transformers have become the standard in language modelling over the past years."
@@ -120,3 +123,16 @@ def test_without_a_word_of_what_is_new_it_is_told_from_the_first_we_on():
     assert key_sentences(told, 140).endswith("0.78 on them.")
     assert key_sentences(told, 140, most=1).endswith("are cells.")
     assert key_sentences(told.replace("We collect", "There are"), 180).startswith("Much of what")
+
+
+@pytest.mark.parametrize(
+    ("words", "parts"),
+    [told[1:] for told in cues._FOR + cues._AGAINST if len(told) > 2],  # noqa: SLF001
+)
+@given(st.data())
+def test_what_a_cue_finds_has_one_of_its_parts(words, parts, data):
+    """It is not even looked for where none of them stands."""
+    ascii_letters = st.characters(codec="ascii")
+    cue = re.compile(words, re.IGNORECASE)
+    sentence = data.draw(st.from_regex(cue, alphabet=ascii_letters))
+    assert any(part in sentence.lower() for part in parts)

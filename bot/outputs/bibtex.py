@@ -11,10 +11,12 @@ from bot.outputs.cards import legible, title_of
 from bot.outputs.links import by_trust, title_href
 from bot.text import inert
 
-_SIGNS = re.compile(r"([&%$#_])")
 # BibTeX counts braces whatever stands before them, so one of a title's own is written as a word.
-_OTHER = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
-          "{": r"\textbraceleft{}", "}": r"\textbraceright{}"}  # fmt: skip
+_PRINTED = str.maketrans(
+    {sign: f"\\{sign}" for sign in "&%$#_"}
+    | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
+       "{": r"\textbraceleft{}", "}": r"\textbraceright{}"}
+)  # fmt: skip
 _PLAIN = re.compile(r"[^a-z0-9]+")
 _AUTHORS = 200
 _SKIPPED = frozenset("a an the on of in for to and with towards toward".split())
@@ -69,7 +71,7 @@ def _ascii(word: str) -> str:
 
 def _escaped(text: str) -> str:
     """Return text as TeX prints it."""
-    return "".join(_OTHER.get(sign) or _SIGNS.sub(r"\\\1", sign) for sign in text)
+    return text.translate(_PRINTED)
 
 
 def _verbatim(value: str) -> str:

@@ -73,7 +73,7 @@ class Section:
     @property
     def withdrawn(self) -> int:
         """How many papers it tells the withdrawal of."""
-        return sum(Event.WITHDRAWN in p.told for p, _ in self.picks if p.role is Role.UPDATE)
+        return withdrawn_among(pick for pick, _ in self.picks)
 
     def fresh(self) -> tuple[tuple[Pick, Paper, tuple[Paper, ...]], ...]:
         """Return the new papers, each with those that are folded into it."""
@@ -88,6 +88,11 @@ class Section:
     def with_role(self, role: Role) -> tuple[tuple[Pick, Paper], ...]:
         """Return the picks that are in it for that."""
         return tuple((pick, paper) for pick, paper in self.picks if pick.role is role)
+
+
+def withdrawn_among(picks: Iterable[Pick]) -> int:
+    """Return how many of these picks tell a withdrawal."""
+    return sum(Event.WITHDRAWN in pick.told for pick in picks if pick.role is Role.UPDATE)
 
 
 # ── A paper ───────────────────────────────────────────────────────────────────────────────────────

@@ -14,7 +14,7 @@ from datetime import date, timedelta
 from functools import lru_cache
 from typing import Literal
 
-from bot.models import Event, Paper
+from bot.models import Event
 from bot.ports import PaperHistory, Seen
 
 PAPERS_SHOWN = 50
@@ -63,9 +63,9 @@ def month_of(day: date) -> Period:
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """A paper on a chart: votes that came in the period, and votes and comments at its end."""
+    """A paper on a chart, by its id: votes that came in the period, votes and comments at its end."""
 
-    paper: Paper
+    paper: int
     gained: int
     votes: int
     comments: int | None
@@ -118,24 +118,24 @@ def _inside(period: Period, weeks: list[Period], days: list[Period]) -> Iterable
     yield from (d for d in days if period.first <= d.first <= period.last)
 
 
-def filled(
-    charts: Iterable[Chart], papers: Iterable[Paper], histories: Mapping[int, PaperHistory]
-) -> tuple[Chart, ...]:
-    """Return the charts with the papers that votes came for, at most 50, the most votes first."""
+def filled(charts: Iterable[Chart], histories: Mapping[int, PaperHistory]) -> tuple[Chart, ...]:
+    """Return the charts with the papers that votes came for, at most 50, the most votes first.
+
+    `histories` are those of all papers that had votes then, by their ids.
+    """
     found: defaultdict[Period, list[Placed]] = defaultdict(list)
-    for paper in papers:
-        history = histories.get(paper.id)
-        for period, one in _places(paper, vote_series(history) if history else ()):
+    for paper, history in histories.items():
+        for period, one in _places(paper, vote_series(history)):
             found[period].append(one)
     return tuple(replace(chart, papers=_best(found[chart.period])) for chart in charts)
 
 
 def _best(found: list[Placed]) -> tuple[Placed, ...]:
-    found.sort(key=lambda one: (-one.gained, -one.votes, one.paper.id))
+    found.sort(key=lambda one: (-one.gained, -one.votes, one.paper))
     return tuple(found[:PAPERS_SHOWN])
 
 
-def _places(paper: Paper, series: tuple[Seen, ...]) -> Iterator[tuple[Period, Placed]]:
+def _places(paper: int, series: tuple[Seen, ...]) -> Iterator[tuple[Period, Placed]]:
     """Yield what a paper gained in each period that it was seen with votes in."""
     before = 0
     spans: dict[Period, tuple[int, Seen]] = {}

@@ -6,14 +6,14 @@ browser needs when no server is there to add it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from functools import cache, partial
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from bot.models import Edition, Paper, Role
+from bot.models import Edition, Pick, Role
 from bot.outputs.calendars import month_of_editions
 from bot.outputs.cards import (
     count_text,
@@ -22,7 +22,7 @@ from bot.outputs.cards import (
     lead,
     quiet_text,
     section_cards,
-    title_of,
+    withdrawn_among,
 )
 from bot.outputs.contexts import (
     CalendarContext,
@@ -50,8 +50,12 @@ from bot.outputs.search_pages import still_search_page
 from bot.outputs.site import (
     SEARCH,
     Archive,
+    Made,
+    Said,
     Sheet,
     Site,
+    Titled,
+    Whole,
     card_on,
     feed_context,
     frame_of,
@@ -81,16 +85,26 @@ def site_pages(site: Site, render: Renderer) -> Iterator[Sheet]:
     template breaks.
     """
     yield Sheet("style.css", (), lambda: render("web/style.css", StyleSheet()).encode())
-    latest = [(archive.profile, archive.days()[:1]) for archive in site.public]
-    teased = [p for _, days in latest for _, editions in days for p in _papers_of(site, editions)]
+    latest = [
+        (archive.profile, edition)
+        for archive in site.public
+        for _, editions in archive.days()[:1]
+        for edition in editions
+    ]
+    shown = Whole(tuple(paper.id for paper in site.trending[:_TRENDING_TEASED]))
     yield Sheet(
         "index.html",
-        (site.today, latest, teased, site.trending[:_TRENDING_TEASED]),
+        (
+            site.today, site.open, [archive.profile for archive in site.public],
+            Made.of(edition for _, edition in latest),
+            Whole(_teased(site, latest)), shown,
+        ),
         lambda: render("web/today.html", _today(site)).encode(),
-    )
+    )  # fmt: skip
     for archive in site.public:
         yield from _archive_sheets(site, archive, render)
-    yield Sheet(SEARCH, (), lambda: still_search_page(site, render))
+    listed_here = tuple((a.profile.name, heading_of(a.profile)) for a in site.public)
+    yield Sheet(SEARCH, listed_here, lambda: still_search_page(site, render))
     yield from trending_sheets(site, render)
     yield from paper_sheets(site, render)
 
@@ -98,24 +112,24 @@ def site_pages(site: Site, render: Renderer) -> Iterator[Sheet]:
 def _archive_sheets(site: Site, archive: Archive, render: Renderer) -> Iterator[Sheet]:
     profile, days = archive.profile, archive.days()
     folder = f"p/{profile.name}"
+    firsts = (_first_of(site, editions) for _, editions in days)
     yield Sheet(
         f"{folder}/index.html",
-        (profile, days, _papers_of(site, archive.editions)),
+        (profile, Made.of(archive.editions), Titled(tuple(paper for paper in firsts if paper))),
         lambda: render("web/profile.html", _profile(site, archive)).encode(),
     )
-    told = [day for day, _ in days]
-    for place, (day, editions) in enumerate(days):
+    calendars = _calendar_days([day for day, _ in days])
+    for place, ((day, editions), known) in enumerate(zip(days, calendars, strict=True)):
         earlier = days[place + 1][0] if place + 1 < len(days) else None
         later = days[place - 1][0] if place else None
-        # Of the month that goes on only the days so far: a new one changes no older page but the last.
-        over = (told[0].year, told[0].month) > (day.year, day.month)
-        known = told if over else [each for each in told if each <= day]
-        around = month_of_editions(day, known, "../", today=day)
         yield Sheet(
             f"{folder}/{day.isoformat()}/index.html",
-            (heading_of(profile), editions, earlier, later, around, _papers_of(site, editions)),
-            partial(_make_edition, site, profile, day, editions, earlier, later, around, render),
-        )
+            (
+                heading_of(profile), profile.name, Made.of(editions), earlier, later,
+                known, Whole(_papers_of(site, editions)),
+            ),
+            partial(_make_edition, site, profile, day, editions, earlier, later, known, render),
+        )  # fmt: skip
 
 
 def _make_edition(
@@ -125,20 +139,50 @@ def _make_edition(
     editions: tuple[Edition, ...],
     earlier: date | None,
     later: date | None,
-    around: CalendarContext,
+    known: Sequence[date],
     render: Renderer,
 ) -> bytes:
+    around = month_of_editions(day, known, "../", today=day)
     context = _edition(site, profile, day, editions, earlier, later, around)
     return render("web/edition.html", context).encode()
 
 
-def _papers_of(site: Site, editions: Sequence[Edition]) -> list[Paper]:
+def _calendar_days(told: Sequence[date]) -> Iterator[tuple[date, ...]]:
+    """Yield for each day, newest first, those that its page's calendar tells of, newest first.
+
+    Of the month that goes on only the days so far: a new one changes no older page but the last.
+    """
+    months = [tuple(days) for _, days in groupby(told, key=lambda day: (day.year, day.month))]
+    for place, days in enumerate(months):
+        later = months[place - 1][-1:] if place else ()
+        earlier = months[place + 1][:1] if place + 1 < len(months) else ()
+        for at in range(len(days)):
+            yield (*later, *(days if place else days[at:]), *earlier)
+
+
+def _papers_of(site: Site, editions: Iterable[Edition]) -> tuple[int, ...]:
+    return tuple(
+        pick.paper for edition in editions for pick in edition.picks if pick.paper in site.papers
+    )
+
+
+def _first_of(site: Site, editions: Sequence[Edition]) -> int:
+    """Return the first new paper of a day, 0 for none."""
+    fresh = (pick for pick in _picks_of(site, editions) if pick.role is Role.NEW)
+    return next((pick.paper for pick in fresh), 0)
+
+
+def _picks_of(site: Site, editions: Sequence[Edition]) -> list[Pick]:
     return [
-        site.papers[pick.paper]
+        pick
         for edition in editions
-        for pick in edition.picks
+        for pick in sorted(edition.picks, key=lambda pick: pick.position)
         if pick.paper in site.papers
     ]
+
+
+def _teased(site: Site, latest: Sequence[tuple[Profile, Edition]]) -> tuple[int, ...]:
+    return _papers_of(site, (edition for _, edition in latest))
 
 
 def site_feeds(
@@ -152,7 +196,7 @@ def site_feeds(
         yield from _feed_of(site, archive, authority, changed)
     yield from _in_every_form(
         TRENDING,
-        (site.trending, counted_at, [changed.get(paper.id) for paper in site.trending]),
+        (counted_at, Whole(tuple(paper.id for paper in site.trending))),
         partial(
             trending_feed, bot=site.bot, papers=site.trending, authority=authority,
             made_at=counted_at, changed=changed,
@@ -171,12 +215,11 @@ def _feed_of(
 ) -> Iterator[Sheet]:
     profile = archive.profile
     newest = sorted(archive.editions, key=lambda edition: -edition.number)[:EDITIONS_SHOWN]
-    papers = _papers_of(site, newest)
     # Without a public address nothing could lead to them.
     parts = archive_parts(archive.editions) if site.bot.base_url else []
     yield from _in_every_form(
         profile.name,
-        (profile, newest, papers, [changed.get(paper.id) for paper in papers], len(parts)),
+        (profile, Made.of(newest), Said(_papers_of(site, newest)), len(parts)),
         partial(
             profile_feed, bot=site.bot, profile=profile, editions=archive.editions,
             papers=site.papers, authority=authority, changed=changed,
@@ -185,7 +228,7 @@ def _feed_of(
     for part, held in enumerate(parts, start=1):
         yield from _in_every_form(
             f"{profile.name}/{part}",
-            (profile, held, _papers_of(site, held), part, part < len(parts)),
+            (profile, Made.of(held), Said(_papers_of(site, held)), part, part < len(parts)),
             partial(
                 archived_feed, bot=site.bot, profile=profile, part=part, parts=len(parts),
                 editions=held, papers=site.papers, authority=authority,
@@ -268,25 +311,22 @@ def _profile(site: Site, archive: Archive) -> ProfilePage:
             MonthContext(
                 month(first),
                 replace(month_of_editions(first, told, ""), earlier=no_link(), later=no_link()),
-                tuple(_edition_line(site, profile, day, editions) for day, editions in days),
+                tuple(_edition_line(site, day, editions) for day, editions in days),
             )
             for first, days in months
         ),
     )
 
 
-def _edition_line(
-    site: Site, profile: Profile, day: date, editions: tuple[Edition, ...]
-) -> EditionLine:
-    section = section_of(site, profile, editions)
-    fresh, news = section.with_role(Role.NEW), section.count(Role.UPDATE)
+def _edition_line(site: Site, day: date, editions: tuple[Edition, ...]) -> EditionLine:
+    picks = _picks_of(site, editions)
+    roles, first = [pick.role for pick in picks], _first_of(site, editions)
+    fresh, news = roles.count(Role.NEW), roles.count(Role.UPDATE)
     return EditionLine(
         date=short_day(day),
         href=f"{day.isoformat()}/index.html",
-        count=count_text(len(fresh), 0, news, section.withdrawn)
-        if section.picks
-        else "A quiet day",
-        first=shorten(title_of(fresh[0][1]), 120) if fresh else "",
+        count=count_text(fresh, 0, news, withdrawn_among(picks)) if picks else "A quiet day",
+        first=shorten(site.title_of(first), 120) if first else "",
     )
 
 

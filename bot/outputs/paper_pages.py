@@ -8,7 +8,7 @@ from datetime import UTC, date
 from functools import partial
 from urllib.parse import quote
 
-from bot.models import Event, Identifier, Paper, Pick, Rel, Role, Scheme
+from bot.models import Event, Paper, Pick, Rel, Role, Scheme
 from bot.outputs.addresses import link_to, paper_folder, quoted
 from bot.outputs.bibtex import bibtex
 from bot.outputs.cards import (
@@ -41,7 +41,17 @@ from bot.outputs.links import (
     web_address,
 )
 from bot.outputs.news import notice_text
-from bot.outputs.site import SEARCH, Record, Sheet, Site, frame_of, no_link
+from bot.outputs.site import (
+    SEARCH,
+    Made,
+    Record,
+    Said,
+    Sheet,
+    Site,
+    Whole,
+    frame_of,
+    no_link,
+)
 from bot.outputs.wording import counted, full_day, stretch, voted_text
 from bot.ports import PaperHistory, Renderer, Seen
 from bot.text import one_line, shorten
@@ -54,8 +64,6 @@ _CATEGORIES_SHOWN = 30
 _VOTE_DAYS_SHOWN = 60
 _SIGHTINGS_SHOWN = 40
 _EDITIONS_SHOWN = 40
-# An address or a digest of the title is no name that somebody would look a paper up by.
-_NAMES = frozenset({Scheme.ARXIV, Scheme.DOI, Scheme.PMID, Scheme.OPENREVIEW})
 _SAID = {
     Event.NEW: "announced",
     Event.CROSS: "cross-listed",
@@ -75,6 +83,7 @@ class _Choice:
 
     profile: str
     heading: str
+    edition: int
     number: int
     period: date
     pick: Pick
@@ -83,22 +92,27 @@ class _Choice:
 def paper_sheets(site: Site, render: Renderer) -> Iterator[Sheet]:
     """Yield a page for each paper that has one, and one that leads there for each other name."""
     choices = _choices(site)
-    folders: dict[str, Identifier] = {}
-    for record in site.records.values():
-        folder = paper_folder(key_of(record.paper))
-        picked = tuple(choices.get(record.paper.id, ()))
-        folders[folder] = key_of(record.paper)
+    pages = site.pages()
+    for paper, (folder, *_) in pages.items():
+        picked = tuple(choices.get(paper, ()))
         yield Sheet(
             f"{folder}/index.html",
-            (record.paper, record.history, picked, site.votable),
-            partial(_make, site, record, folder, picked, render),
-        )
-    for record in site.records.values():
-        for alias in _aliases(record):
-            folder = paper_folder(alias)
-            if folder not in folders:
-                folders[folder] = alias
-                yield _alias(site, record.paper, folder, render)
+            (
+                Whole((paper,)), site.votable, Made(tuple(choice.edition for choice in picked)),
+                *(choice.heading for choice in picked),
+            ),
+            partial(_make_of, site, paper, folder, picked, render),
+        )  # fmt: skip
+    taken = {folder for folder, *_ in pages.values()}
+    for paper, (home, *others) in pages.items():
+        for folder in others:
+            if folder not in taken:
+                taken.add(folder)
+                yield Sheet(
+                    f"{folder}/index.html",
+                    (home, Said((paper,))),
+                    partial(_alias, site, paper, folder, home, render),
+                )
 
 
 def paper_page(site: Site, record: Record, render: Renderer) -> bytes:
@@ -106,25 +120,20 @@ def paper_page(site: Site, record: Record, render: Renderer) -> bytes:
     return _make(site, record, paper_folder(key_of(record.paper)), (), render)
 
 
-def _aliases(record: Record) -> list[Identifier]:
-    names = {i for i in record.paper.identifiers if i.scheme in _NAMES}
-    return sorted((names | set(record.history.former_keys)) - {key_of(record.paper)})
+def _alias(site: Site, paper: int, folder: str, home: str, render: Renderer) -> bytes:
+    root, title = _root(folder), title_of(site.records[paper].paper)
+    page = AliasPage(
+        frame=frame_of(site, root, title, title, feeds=()),
+        href=link_to(home, root),
+        canonical=f"{root}{quoted(home)}/",
+    )
+    return render("web/alias.html", page).encode()
 
 
-def _alias(site: Site, paper: Paper, folder: str, render: Renderer) -> Sheet:
-    root, home = _root(folder), paper_folder(key_of(paper))
-
-    def make() -> bytes:
-        return render(
-            "web/alias.html",
-            AliasPage(
-                frame=frame_of(site, root, title_of(paper), title_of(paper), feeds=()),
-                href=link_to(home, root),
-                canonical=f"{root}{quoted(home)}/",
-            ),
-        ).encode()
-
-    return Sheet(f"{folder}/index.html", (home, paper.title), make)
+def _make_of(
+    site: Site, paper: int, folder: str, picked: tuple[_Choice, ...], render: Renderer
+) -> bytes:
+    return _make(site, site.records[paper], folder, picked, render)
 
 
 def _make(
@@ -145,10 +154,13 @@ def _choices(site: Site) -> Mapping[int, list[_Choice]]:
         for edition in archive.editions:
             for pick in edition.picks:
                 if pick.paper in site.papers:
-                    choice = _Choice(name, heading, edition.number, edition.period, pick)
-                    found.setdefault(site.papers[pick.paper].id, []).append(choice)
+                    choice = _Choice(
+                        name, heading, edition.id, edition.number, edition.period, pick
+                    )
+                    found.setdefault(pick.paper, []).append(choice)
     for choices in found.values():
-        choices.sort(key=lambda choice: (choice.period, choice.number), reverse=True)
+        if len(choices) > 1:
+            choices.sort(key=lambda choice: (choice.period, choice.number), reverse=True)
     return found
 
 

@@ -6,14 +6,14 @@ a sheet was made from the same before has no need to make it again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from bot.models import Edition, Paper, Pick
+from bot.models import Edition, Paper, Pick, Scheme
 from bot.outputs.addresses import link_to, paper_folder
 from bot.outputs.cards import (
     Section,
@@ -21,6 +21,8 @@ from bot.outputs.cards import (
     house_title,
     imprint_lines,
     paper_card,
+    readable_title,
+    title_of,
 )
 from bot.outputs.charts import Chart, Period
 from bot.outputs.contexts import (
@@ -33,7 +35,7 @@ from bot.outputs.contexts import (
 from bot.outputs.feeds import TRENDING
 from bot.outputs.links import key_of
 from bot.outputs.syndication import FORMS
-from bot.ports import PaperHistory
+from bot.ports import PaperHistory, PaperNames
 from bot.text import shorten
 
 if TYPE_CHECKING:
@@ -44,11 +46,45 @@ SEARCH = "search/index.html"
 
 
 @dataclass(frozen=True, slots=True)
+class Whole:
+    """On a sheet: papers by their ids, with their votes and where they were seen."""
+
+    papers: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """On a sheet: papers by their ids, with what is said of them and not how many voted."""
+
+    papers: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Titled:
+    """On a sheet: papers by their ids, of which nothing is told but their titles."""
+
+    papers: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """On a sheet: editions with their picks, by their ids."""
+
+    editions: tuple[int, ...]
+
+    @classmethod
+    def of(cls, editions: Iterable[Edition]) -> Made:
+        """Return these editions as a sheet tells them."""
+        return cls(tuple(edition.id for edition in editions))
+
+
+@dataclass(frozen=True, slots=True)
 class Sheet:
     """A file of the site before it is made.
 
     `path` is relative to the public folder; `told` is all that its bytes follow from, beside the
-    settings that all files share: papers, and values whose `repr` says all of them.
+    settings that all files share: Whole, Said, Titled, Made, profiles, and values whose `repr` says
+    all of them. Before it is made, the site has all papers that it names.
     """
 
     path: str
@@ -80,15 +116,33 @@ class Record:
     paper: Paper
     history: PaperHistory = field(default_factory=PaperHistory)
 
+    @property
+    def folders(self) -> tuple[str, ...]:
+        """Where its page stands, and then where pages stand that lead there."""
+        names = PaperNames(key_of(self.paper), self.paper.identifiers, self.history.former_keys)
+        return folders_of(names)
+
+
+# An address or a digest of the title is no name that somebody would look a paper up by.
+_NAMES = frozenset({Scheme.ARXIV, Scheme.DOI, Scheme.PMID, Scheme.OPENREVIEW})
+
+
+def folders_of(names: PaperNames) -> tuple[str, ...]:
+    """Return the folder of a paper's page, and those of its other names."""
+    others = {i for i in names.identifiers if i.scheme in _NAMES} | set(names.former)
+    return tuple(map(paper_folder, (names.key, *sorted(others - {names.key}))))
+
 
 @dataclass(frozen=True)
 class Site:
     """What the whole site is made of.
 
-    `papers` holds every picked paper by its id; `trending` stands in the order it is shown in;
+    `papers` holds every picked paper by its id, or at least those of the page that is made now, and
+    `titles` those of which nothing but the title is told; `trending` stands in the order it is shown in;
     `today` is the date of the newest thing that is told, `date.min` where nothing is; `charts` are
     the periods whose pages are made now; `periods` are all that have one, in their order; `records`
-    are the papers that have a page, by the papers' own ids; `open` is whether anybody may subscribe,
+    are the papers that have a page, by the papers' own ids, and `folders` where those stand, and their
+    other names; `open` is whether anybody may subscribe,
     `votable` whether readers can vote: only a running `serve` counts that.
     """
 
@@ -100,6 +154,8 @@ class Site:
     charts: tuple[Chart, ...] = ()
     periods: tuple[Period, ...] = ()
     records: Mapping[int, Record] = field(default_factory=dict)
+    titles: Mapping[int, str] = field(default_factory=dict)
+    folders: Mapping[int, tuple[str, ...]] | None = None
     open: bool = False
     votable: bool = False
 
@@ -107,6 +163,18 @@ class Site:
     def public(self) -> tuple[Archive, ...]:
         """The archives that anybody may see."""
         return tuple(archive for archive in self.archives if archive.profile.public)
+
+    def title_of(self, paper: int) -> str:
+        """Return a picked paper's title as people read it."""
+        if paper in self.titles:
+            return readable_title(self.titles[paper])
+        return title_of(self.papers[paper])
+
+    def pages(self) -> Mapping[int, tuple[str, ...]]:
+        """Return each paper that has a page, by its id: its folder, then those of its other names."""
+        if self.folders is not None:
+            return self.folders
+        return {id_: record.folders for id_, record in self.records.items()}
 
     def page_of(self, paper: Paper, root: str) -> str:
         """Return the link to a paper's page from a page that `root` leads home, "" for none."""

@@ -9,7 +9,7 @@ from functools import partial
 from bot.outputs.charts import Chart, Period, Placed
 from bot.outputs.contexts import LinkContext, PaperContext, ShelfContext, TrendingPage
 from bot.outputs.feeds import TRENDING
-from bot.outputs.site import Sheet, Site, card_on, feed_context, frame_of, no_link
+from bot.outputs.site import Said, Sheet, Site, Whole, card_on, feed_context, frame_of, no_link
 from bot.outputs.wording import counted, long_day, month, short_day, stretch
 from bot.ports import Renderer
 
@@ -22,7 +22,7 @@ def trending_sheets(site: Site, render: Renderer) -> Iterator[Sheet]:
     """Yield what is trending now, and a page for each chart of the site."""
     yield Sheet(
         "trending/index.html",
-        (site.trending, site.today, site.periods),
+        (Whole(tuple(paper.id for paper in site.trending)), site.today, site.periods),
         lambda: render("web/trending.html", _now(site)).encode(),
     )
     for chart in site.charts:
@@ -30,7 +30,8 @@ def trending_sheets(site: Site, render: Renderer) -> Iterator[Sheet]:
             chart.period.path,
             (
                 chart.period, chart.earlier, chart.later, chart.inside,
-                *((one.paper, one.gained, one.votes, one.comments) for one in chart.papers),
+                Said(tuple(one.paper for one in chart.papers)),
+                *((one.gained, one.votes, one.comments) for one in chart.papers),
             ),
             partial(_make, site, chart, render),
         )  # fmt: skip
@@ -81,7 +82,7 @@ def _chart(site: Site, chart: Chart) -> TrendingPage:
 
 
 def _card(site: Site, root: str, one: Placed, period: Period) -> PaperContext:
-    paper = replace(one.paper, votes=None, comments=one.comments)
+    paper = replace(site.papers[one.paper], votes=None, comments=one.comments)
     votes = counted(one.gained, "vote")
     if one.gained != one.votes:
         votes = f"{votes} {_during(period)}, {one.votes:,} in all"

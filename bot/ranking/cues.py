@@ -58,29 +58,32 @@ tells_a_result = pattern(
 )
 
 _FOR = (
-    (1.6, rf"\b(?:we|i) {_ADVERB}(?:{_DO}){_PAST}\b"),
-    (1.2, rf"\bthis (?:{_WORK})\b"),
-    (2.0, rf"\bthis (?:{_WORK}) {_ADVERB}(?:(?:{_DO}){_THIRD}|deals|dealt)\b"),
-    (1.0, r"\b(?:the present|our) (?:paper|work|study|article|analysis)\b"),
+    (1.6, rf"\b(?:we|i) {_ADVERB}(?:{_DO}){_PAST}\b", ("we ", "i ")),
+    (1.2, rf"\bthis (?:{_WORK})\b", ("this ",)),
+    (2.0, rf"\bthis (?:{_WORK}) {_ADVERB}(?:(?:{_DO}){_THIRD}|deals|dealt)\b", ("this ",)),
+    (1.0, r"\b(?:the present|our) (?:paper|work|study|article|analysis)\b", ("the present ", "our ")),
     (2.0, _either(
         rf"\b(?:is|are|was|were) {_ADVERB}(?:proposed|introduced|presented|developed|described)\b",
         rf"\b(?:is|are|was|were) {_ADVERB}(?:derived|reported|proved|proven|established|studied)\b",
         rf"\b(?:is|are|was|were) {_ADVERB}(?:investigated|analy[sz]ed|discussed)\b",
-    )),
-    (1.0, rf"\ba (?:{_FRESH})\b.*\b(?:{_THING})\b"),
+    ), ("ed", "proven")),
+    (1.0, rf"\ba (?:{_FRESH})\b.*\b(?:{_THING})\b", tuple(f"a {fresh}" for fresh in _FRESH.split("|"))),
     (0.8, _either(
         r"\b(?:the aim|our (?:aim|goal|objective|contribution|key idea|main result|key insight))\b",
         r"\bthe (?:main|key|central) (?:contribution|idea|result|insight)\b",
-    )),
-    (0.8, r"\bfor the first time\b|\bthe first\b"),
+    ), ("the aim", "our ", "the main ", "the key ", "the central ")),
+    (0.8, r"\bfor the first time\b|\bthe first\b", ("the first",)),
     (0.6, _either(
         r"\bour (?:method|approach|results?|findings?|framework|model|experiments?)\b",
         r"\bour (?:analys[ie]s|data|work|study|observations?)\b",
-    )),
-    (0.5, r"\b(?:state[- ]of[- ]the[- ]art|outperform\w*|improv\w+|achiev\w+|surpass\w*|reduc\w+)\b"),
+    ), ("our ",)),
+    (0.5, r"\b(?:state[- ]of[- ]the[- ]art|outperform\w*|improv\w+|achiev\w+|surpass\w*|reduc\w+)\b",
+     ("state", "outperform", "improv", "achiev", "surpass", "reduc")),
     (0.8, (
         r"\b(?:results|experiments|findings|simulations|observations|analysis|evidence) "
         r"(?:\w+ ){0,6}?(?:shows?|indicates?|demonstrates?|suggests?|reveals?|confirms?)\b"
+    ), (
+        "results ", "experiments ", "findings ", "simulations ", "observations ", "analysis ", "evidence ",
     )),
     # Abstracts in parts, as medical journals have them.
     (1.2, (
@@ -99,7 +102,7 @@ _AGAINST = (
         r"^recent|\brecently\b|\bin recent years\b|\bover the (?:past|last)\b",
         r"\brecent (?:advances?|progress|works?|stud(?:y|ies)|years|developments?|breakthroughs?|research)\b",
         r"\b(?:has|have) (?:become|attracted|gained|emerged|been|shown|received|achieved|made)\b",
-    )),
+    ), ("recent", "over the ", "has ", "have ")),
     (1.2, (
         r"^(?:however|but|yet|despite|although|while|existing|current|previous|prior|traditional"
         r"|conventional|unfortunately|nevertheless|most|many)\b"
@@ -107,13 +110,16 @@ _AGAINST = (
     (0.8, (
         r"\b(?:remains?|challeng\w+|difficult|suffer\w*|lack\w*|limited|hinder\w*|is important"
         r"|is crucial|plays? an? \w+ role|fundamental (?:problem|task)|essential)\b"
+    ), (
+        "remain", "challeng", "difficult", "suffer", "lack", "limited", "hinder", "is important",
+        "is crucial", "play", "fundamental ", "essential",
     )),
     (0.8, r"\?$"),
     # What these authors did before.
     (6.0, _either(
         r"\b(?:previously|in (?:previous|earlier|prior) work),? (?:we|reported|showed|shown)\b",
         r"\bwe (?:have |reported )?(?:previously|recently)\b",
-    )),
+    ), ("previously", "recently", "in previous", "in earlier", "in prior")),
     # What is beside the work: its code, where it appeared.
     (5.0, _either(
         (
@@ -121,15 +127,19 @@ _AGAINST = (
             r"\b(?:available|released?|found at|accessible|reproducib\w+|open[- ]sourced?|public\w*)\b"
         ),
         r"\breleas\w+ .{0,60}\b(?:code|data|models?|weights|datasets?)\b|https?://|github",
+    ), (
+        "code", "source", "demo", "implementation", "project page", "website", "supplement", "releas",
+        "http", "github",
     )),
-    (2.5, r"\b(?:accepted (?:at|by|to|for)|published in|to appear|\d+ pages|withdrawn)\b"),
+    (2.5, r"\b(?:accepted (?:at|by|to|for)|published in|to appear|\d+ pages|withdrawn)\b",
+     ("accepted ", "published in", "to appear", "pages", "withdrawn")),
     # What goes on from the sentence before.
     (0.8, rf"^(?:it|this|these|they|such|those|that|he|she|its|their) (?!(?:{_WORK})\b)"),
     (2.0, (
         r"^(?:moreover|furthermore|additionally|in addition|besides|second(?:ly)?|third(?:ly)?|fourth"
         r"|lastly|once|to (?:efficiently|better|further))\b"
     )),
-    (2.0, r"\b(?:we|i) (?:further|also|additionally|then|next|first)\b"),
+    (2.0, r"\b(?:we|i) (?:further|also|additionally|then|next|first)\b", ("we ", "i ")),
     (0.7, (
         r"^(?:specifically|for example|for instance|in particular|finally|then|next|also|further|e\.g"
         r"|as a result|consequently|meanwhile|similarly|concretely|i\.e)\b"
@@ -142,10 +152,20 @@ _AGAINST = (
     (1.0, r"^(?:data|samples|patients|participants|interviews|measurements) (?:were|was)\b"),
 )  # fmt: skip
 _PROPOSES = 3.0
+
+
+def _cue(
+    weight: float, words: str, parts: tuple[str, ...] = ()
+) -> tuple[float, re.Pattern[str], tuple[str, ...]]:
+    return weight, pattern(words, re.IGNORECASE), parts
+
+
+# Each (weight, pattern, parts): what matches has one of the parts in it, in lower case, and to look for
+# those costs a tenth of the pattern. Where none are given the pattern is cheap: it stands at an end.
 _CUES = (
-    (_PROPOSES, proposes),
-    *((weight, pattern(words, re.IGNORECASE)) for weight, words in _FOR),
-    *((-weight, pattern(words, re.IGNORECASE)) for weight, words in _AGAINST),
+    (_PROPOSES, proposes, ("we ", "i ", "this ", "the present ")),
+    *(_cue(*told) for told in _FOR),
+    *((-weight, cue, parts) for weight, cue, parts in (_cue(*told) for told in _AGAINST)),
 )
 
 # Some feeds put other things before the abstract.
@@ -168,4 +188,19 @@ connective = pattern(
 @lru_cache(maxsize=1024)
 def cues(sentence: str) -> float:
     """Return how much a sentence's own words say that it tells what is new; below 0: that it doesn't."""
-    return math.fsum(weight for weight, cue in _CUES if cue.search(sentence))
+    # Beyond ASCII a pattern takes letters for others that their lower case is not.
+    lower = sentence.lower() if sentence.isascii() else ""
+    return math.fsum(
+        [
+            weight
+            for weight, cue, parts in _CUES
+            if _may_match(parts, lower) and cue.search(sentence)
+        ]
+    )
+
+
+def _may_match(parts: tuple[str, ...], lower: str) -> bool:
+    for part in parts if lower else ():
+        if part in lower:
+            return True
+    return not parts or not lower

@@ -13,6 +13,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
+from operator import mul
 
 from bot.ranking.cues import (
     connective,
@@ -60,7 +61,7 @@ def _read(abstract: str) -> str:
     return one_line(readable(one_line(abstract)))
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=8192)
 def _chosen(text: str, limit: int, most: int) -> str:
     told = sentences(text)[:_MOST_SENTENCES]
     if not told:
@@ -163,11 +164,15 @@ def _lexrank(told: Sequence[Counter[str]]) -> list[float]:
     found: Counter[str] = Counter(term for terms in told for term in terms)
     idf = {term: math.log(1 + count / n) for term, n in found.items()}
     vectors = [_unit({term: n * idf[term] for term, n in terms.items()}) for terms in told]
-    likeness = [[_dot(one, other) for other in vectors] for one in vectors]
-    ways = [[each / (sum(row) or 1.0) for each in row] for row in likeness]
+    likeness = [[0.0] * count for _ in vectors]
+    for at, one in enumerate(vectors):
+        for beside in range(at, count):
+            likeness[at][beside] = likeness[beside][at] = _dot(one, vectors[beside])
+    sums = [sum(row) or 1.0 for row in likeness]
+    ways = [[each / total for each, total in zip(row, sums, strict=True)] for row in likeness]
     rank = [1 / count] * count
     for _ in range(_ROUNDS):
-        reached = [sum(rank[a] * ways[a][b] for a in range(count)) for b in range(count)]
+        reached = [sum(map(mul, rank, way)) for way in ways]  # each way leads to one sentence
         rank = [(1 - _DAMPING) / count + _DAMPING * each for each in reached]
     return rank
 
@@ -178,4 +183,4 @@ def _unit(vector: dict[str, float]) -> dict[str, float]:
 
 
 def _dot(one: dict[str, float], other: dict[str, float]) -> float:
-    return sum(weight * other[term] for term, weight in one.items() if term in other)
+    return sum([weight * other[term] for term, weight in one.items() if term in other])

@@ -21,6 +21,7 @@ from bot.store.courtesy import CourtesyLedger
 from bot.store.examples import ExampleLedger
 from bot.store.feedback import FeedbackLedger
 from bot.store.inbox import InboxLedger
+from bot.store.marks import MarkLedger
 from bot.store.outbox import OutboxLedger
 from bot.store.past import Past
 from bot.store.profiles import ProfileLedger
@@ -54,6 +55,7 @@ class Store(
     CourtesyLedger,
     VoteLedger,
     WatchLedger,
+    MarkLedger,
 ):
     """The database of one state folder."""
 

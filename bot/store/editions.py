@@ -173,14 +173,6 @@ class EditionLedger(PaperLedger):
 
     # ── What pages tell ──
 
-    def vote_days(self) -> list[date]:
-        """Return the days on which a source told votes or a reader voted, oldest first."""
-        rows = self.db.rows(
-            "SELECT seen_on FROM sighting WHERE votes IS NOT NULL "
-            "UNION SELECT date(at, 'unixepoch') FROM vote ORDER BY seen_on"
-        )
-        return [date.fromisoformat(row["seen_on"]) for row in rows]
-
     def histories(self, ids: Collection[int]) -> dict[int, PaperHistory]:
         """Return where papers were seen, under which keys they stood, and when they last changed.
 

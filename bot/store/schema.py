@@ -39,6 +39,7 @@ def m003_third(db: Database) -> None:
     _alarms(db)
     _meaning(db)
     _packed_texts(db)
+    _marks(db)
 
 
 def _packed_texts(db: Database) -> None:
@@ -79,6 +80,12 @@ def _votes(db: Database) -> None:
 def _meaning(db: Database) -> None:
     """Add what texts mean as vectors, summaries that were asked for, and who ranked an edition."""
     for statement in _MEANING.strip().split(";\n\n"):
+        db.execute(statement)
+
+
+def _marks(db: Database) -> None:
+    """Add marks that change whenever something that pages show does, by whatever way it was written."""
+    for statement in _MARKS.strip().replace("RANDOM", _RANDOM).split(";\n\n"):
         db.execute(statement)
 
 
@@ -335,4 +342,160 @@ WHEN (old.title, old.abstract) IS NOT (new.title, new.abstract)
 BEGIN UPDATE summary SET said = '' WHERE paper = new.id; END;
 
 ALTER TABLE edition ADD COLUMN ranker TEXT NOT NULL DEFAULT ''
+"""
+
+# 40 bits, so that a day's marks can be added up. Drawn, not counted: a database that was restored does
+# not give a mark again that stood for something else.
+_RANDOM = "abs(random() % 1099511627776)"
+# `shown` has every paper that a page may show: picked ones and those with votes, and what they became.
+# `said` changes with what is said of a paper, `mark` also with its votes and where it was seen. What
+# comes new has no row yet, and costs a look. `tide` changes with anything. (Not INSERT OR IGNORE in
+# a trigger: the statement that sets it off decides about conflicts.)
+_MARKS = """
+CREATE TABLE shown (
+    paper INTEGER PRIMARY KEY, said INTEGER NOT NULL, mark INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE tide (id INTEGER PRIMARY KEY, mark INTEGER NOT NULL) STRICT;
+
+INSERT INTO tide VALUES (1, RANDOM);
+
+ALTER TABLE edition ADD COLUMN mark INTEGER NOT NULL DEFAULT 0;
+
+UPDATE edition SET mark = RANDOM;
+
+INSERT INTO shown SELECT paper, RANDOM, RANDOM FROM (
+    SELECT paper FROM pick UNION SELECT paper FROM vote
+    UNION SELECT paper FROM sighting WHERE votes IS NOT NULL
+);
+
+INSERT OR IGNORE INTO shown SELECT merged_into, RANDOM, RANDOM FROM paper
+WHERE merged_into IS NOT NULL AND id IN (SELECT paper FROM shown);
+
+CREATE TRIGGER shown_added AFTER INSERT ON shown
+BEGIN UPDATE tide SET mark = RANDOM; END;
+
+CREATE TRIGGER shown_marked AFTER UPDATE ON shown
+BEGIN UPDATE tide SET mark = RANDOM; END;
+
+CREATE TRIGGER edition_added AFTER INSERT ON edition
+BEGIN UPDATE edition SET mark = RANDOM WHERE id = new.id; END;
+
+CREATE TRIGGER edition_changed AFTER UPDATE OF profile, period, number, through, fingerprint, considered,
+    forced, health, made_at, ranker ON edition
+BEGIN UPDATE edition SET mark = RANDOM WHERE id = new.id; END;
+
+CREATE TRIGGER edition_marked AFTER UPDATE OF mark ON edition
+BEGIN UPDATE tide SET mark = RANDOM; END;
+
+CREATE TRIGGER edition_removed AFTER DELETE ON edition
+BEGIN UPDATE tide SET mark = RANDOM; END;
+
+CREATE TRIGGER pick_added AFTER INSERT ON pick
+BEGIN UPDATE edition SET mark = RANDOM WHERE id = new.edition;
+    INSERT INTO shown SELECT id, RANDOM, RANDOM FROM paper WHERE id IN (new.paper,
+        (SELECT merged_into FROM paper WHERE id = new.paper))
+        AND id NOT IN (SELECT paper FROM shown); END;
+
+CREATE TRIGGER pick_changed AFTER UPDATE ON pick
+BEGIN UPDATE edition SET mark = RANDOM WHERE id IN (old.edition, new.edition);
+    INSERT INTO shown SELECT id, RANDOM, RANDOM FROM paper WHERE id IN (new.paper,
+        (SELECT merged_into FROM paper WHERE id = new.paper))
+        AND id NOT IN (SELECT paper FROM shown); END;
+
+CREATE TRIGGER pick_removed AFTER DELETE ON pick
+BEGIN UPDATE edition SET mark = RANDOM WHERE id = old.edition; END;
+
+CREATE TRIGGER paper_said AFTER UPDATE ON paper
+WHEN (old.key, old.merged_into, old.title, old.authors, old.abstract, old.categories, old.venue,
+    old.version, old.published, old.links, old.stamps, old.notice, old.first_seen, old.updated_at)
+    IS NOT (new.key, new.merged_into, new.title, new.authors, new.abstract, new.categories, new.venue,
+    new.version, new.published, new.links, new.stamps, new.notice, new.first_seen, new.updated_at)
+BEGIN INSERT INTO shown SELECT new.merged_into, RANDOM, RANDOM FROM shown
+        WHERE paper = new.id AND new.merged_into IS NOT NULL
+        AND new.merged_into NOT IN (SELECT paper FROM shown);
+    UPDATE shown SET said = RANDOM, mark = RANDOM
+        WHERE paper IN (new.id, new.merged_into, old.merged_into); END;
+
+CREATE TRIGGER paper_counted AFTER UPDATE OF votes, comments ON paper
+WHEN (old.votes, old.comments) IS NOT (new.votes, new.comments)
+BEGIN UPDATE shown SET mark = RANDOM WHERE paper = new.id; END;
+
+CREATE TRIGGER identifier_added AFTER INSERT ON identifier
+BEGIN UPDATE shown SET said = RANDOM, mark = RANDOM WHERE paper = new.paper; END;
+
+CREATE TRIGGER identifier_changed AFTER UPDATE ON identifier
+BEGIN UPDATE shown SET said = RANDOM, mark = RANDOM WHERE paper IN (old.paper, new.paper); END;
+
+CREATE TRIGGER identifier_removed AFTER DELETE ON identifier
+BEGIN UPDATE shown SET said = RANDOM, mark = RANDOM WHERE paper = old.paper; END;
+
+CREATE TRIGGER sighting_added AFTER INSERT ON sighting
+BEGIN INSERT INTO shown SELECT new.paper, RANDOM, RANDOM
+        WHERE new.votes IS NOT NULL AND new.paper NOT IN (SELECT paper FROM shown);
+    UPDATE shown SET mark = RANDOM WHERE paper = new.paper; END;
+
+CREATE TRIGGER sighting_changed AFTER UPDATE OF paper, source, event, stored_at, seen_on, at, votes,
+    comments ON sighting
+WHEN (old.paper, old.source, old.event, old.stored_at, old.seen_on, old.at, old.votes, old.comments)
+    IS NOT (new.paper, new.source, new.event, new.stored_at, new.seen_on, new.at, new.votes,
+    new.comments)
+BEGIN INSERT INTO shown SELECT new.paper, RANDOM, RANDOM
+        WHERE new.votes IS NOT NULL AND new.paper NOT IN (SELECT paper FROM shown);
+    UPDATE shown SET mark = RANDOM WHERE paper IN (old.paper, new.paper); END;
+
+CREATE TRIGGER sighting_removed AFTER DELETE ON sighting
+BEGIN UPDATE shown SET mark = RANDOM WHERE paper = old.paper; END;
+
+CREATE TRIGGER enrichment_added AFTER INSERT ON enrichment WHEN new.known = 1
+BEGIN UPDATE shown SET said = RANDOM, mark = RANDOM WHERE paper = new.paper; END;
+
+CREATE TRIGGER enrichment_changed AFTER UPDATE ON enrichment
+WHEN (old.paper, old.known, old.citations, old.tldr) IS NOT
+    (new.paper, new.known, new.citations, new.tldr)
+BEGIN UPDATE shown SET said = RANDOM, mark = RANDOM WHERE paper IN (old.paper, new.paper); END;
+
+CREATE TRIGGER enrichment_removed AFTER DELETE ON enrichment WHEN old.known = 1
+BEGIN UPDATE shown SET said = RANDOM, mark = RANDOM WHERE paper = old.paper; END;
+
+CREATE TRIGGER summary_added AFTER INSERT ON summary WHEN new.said <> ''
+BEGIN UPDATE shown SET said = RANDOM, mark = RANDOM WHERE paper = new.paper; END;
+
+CREATE TRIGGER summary_changed AFTER UPDATE ON summary
+WHEN (old.paper, old.said, old.model) IS NOT (new.paper, new.said, new.model)
+BEGIN UPDATE shown SET said = RANDOM, mark = RANDOM WHERE paper IN (old.paper, new.paper); END;
+
+CREATE TRIGGER summary_removed AFTER DELETE ON summary
+BEGIN UPDATE shown SET said = RANDOM, mark = RANDOM WHERE paper = old.paper; END;
+
+CREATE TRIGGER vote_added AFTER INSERT ON vote
+BEGIN INSERT INTO shown SELECT id, RANDOM, RANDOM FROM paper WHERE id IN (new.paper,
+        (SELECT merged_into FROM paper WHERE id = new.paper))
+        AND id NOT IN (SELECT paper FROM shown);
+    UPDATE shown SET mark = RANDOM WHERE paper IN (new.paper,
+        (SELECT merged_into FROM paper WHERE id = new.paper)); END;
+
+CREATE TRIGGER vote_changed AFTER UPDATE ON vote
+BEGIN INSERT INTO shown SELECT id, RANDOM, RANDOM FROM paper WHERE id IN (new.paper,
+        (SELECT merged_into FROM paper WHERE id = new.paper))
+        AND id NOT IN (SELECT paper FROM shown);
+    UPDATE shown SET mark = RANDOM WHERE paper IN (old.paper, new.paper,
+        (SELECT merged_into FROM paper WHERE id = old.paper),
+        (SELECT merged_into FROM paper WHERE id = new.paper)); END;
+
+CREATE TRIGGER vote_removed AFTER DELETE ON vote
+BEGIN UPDATE shown SET mark = RANDOM WHERE paper IN (old.paper,
+        (SELECT merged_into FROM paper WHERE id = old.paper)); END;
+
+CREATE TRIGGER feedback_added AFTER INSERT ON feedback
+BEGIN UPDATE tide SET mark = RANDOM; END;
+
+CREATE TRIGGER feedback_changed AFTER UPDATE ON feedback
+BEGIN UPDATE tide SET mark = RANDOM; END;
+
+CREATE TRIGGER feedback_removed AFTER DELETE ON feedback
+BEGIN UPDATE tide SET mark = RANDOM; END;
+
+CREATE TRIGGER submission_added AFTER INSERT ON submission
+BEGIN UPDATE tide SET mark = RANDOM; END
 """

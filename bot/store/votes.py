@@ -6,7 +6,8 @@ import json
 from collections.abc import Collection
 from datetime import date, datetime, timedelta
 
-from bot.models import Paper
+from bot.models import Event, Paper
+from bot.ports import PaperHistory, Seen
 from bot.store.connection import moment, seconds
 from bot.store.mailing import INSERT_SUBSCRIBER, MailLedger
 
@@ -73,6 +74,19 @@ class VoteLedger(MailLedger):
             days.append((date.fromisoformat(row["day"]), before + row["n"]))
         return {paper: tuple(days) for paper, days in found.items()}
 
+    def vote_series(self, since: date, until: date) -> dict[int, PaperHistory]:
+        """Return the votes alone of the papers that had some between two dates, by id."""
+        between = {"since": since.isoformat(), "until": until.isoformat()}
+        found: dict[int, list[Seen]] = {}
+        for paper, source, event, day, votes, comments in self.db.rows(_SERIES, between):
+            seen = Seen(source, Event(event), date.fromisoformat(day), votes, comments)
+            found.setdefault(paper, []).append(seen)
+        ballots = self.vote_counts({*found, *(paper for (paper,) in self.db.rows(_VOTED, between))})
+        return {
+            paper: PaperHistory(seen=tuple(found.get(paper, ())), ballots=ballots.get(paper, ()))
+            for paper in sorted({*found, *ballots})
+        }
+
     def voter(self, subscriber: int) -> tuple[str, int] | None:
         """Return (address, token epoch) of who may vote, None for who is no confirmed subscriber."""
         row = self.db.row(
@@ -124,6 +138,15 @@ subscriber = :subscriber AND paper IN (
     SELECT :paper UNION ALL SELECT id FROM paper WHERE merged_into = :paper
 )
 """
+_VOTED = """
+SELECT paper FROM sighting WHERE votes IS NOT NULL AND seen_on BETWEEN :since AND :until
+UNION SELECT coalesce(p.merged_into, p.id) FROM vote v JOIN paper p ON p.id = v.paper
+WHERE date(v.at, 'unixepoch') BETWEEN :since AND :until
+"""
+_SERIES = f"""
+SELECT paper, source, event, seen_on, votes, comments FROM sighting
+WHERE votes IS NOT NULL AND paper IN ({_VOTED}) ORDER BY paper, seen_on, source, event
+"""  # noqa: S608 - our own constant
 _CONFIRMED = """
 EXISTS (
     SELECT 1 FROM subscription s

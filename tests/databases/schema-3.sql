@@ -51,7 +51,7 @@ CREATE TABLE edition (
     id INTEGER PRIMARY KEY, profile TEXT NOT NULL REFERENCES profile(name), period TEXT NOT NULL,
     number INTEGER NOT NULL, through INTEGER NOT NULL, fingerprint TEXT NOT NULL,
     considered INTEGER NOT NULL, forced INTEGER NOT NULL, health TEXT NOT NULL,
-    made_at INTEGER NOT NULL, ranker TEXT NOT NULL DEFAULT '', UNIQUE (profile, number)
+    made_at INTEGER NOT NULL, ranker TEXT NOT NULL DEFAULT '', mark INTEGER NOT NULL DEFAULT 0, UNIQUE (profile, number)
 ) STRICT;
 CREATE UNIQUE INDEX edition_period ON edition(profile, period) WHERE forced = 0;
 CREATE TABLE pick (
@@ -159,6 +159,107 @@ WHEN (old.title, old.abstract) IS NOT (new.title, new.abstract)
 BEGIN UPDATE summary SET said = '' WHERE paper = new.id; END;
 CREATE TABLE paper_text (paper INTEGER PRIMARY KEY REFERENCES paper(id), text BLOB NOT NULL) STRICT;
 CREATE VIRTUAL TABLE paper_search USING fts5(title, authors, abstract, categories, content='', tokenize="unicode61 remove_diacritics 2");
+CREATE TABLE shown (
+    paper INTEGER PRIMARY KEY, said INTEGER NOT NULL, mark INTEGER NOT NULL
+) STRICT;
+CREATE TABLE tide (id INTEGER PRIMARY KEY, mark INTEGER NOT NULL) STRICT;
+CREATE TRIGGER shown_added AFTER INSERT ON shown
+BEGIN UPDATE tide SET mark = abs(random() % 1099511627776); END;
+CREATE TRIGGER shown_marked AFTER UPDATE ON shown
+BEGIN UPDATE tide SET mark = abs(random() % 1099511627776); END;
+CREATE TRIGGER edition_added AFTER INSERT ON edition
+BEGIN UPDATE edition SET mark = abs(random() % 1099511627776) WHERE id = new.id; END;
+CREATE TRIGGER edition_changed AFTER UPDATE OF profile, period, number, through, fingerprint, considered,
+    forced, health, made_at, ranker ON edition
+BEGIN UPDATE edition SET mark = abs(random() % 1099511627776) WHERE id = new.id; END;
+CREATE TRIGGER edition_marked AFTER UPDATE OF mark ON edition
+BEGIN UPDATE tide SET mark = abs(random() % 1099511627776); END;
+CREATE TRIGGER edition_removed AFTER DELETE ON edition
+BEGIN UPDATE tide SET mark = abs(random() % 1099511627776); END;
+CREATE TRIGGER pick_added AFTER INSERT ON pick
+BEGIN UPDATE edition SET mark = abs(random() % 1099511627776) WHERE id = new.edition;
+    INSERT INTO shown SELECT id, abs(random() % 1099511627776), abs(random() % 1099511627776) FROM paper WHERE id IN (new.paper,
+        (SELECT merged_into FROM paper WHERE id = new.paper))
+        AND id NOT IN (SELECT paper FROM shown); END;
+CREATE TRIGGER pick_changed AFTER UPDATE ON pick
+BEGIN UPDATE edition SET mark = abs(random() % 1099511627776) WHERE id IN (old.edition, new.edition);
+    INSERT INTO shown SELECT id, abs(random() % 1099511627776), abs(random() % 1099511627776) FROM paper WHERE id IN (new.paper,
+        (SELECT merged_into FROM paper WHERE id = new.paper))
+        AND id NOT IN (SELECT paper FROM shown); END;
+CREATE TRIGGER pick_removed AFTER DELETE ON pick
+BEGIN UPDATE edition SET mark = abs(random() % 1099511627776) WHERE id = old.edition; END;
+CREATE TRIGGER paper_said AFTER UPDATE ON paper
+WHEN (old.key, old.merged_into, old.title, old.authors, old.abstract, old.categories, old.venue,
+    old.version, old.published, old.links, old.stamps, old.notice, old.first_seen, old.updated_at)
+    IS NOT (new.key, new.merged_into, new.title, new.authors, new.abstract, new.categories, new.venue,
+    new.version, new.published, new.links, new.stamps, new.notice, new.first_seen, new.updated_at)
+BEGIN INSERT INTO shown SELECT new.merged_into, abs(random() % 1099511627776), abs(random() % 1099511627776) FROM shown
+        WHERE paper = new.id AND new.merged_into IS NOT NULL
+        AND new.merged_into NOT IN (SELECT paper FROM shown);
+    UPDATE shown SET said = abs(random() % 1099511627776), mark = abs(random() % 1099511627776)
+        WHERE paper IN (new.id, new.merged_into, old.merged_into); END;
+CREATE TRIGGER paper_counted AFTER UPDATE OF votes, comments ON paper
+WHEN (old.votes, old.comments) IS NOT (new.votes, new.comments)
+BEGIN UPDATE shown SET mark = abs(random() % 1099511627776) WHERE paper = new.id; END;
+CREATE TRIGGER identifier_added AFTER INSERT ON identifier
+BEGIN UPDATE shown SET said = abs(random() % 1099511627776), mark = abs(random() % 1099511627776) WHERE paper = new.paper; END;
+CREATE TRIGGER identifier_changed AFTER UPDATE ON identifier
+BEGIN UPDATE shown SET said = abs(random() % 1099511627776), mark = abs(random() % 1099511627776) WHERE paper IN (old.paper, new.paper); END;
+CREATE TRIGGER identifier_removed AFTER DELETE ON identifier
+BEGIN UPDATE shown SET said = abs(random() % 1099511627776), mark = abs(random() % 1099511627776) WHERE paper = old.paper; END;
+CREATE TRIGGER sighting_added AFTER INSERT ON sighting
+BEGIN INSERT INTO shown SELECT new.paper, abs(random() % 1099511627776), abs(random() % 1099511627776)
+        WHERE new.votes IS NOT NULL AND new.paper NOT IN (SELECT paper FROM shown);
+    UPDATE shown SET mark = abs(random() % 1099511627776) WHERE paper = new.paper; END;
+CREATE TRIGGER sighting_changed AFTER UPDATE OF paper, source, event, stored_at, seen_on, at, votes,
+    comments ON sighting
+WHEN (old.paper, old.source, old.event, old.stored_at, old.seen_on, old.at, old.votes, old.comments)
+    IS NOT (new.paper, new.source, new.event, new.stored_at, new.seen_on, new.at, new.votes,
+    new.comments)
+BEGIN INSERT INTO shown SELECT new.paper, abs(random() % 1099511627776), abs(random() % 1099511627776)
+        WHERE new.votes IS NOT NULL AND new.paper NOT IN (SELECT paper FROM shown);
+    UPDATE shown SET mark = abs(random() % 1099511627776) WHERE paper IN (old.paper, new.paper); END;
+CREATE TRIGGER sighting_removed AFTER DELETE ON sighting
+BEGIN UPDATE shown SET mark = abs(random() % 1099511627776) WHERE paper = old.paper; END;
+CREATE TRIGGER enrichment_added AFTER INSERT ON enrichment WHEN new.known = 1
+BEGIN UPDATE shown SET said = abs(random() % 1099511627776), mark = abs(random() % 1099511627776) WHERE paper = new.paper; END;
+CREATE TRIGGER enrichment_changed AFTER UPDATE ON enrichment
+WHEN (old.paper, old.known, old.citations, old.tldr) IS NOT
+    (new.paper, new.known, new.citations, new.tldr)
+BEGIN UPDATE shown SET said = abs(random() % 1099511627776), mark = abs(random() % 1099511627776) WHERE paper IN (old.paper, new.paper); END;
+CREATE TRIGGER enrichment_removed AFTER DELETE ON enrichment WHEN old.known = 1
+BEGIN UPDATE shown SET said = abs(random() % 1099511627776), mark = abs(random() % 1099511627776) WHERE paper = old.paper; END;
+CREATE TRIGGER summary_added AFTER INSERT ON summary WHEN new.said <> ''
+BEGIN UPDATE shown SET said = abs(random() % 1099511627776), mark = abs(random() % 1099511627776) WHERE paper = new.paper; END;
+CREATE TRIGGER summary_changed AFTER UPDATE ON summary
+WHEN (old.paper, old.said, old.model) IS NOT (new.paper, new.said, new.model)
+BEGIN UPDATE shown SET said = abs(random() % 1099511627776), mark = abs(random() % 1099511627776) WHERE paper IN (old.paper, new.paper); END;
+CREATE TRIGGER summary_removed AFTER DELETE ON summary
+BEGIN UPDATE shown SET said = abs(random() % 1099511627776), mark = abs(random() % 1099511627776) WHERE paper = old.paper; END;
+CREATE TRIGGER vote_added AFTER INSERT ON vote
+BEGIN INSERT INTO shown SELECT id, abs(random() % 1099511627776), abs(random() % 1099511627776) FROM paper WHERE id IN (new.paper,
+        (SELECT merged_into FROM paper WHERE id = new.paper))
+        AND id NOT IN (SELECT paper FROM shown);
+    UPDATE shown SET mark = abs(random() % 1099511627776) WHERE paper IN (new.paper,
+        (SELECT merged_into FROM paper WHERE id = new.paper)); END;
+CREATE TRIGGER vote_changed AFTER UPDATE ON vote
+BEGIN INSERT INTO shown SELECT id, abs(random() % 1099511627776), abs(random() % 1099511627776) FROM paper WHERE id IN (new.paper,
+        (SELECT merged_into FROM paper WHERE id = new.paper))
+        AND id NOT IN (SELECT paper FROM shown);
+    UPDATE shown SET mark = abs(random() % 1099511627776) WHERE paper IN (old.paper, new.paper,
+        (SELECT merged_into FROM paper WHERE id = old.paper),
+        (SELECT merged_into FROM paper WHERE id = new.paper)); END;
+CREATE TRIGGER vote_removed AFTER DELETE ON vote
+BEGIN UPDATE shown SET mark = abs(random() % 1099511627776) WHERE paper IN (old.paper,
+        (SELECT merged_into FROM paper WHERE id = old.paper)); END;
+CREATE TRIGGER feedback_added AFTER INSERT ON feedback
+BEGIN UPDATE tide SET mark = abs(random() % 1099511627776); END;
+CREATE TRIGGER feedback_changed AFTER UPDATE ON feedback
+BEGIN UPDATE tide SET mark = abs(random() % 1099511627776); END;
+CREATE TRIGGER feedback_removed AFTER DELETE ON feedback
+BEGIN UPDATE tide SET mark = abs(random() % 1099511627776); END;
+CREATE TRIGGER submission_added AFTER INSERT ON submission
+BEGIN UPDATE tide SET mark = abs(random() % 1099511627776); END;
 INSERT INTO _sqlite_migrations VALUES (1, 'paperround', 'm001_first', '2026-11-20 08:00:00+00:00');
 INSERT INTO _sqlite_migrations VALUES (2, 'paperround', 'm002_second', '2026-11-20 08:00:00+00:00');
 INSERT INTO _sqlite_migrations VALUES (3, 'paperround', 'm003_third', '2026-11-20 08:00:00+00:00');
@@ -206,8 +307,8 @@ INSERT INTO profile VALUES ('gone', 'retired', 'f', 0);
 INSERT INTO profile VALUES ('proteins', 'active', 'g', 0);
 INSERT INTO kept_file VALUES ('profiles/experts.toml', '[profiles.experts]
 ');
-INSERT INTO edition VALUES (1, 'experts', '2026-11-20', 1, 6, '', 0, 0, '[]', 1795158000, '');
-INSERT INTO edition VALUES (2, 'experts', '2026-11-21', 2, 6, '', 0, 0, '[]', 1795248000, '');
+INSERT INTO edition VALUES (1, 'experts', '2026-11-20', 1, 6, '', 0, 0, '[]', 1795158000, '', 1);
+INSERT INTO edition VALUES (2, 'experts', '2026-11-21', 2, 6, '', 0, 0, '[]', 1795248000, '', 1);
 INSERT INTO pick VALUES (1, 1, 1, 'new', 1, 1.0, '[["keyword", "experts", 1.0]]', '');
 INSERT INTO pick VALUES (1, 2, 2, 'new', 1, 0.5, '[["keyword", "experts", 0.5]]', '');
 INSERT INTO pick VALUES (2, 1, 3, 'new', 1, 1.0, '[["keyword", "experts", 1.0]]', '');
@@ -272,6 +373,7 @@ INSERT INTO unindexed VALUES (6);
 INSERT INTO enrichment VALUES (1, 'semantic-scholar', 1795161600, 1795161600, 0, NULL, '');
 INSERT INTO enrichment VALUES (2, 'semantic-scholar', 1795161600, 1795161600, 1, 3, 'Experts route.');
 INSERT INTO vote VALUES (3, 3, 1795161600);
+INSERT INTO tide VALUES (1, 1);
 DELETE FROM sqlite_sequence;
 INSERT INTO sqlite_sequence VALUES ('paper', 6);
 INSERT INTO sqlite_sequence VALUES ('subscriber', 10);
