@@ -2,7 +2,8 @@
 
 Ten public profiles with 200 editions of twelve papers, and 200 days of votes. The normal day brings
 ten editions, 120 papers, and votes for 60. Beside it a floor: the same bytes written as they are, by
-the same writer. CPU seconds of this process; the loop's own time is in them.
+the same writer. CPU seconds of this process; the loop's own time is in them. And a feed of 1,000
+entries, written by us and by hand to the same bytes.
 """
 
 from __future__ import annotations
@@ -17,10 +18,14 @@ from datetime import timedelta
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
-from benchmarks.library import NOW, fill
+from benchmarks import publish_by_hand as by_hand
+from benchmarks.library import NOW, fill, paper, records
+from benchmarks.measure import medians
 from bot.config import BotSettings, Config, Profile
 from bot.files import write_file, write_files
 from bot.models import Edition, Event, InterestKind, Pick, Reason, Sighting, SourceState
+from bot.outputs.feeds import trending_feed
+from bot.outputs.syndication import Feed, as_rss
 from bot.ports import Workers
 from bot.render import TemplateRenderer
 from bot.store import Store
@@ -53,7 +58,44 @@ def run(papers: int = 30_000) -> list[dict[str, object]]:
         _row("the same bytes, only written (floor)", floor),
         _row("nothing new", quiet),
         _row("after a normal day", normal, "<2"),
+        *_feeds(min(papers, 1000)),
     ]
+
+
+def _feeds(entries: int) -> list[dict[str, object]]:
+    papers = [replace(paper(n, *told), id=n) for n, told in enumerate(records(entries), start=1)]
+    bot = BotSettings(title="Morning papers", base_url="https://papers.example.org")
+
+    def made() -> Feed:
+        return trending_feed(bot=bot, papers=papers, authority="example.org,2026", made_at=NOW)
+
+    feed = made()
+    if as_rss(feed) != by_hand.rss(feed):
+        raise AssertionError("the feed by hand is another one")
+    told, ours, hand = medians(
+        9,
+        lambda: _cpu(made),
+        lambda: _cpu(lambda: as_rss(feed)),
+        lambda: _cpu(lambda: by_hand.rss(feed)),
+    )
+    what = f"a feed of {entries:,} entries"
+    return [
+        {"what": f"{what}, written by hand", "CPU s": round(hand, 4), "ratio": 1.0},
+        {
+            "what": f"{what}, written by us", "CPU s": round(ours, 4), "ratio": round(ours / hand, 1),
+            "target": "≤3×",
+        },
+        {
+            "what": f"{what}, made out of papers and written by us", "CPU s": round(told + ours, 4),
+            "ratio": round((told + ours) / hand, 1),
+        },
+    ]  # fmt: skip
+
+
+def _cpu(work: Callable[[], object]) -> float:
+    begun = time.process_time()
+    work()
+    return time.process_time() - begun
 
 
 def _row(what: str, took: tuple[int, int, float, float], target: str = "") -> dict[str, object]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from urllib.parse import quote, urlsplit
 
 from bot.identity import strongest
@@ -19,12 +20,14 @@ def key_of(paper: Paper) -> Identifier:
     return paper.key or strongest(paper.identifiers)
 
 
-def by_trust(identifiers: frozenset[Identifier]) -> list[Identifier]:
+# A card asks four times in a row.
+@lru_cache(maxsize=64)
+def by_trust(identifiers: frozenset[Identifier]) -> tuple[Identifier, ...]:
     """Return the identifiers, the one that a paper is best known by first."""
     if not identifiers:
-        return []
+        return ()
     first = strongest(identifiers)
-    return [first, *sorted(identifiers - {first})]
+    return (first, *sorted(identifiers - {first}))
 
 
 def identifier_text(paper: Paper) -> str:
@@ -55,6 +58,8 @@ def home_of(identifier: Identifier) -> str:
 
 def web_address(href: str) -> str:
     """Return an address that may be linked to, "" for others (`javascript:`, overlong ones)."""
+    if not href:  # as most that are asked for
+        return ""
     try:
         parts = urlsplit(href)
     except ValueError:
@@ -87,8 +92,10 @@ def _publishers(paper: Paper) -> str:
 
 def through(prefix: str, href: str) -> str:
     """Lead a publisher's address through the library's proxy; what is free needs none."""
+    if not prefix or not href:
+        return href
     host = urlsplit(href).hostname or ""
-    if not prefix or not href or any(host == h or host.endswith(f".{h}") for h in _FREE_HOSTS):
+    if any(host == free or host.endswith(f".{free}") for free in _FREE_HOSTS):
         return href
     # EZproxy takes the address as it is after `url=` and percent-encoded after `qurl=`.
     return f"{prefix}{quote(href, safe='') if prefix.endswith('qurl=') else href}"

@@ -219,8 +219,25 @@ def as_json(feed: Feed) -> bytes:
         "authors": [{"name": feed.house}],
         "items": [_json_item(entry) for entry in feed.entries],
     }
-    text = json.dumps(_present(told) | {"items": told["items"]}, ensure_ascii=False, indent=1)
-    return f"{text}\n".encode()
+    return f"{_indented(_present(told) | {'items': told['items']}, chr(10))}\n".encode()
+
+
+# As `json.dumps` with an indent of 1, which is written in Python and takes three times as long.
+_JSON = json.JSONEncoder(ensure_ascii=False)
+
+
+def _indented(value: object, line: str) -> str:
+    deeper = f"{line} "
+    if isinstance(value, dict):
+        if not value:
+            return "{}"
+        parts = [f"{_JSON.encode(key)}: {_indented(each, deeper)}" for key, each in value.items()]
+        return f"{{{deeper}{f',{deeper}'.join(parts)}{line}}}"
+    if isinstance(value, list):
+        if not value:
+            return "[]"
+        return f"[{deeper}{f',{deeper}'.join([_indented(each, deeper) for each in value])}{line}]"
+    return _JSON.encode(value)
 
 
 def _json_item(entry: FeedEntry) -> dict[str, object]:
@@ -289,7 +306,8 @@ def _element(name: str, text: str, **attributes: str) -> str:
     """Return the element, nothing where it would be empty."""
     if not text:
         return ""
-    return f"<{name}{_attributes(attributes)}>{html.escape(inert(text), quote=False)}</{name}>"
+    told = html.escape(inert(text), quote=False)
+    return f"<{name}{_attributes(attributes) if attributes else ''}>{told}</{name}>"
 
 
 def _empty(name: str, **attributes: str) -> str:

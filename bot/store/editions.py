@@ -165,7 +165,8 @@ class EditionLedger(PaperLedger):
         ):
             # Two picks of one edition may have turned out to be one paper: the better place stays.
             shown = picks.setdefault(row["edition"], {})
-            shown.setdefault(row["now"], replace(pick_of(row), paper=row["now"]))
+            if row["now"] not in shown:
+                shown[row["now"]] = pick_of(row, row["now"])
         return [
             replace(edition, picks=tuple(picks.get(edition.id, {}).values()))
             for edition in editions

@@ -50,6 +50,11 @@ _MEANT = {
 }
 
 
+# To look a member of an Enum up by its value costs five times as much.
+_ROLES = {role.value: role for role in Role}
+_KINDS = {kind.value: kind for kind in InterestKind}
+
+
 def name_of(identifier: Identifier) -> str:
     """Return an identifier as the store spells it: `scheme:value`."""
     return identifier.scheme + ":" + identifier.value
@@ -211,19 +216,19 @@ def reasons_text(reasons: tuple[Reason, ...]) -> str:
     )
 
 
-def pick_of(row: sqlite3.Row) -> Pick:
-    """Return a pick; `paper` follows an alias to the paper it became."""
+def pick_of(row: sqlite3.Row, paper: int) -> Pick:
+    """Return a pick of `paper`: of what the one that was picked has become."""
+    told = row["told"]
     return Pick(
         position=row["position"],
-        paper=row["paper"],
-        role=Role(row["role"]),
+        paper=paper,
+        role=_ROLES[row["role"]],
         version=row["version"],
         score=row["score"],
         reasons=tuple(
-            Reason(InterestKind(kind), text, share)
-            for kind, text, share in json.loads(row["reasons"])
+            [Reason(_KINDS[kind], text, share) for kind, text, share in json.loads(row["reasons"])]
         ),
-        told=events_of(row["told"]),
+        told=events_of(told) if told else (),
     )
 
 
