@@ -11,6 +11,7 @@ import json
 import random
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from pathlib import Path
 
 from bot.identity import stamped
@@ -26,21 +27,24 @@ _AT_ONCE = 5000
 
 
 def records(count: int) -> Iterator[tuple[str, str, tuple[str, ...]]]:
-    """Yield (title, abstract, categories), the same ones every time."""
-    rows = [json.loads(line) for name in ("docs", "background") for line in _lines(name)]
-    for number in range(count):
-        row = rows[number % len(rows)]
-        title, abstract = row["title"], row["abstract"]
-        if number >= len(rows):
-            draw = random.Random(number)  # noqa: S311 - generated text, the same every time
-            sentences = abstract.split(". ")
-            abstract = ". ".join(draw.sample(sentences, (len(sentences) + 1) // 2))
-            title = f"{title.partition(':')[0]}: {' '.join(abstract.split()[:4])}"
-        yield title, abstract, tuple(row.get("categories") or ("cs.LG",))
+    """Yield (title, abstract, categories), the same ones every time; no more are read than it takes."""
+    rows = []
+    for line in islice(_lines(), count):
+        row = json.loads(line)
+        rows.append((row["title"], row["abstract"], tuple(row.get("categories") or ("cs.LG",))))
+        yield rows[-1]
+    for number in range(len(rows), count):
+        title, abstract, categories = rows[number % len(rows)]
+        draw = random.Random(number)  # noqa: S311 - generated text, the same every time
+        sentences = abstract.split(". ")
+        abstract = ". ".join(draw.sample(sentences, (len(sentences) + 1) // 2))
+        yield f"{title.partition(':')[0]}: {' '.join(abstract.split()[:4])}", abstract, categories
 
 
-def _lines(name: str) -> list[bytes]:
-    return gzip.decompress((_BENCH / f"{name}.jsonl.gz").read_bytes()).splitlines()
+def _lines() -> Iterator[bytes]:
+    for name in ("docs", "background"):
+        with gzip.open(_BENCH / f"{name}.jsonl.gz") as file:
+            yield from file
 
 
 def paper(number: int, title: str, abstract: str, categories: tuple[str, ...]) -> Paper:
