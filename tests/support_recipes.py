@@ -86,15 +86,16 @@ class Follower:
         self._tools = folder / "tools"
         self._tools.mkdir()
         self.papers.mkdir(parents=True)
-        self._stand_in("paperround", f'exec {sys.executable} -X utf8 -m bot --now "$NOW" "$@"')
-        self._stand_in("sudo", 'exec "$@"')
-        self._stand_in("systemctl", f'echo "$@" >> {folder}/systemctl')
+        self.stand_in("paperround", f'exec {sys.executable} -X utf8 -m bot --now "$NOW" "$@"')
+        self.stand_in("sudo", 'exec "$@"')
+        self.stand_in("systemctl", f'echo "$@" >> {folder}/systemctl')
         there = f"s#{folder}/srv#{self.old}#g"
         away = f'cd {folder}/old; exec sh -c "$(printf "%s " "$@" | sed "{there}")"'
-        self._stand_in("ssh", f'[ "$1" = -t ] && shift; shift; {away}')
-        self._stand_in("scp", f'cp -p "{folder}/old/${{1#*:}}" "$2"')
+        self.stand_in("ssh", f'[ "$1" = -t ] && shift; shift; {away}')
+        self.stand_in("scp", f'cp -p "{folder}/old/${{1#*:}}" "$2"')
 
-    def _stand_in(self, name: str, script: str) -> None:
+    def stand_in(self, name: str, script: str) -> None:
+        """Let a program of this name do what a script says."""
         tool = self._tools / name
         tool.write_text(f"#!/bin/sh\n{script}\n")
         tool.chmod(0o755)

@@ -272,11 +272,13 @@ def test_init_asks_for_the_password_unseen_and_keeps_it_in_a_file_of_its_own(des
 
 
 def test_init_for_feeds_alone_asks_for_no_address_and_names_the_feed(desk, monkeypatch):
-    monkeypatch.setattr(sys, "stdin", io.StringIO())
+    monkeypatch.setattr(sys, "stdin", _Terminal("\n\n"))
     said = desk("init", "--mail", "none")
+    assert "Your mail address" not in said.out
     config = load_config(desk.folder / "config.toml")
     assert (config.profiles["my-papers"].to, config.bot.contact) == ((), "")
     assert (desk.state / "public" / "feeds" / "my-papers.rss").as_uri() in said.out
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
     desk("init", "known.toml", "--mail", "none", "--email", "you@example.org")
     assert load_config(desk.folder / "known.toml").bot.contact == "you@example.org"
 

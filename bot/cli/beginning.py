@@ -117,7 +117,7 @@ def _answers(args: argparse.Namespace) -> _Answers:
     """Return what was told on the command line, and asked for what was not."""
     way = way_named(args.mail) if args.mail is not None else None
     email = args.email
-    if email is None and (way is None or way.mails or sys.stdin.isatty()):
+    if email is None and (way is None or way.mails):
         email = _ask_email()
     email = _checked_address(email) if email or way is None or way.mails else ""
     categories = args.categories if args.categories is not None else _ask_list(
