@@ -27,7 +27,7 @@ def rows_of(rows):
 
 
 def test_start():
-    assert rows_of(start.run(1))
+    assert rows_of(start.ours(1))
 
 
 @needs_the_captures
