@@ -195,7 +195,9 @@ def paragraphs(abstract: str, limit: int) -> tuple[str, ...]:
 
 
 def _read(value: str) -> str:
-    return one_line(readable(one_line(value)))
+    line = one_line(value)
+    read = readable(line)
+    return line if read is line else one_line(read)  # most have no TeX
 
 
 # One paper is in many digests and on several pages, and reading TeX is most of a card's cost.
