@@ -34,9 +34,10 @@ from bot.workflows.publish import Published, publish
 P = ParamSpec("P")
 T = TypeVar("T")
 
-_PROFILES, _DAYS, _PICKS = 10, 200, 12
+_PROFILES, _PICKS = 10, 12
 _BATCH = 50  # files at a time, as `publish` writes them
 _VOTED = 30  # papers a day that get votes first on it
+_A_DAY = _PROFILES * _PICKS + _VOTED
 
 
 def run(papers: int = 30_000) -> list[dict[str, object]]:
@@ -45,13 +46,14 @@ def run(papers: int = 30_000) -> list[dict[str, object]]:
         folder = Path(name)
         with Store(folder / "paperround.db") as store:
             fill(store, papers + 200)
-            site = _Site(folder, store)
-            for day in range(_DAYS):
+            days = papers // _A_DAY
+            site = _Site(folder, store, days)
+            for day in range(days):
                 site.morning(day)
             whole = _measured(site.publish)
             floor = _measured(lambda: _floor(folder / "public", folder / "floor"))
             quiet = _measured(site.publish)
-            site.morning(_DAYS)
+            site.morning(days)
             normal = _measured(site.publish)
     return [
         _row(f"all of {papers:,} papers", whole, "<60"),
@@ -125,8 +127,8 @@ def _floor(public: Path, into: Path) -> Published:
 
 
 class _Site:
-    def __init__(self, folder: Path, store: Store) -> None:
-        self._folder, self._store = folder, store
+    def __init__(self, folder: Path, store: Store, days: int) -> None:
+        self._folder, self._store, self._days = folder, store, days
         self._profiles = {
             f"profile-{n}": Profile(title=f"Profile {n}").named(f"profile-{n}")
             for n in range(_PROFILES)
@@ -139,7 +141,7 @@ class _Site:
 
     def morning(self, day: int) -> None:
         """Make every profile's edition, and let votes come."""
-        at = NOW - timedelta(days=_DAYS - day)
+        at = NOW - timedelta(days=self._days - day)
         for name in self._profiles:
             picks = tuple(
                 Pick(place, self._take(), version=1, score=1 / place,

@@ -11,7 +11,7 @@ import shutil
 
 import pytest
 
-from benchmarks import diff, rank, search, serve, start, trending, variety
+from benchmarks import diff, publish, rank, search, serve, start, trending, variety
 from benchmarks.__main__ import STAGES, main
 from support_replay import SHARED
 
@@ -40,6 +40,12 @@ def test_diff_tells_how_large_a_store_is_with_and_without_its_index():
 def test_rank_takes_more_for_a_day_than_for_a_profile():
     rows = rows_of(rank.ours(1, 40))
     assert rows[-1]["CPU s"] > rows[1]["CPU s"]
+
+
+@needs_the_captures
+def test_publish_makes_a_site_and_then_only_what_a_day_changes():
+    whole, _, quiet, day, *_ = rows_of(publish.run(600))
+    assert whole["files"] == whole["changed"] > day["changed"] > quiet["changed"] == 0
 
 
 @needs_the_captures

@@ -11,9 +11,12 @@ from xml.etree import ElementTree as ET
 
 import feedparser
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bot import parse_feed
 from bot.models import Identifier, Pick, Scheme
+from bot.outputs import syndication
 from bot.outputs.feeds import feeds_opml, paper_guid, profile_feed, trending_feed
 from bot.outputs.syndication import FORMS, as_rss
 from outputs_samples import (
@@ -351,3 +354,15 @@ def test_the_list_of_feeds_names_every_one(bot, base):
     assert outlines[0]["xmlUrl"] == f"{base}feeds/experts.rss"
     assert outlines[0]["htmlUrl"] == f"{base}p/experts/"
     assert all(outline["type"] == "rss" and outline["text"] for outline in outlines)
+
+
+_VALUES = st.recursive(
+    st.text(),
+    lambda inside: st.lists(inside, max_size=3) | st.dictionaries(st.text(), inside, max_size=3),
+)
+
+
+@given(_VALUES)
+def test_json_is_set_out_as_the_standard_library_does(value):
+    told = syndication._indented(value, "\n")  # noqa: SLF001
+    assert told == json.dumps(value, ensure_ascii=False, indent=1)
