@@ -158,15 +158,12 @@ class EditionLedger(PaperLedger):
     def _with_picks(self, rows: Collection[object]) -> list[Edition]:
         editions = [edition_of(row) for row in rows]  # type: ignore[arg-type]  # sqlite3.Row
         picks: dict[int, dict[int, Pick]] = {}
-        for row in self.db.rows(
-            "SELECT k.*, coalesce(p.merged_into, p.id) AS now FROM pick k JOIN paper p ON p.id = k.paper "
-            "WHERE k.edition IN (SELECT value FROM json_each(:ids)) ORDER BY k.edition, k.position",
-            {"ids": json.dumps([edition.id for edition in editions])},
-        ):
+        ids = {"ids": json.dumps([edition.id for edition in editions])}
+        for edition, paper, *told in self.db.rows(_PICKS, ids):
             # Two picks of one edition may have turned out to be one paper: the better place stays.
-            shown = picks.setdefault(row["edition"], {})
-            if row["now"] not in shown:
-                shown[row["now"]] = pick_of(row, row["now"])
+            shown = picks.setdefault(edition, {})
+            if paper not in shown:
+                shown[paper] = pick_of(paper, *told)
         return [
             replace(edition, picks=tuple(picks.get(edition.id, {}).values()))
             for edition in editions
@@ -206,6 +203,11 @@ def _pick_values(edition: int, pick: Pick) -> dict[str, object]:
     }  # fmt: skip
 
 
+_PICKS = """
+SELECT k.edition, coalesce(p.merged_into, p.id), k.position, k.role, k.version, k.score, k.reasons, k.told
+FROM pick k JOIN paper p ON p.id = k.paper
+WHERE k.edition IN (SELECT value FROM json_each(:ids)) ORDER BY k.edition, k.position
+"""
 _NOT_PICKED = """
 AND p.id NOT IN (
     SELECT coalesce(a.merged_into, a.id) FROM pick k
