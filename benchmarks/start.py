@@ -120,5 +120,6 @@ def _configuration(port: int) -> str:
     return (
         '[bot]\nowner = "owner@example.org"\nbase_url = "https://papers.example.org"\n'
         '[mail]\nfrom = "bot@example.org"\n[fetch]\nallow_private = ["127.0.0.0/8"]\n'
+        '[semantic]\nuse = "off"\n'  # the first round, which is not measured, would read for minutes
         f'{sources}[profiles.lab]\nto = ["ada@example.org"]\nkeywords = ["zotra"]\n'
     )
