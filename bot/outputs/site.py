@@ -194,12 +194,14 @@ def section_of(site: Site, profile: Profile, editions: tuple[Edition, ...]) -> S
     return Section(profile=profile, picks=picks, editions=editions)
 
 
-def card_on(site: Site, root: str, paper: Paper, pick: Pick | None = None) -> PaperContext:
-    """Return a paper's card for a page that `root` leads home from."""
+def card_on(
+    site: Site, root: str, paper: Paper, pick: Pick | None = None, today: date | None = None
+) -> PaperContext:
+    """Return a paper's card for a page that `root` leads home from; `today` is the page's own day."""
     return paper_card(
         paper,
         pick,
-        today=site.today,
+        today=today or site.today,
         link_prefix=site.bot.link_prefix,
         page=site.page_of(paper, root),
         key=False,

@@ -86,7 +86,8 @@ def _card(site: Site, root: str, one: Placed, period: Period) -> PaperContext:
     votes = counted(one.gained, "vote")
     if one.gained != one.votes:
         votes = f"{votes} {_during(period)}, {one.votes:,} in all"
-    return replace(card_on(site, root, paper), votes=votes)
+    # By its own day: a page of the past does not change with the years.
+    return replace(card_on(site, root, paper, today=period.last), votes=votes)
 
 
 def _during(period: Period) -> str:
