@@ -28,7 +28,8 @@ _FORMAT = 1
 _LARGEST_MANIFEST = 8_000_000
 _LARGEST_FILE = 50_000_000  # of a configuration; a library is smaller
 _MOST_FILES = 5_000
-_OF_STATE = frozenset({"public", "mail", "backups", "lock"})
+# `config.kept` is made again by whoever opens the folder (decision 95).
+_OF_STATE = frozenset({"public", "mail", "backups", "lock", "config.kept"})
 
 
 class Contents(Protocol):
