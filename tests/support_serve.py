@@ -10,11 +10,20 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
-CONFIG = """
+
+def zone_of_noon() -> str:
+    """Return a zone in which it is about noon now: what is tried again an hour on is of the same day."""
+    ahead = 12 - datetime.now(UTC).hour  # of Greenwich, which POSIX writes the other way round
+    return f"Etc/GMT{-ahead:+d}"
+
+
+CONFIG = f"""
 [bot]
 title = "Morning papers"
+timezone = "{zone_of_noon()}"
 contact = "ada@example.org"
 [web]
 listen = "127.0.0.1:0"
