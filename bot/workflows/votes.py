@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from bot.config import Config
 
 MOST_A_DAY = 50  # votes of one subscriber
-MANY = "That were many votes for one day. Please come back tomorrow."
+MANY = "You have cast many votes today. Please come back tomorrow."
 MOST_NOTES = 3  # to one address in a day, whoever asked for them
 _LINK_HOLDS = timedelta(days=3)  # until a mail with a link that could not be sent is given up
 _DAY = timedelta(days=1)
