@@ -202,8 +202,16 @@ def test_preview_of_a_profile_with_nothing_in_it_says_what_decides(desk):
     assert " 1. " in said.out
 
 
+def test_preview_right_after_an_edition_says_what_to_look_at_instead(desk):
+    said = desk(*MORNING, "preview", "experts")
+    assert "Nothing came in since edition 1." in said.err
+    assert "`paperround preview experts --days 7`" in said.err
+
+
 def test_preview_of_days_shows_what_was_picked_before_too(desk):
-    assert "mixture of experts" in desk(*MORNING, "preview", "experts", "--days", "7").out
+    said = desk(*MORNING, "preview", "experts", "--days", "7")
+    assert "mixture of experts" in said.out
+    assert "Nothing came in" not in said.err
 
 
 def test_preview_as_text_and_as_html(desk):

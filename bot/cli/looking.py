@@ -60,6 +60,12 @@ def preview(args: argparse.Namespace) -> int:
         log.warning("%s asks for nothing yet: its papers stand by votes and newness.", profile.name)
     with _something_to_read(args, config) as app:
         section, papers = asyncio.run(_next_section(app, profile, args.days))
+        (coming,) = section.editions
+        if not coming.considered and coming.number > 1 and not args.days:
+            log.warning(
+                "Nothing came in since edition %d. `paperround preview %s --days 7` shows what the last "
+                "week gives.", coming.number - 1, profile.name,
+            )  # fmt: skip
         if args.format == "rss":
             sys.stdout.buffer.write(_as_feed(app, section, papers))
             return 0
