@@ -110,6 +110,8 @@ class _Beside:
         loop = asyncio.get_running_loop()
         asked = (orders, papers, editions)
         asking = loop.run_in_executor(self._thread, self._ask, asked)
+        # Whoever is told to stop twice waits for it no more: its end is then nobody's business.
+        asking.add_done_callback(_heard)
         done, _ = await asyncio.wait({asking}, timeout=_BATCH_SECONDS)
         if not done:
             self._process.kill()  # then its end of the pipe is closed, and `_ask` ends
@@ -153,6 +155,12 @@ class _Beside:
             self._process.kill()
             self._process.join()
         self._process.close()
+
+
+def _heard(asking: asyncio.Future[tuple[Printed | Exception, list[str]]]) -> None:
+    """Take notice of how it ended, or asyncio prints a traceback."""
+    if not asking.cancelled():
+        asking.exception()
 
 
 def _print_beside(pipe: Connection, config: Config, secret: bytes) -> None:

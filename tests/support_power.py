@@ -422,9 +422,10 @@ def _signal(pid: int, sign: int) -> None:
 def _stands_still(pid: int) -> bool:
     """Tell whether each of its threads does: one that waits for the disk ends that first."""
     states = set()
-    for told in Path(f"/proc/{pid}/task").glob("*/stat"):
-        with suppress(OSError):  # a thread that has ended meanwhile
-            states.add(told.read_text().rpartition(")")[2].split()[0])
+    with suppress(FileNotFoundError):  # the process has ended meanwhile
+        for told in Path(f"/proc/{pid}/task").glob("*/stat"):
+            with suppress(OSError):  # a thread has
+                states.add(told.read_text().rpartition(")")[2].split()[0])
     return states <= {"T", "Z", "X"}
 
 

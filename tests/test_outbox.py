@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import multiprocessing
 import os
 import random
@@ -757,6 +758,25 @@ async def test_a_printer_that_hangs_is_ended(tmp_path, monkeypatch):
     made.printing = printing
     assert (await made.run(NOW + MINUTE)).sent == 2
     made.store.close()
+
+
+async def test_who_is_told_to_stop_while_mails_are_made_hears_nothing_of_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(bot.printing, "WORTH_A_PROCESS", 2)
+    made = Office(tmp_path).readers("ada", "grace")
+    told = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
+    async with made.printing(2) as (printer, *_):
+        for child in multiprocessing.active_children():
+            os.kill(child.pid, signal.SIGSTOP)
+        making = asyncio.create_task(printer.print([], {}, {}))
+        await asyncio.sleep(0.1)
+        making.cancel()
+        await asyncio.wait({making})
+    made.store.close()
+    del making
+    gc.collect()
+    await asyncio.sleep(0)
+    assert told == []
 
 
 async def test_a_mail_that_cannot_be_made_fails_alone(office):
