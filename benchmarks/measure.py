@@ -9,7 +9,8 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 
 def cpu_of(command: Sequence[str]) -> float:
@@ -41,3 +42,19 @@ def machine() -> str:
 def python() -> str:
     """Return the interpreter that runs this."""
     return sys.executable
+
+
+@contextmanager
+def serving(module: str, *arguments: object) -> Iterator[str]:
+    """Run a module as a server of its own; yield the line that it says first, where it can be reached.
+
+    It ends when its standard input is closed, also where this process dies.
+    """
+    command = [python(), "-m", module, *map(str, arguments)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin and process.stdout  # noqa: PT018, S101 - both are pipes
+        try:
+            yield process.stdout.readline().decode().strip()
+        finally:
+            process.stdin.close()
+            process.wait(timeout=10)

@@ -23,6 +23,7 @@ from statistics import median
 
 from benchmarks import peers
 from benchmarks.deliver_sink import told_by
+from benchmarks.measure import serving
 from benchmarks.poll_feeds import ENTRIES
 from benchmarks.poll_server import address
 
@@ -167,16 +168,9 @@ def _configuration(urls: list[str]) -> str:
 
 @contextmanager
 def _serving(bench: _Bench, seconds: float) -> Iterator[None]:
-    """Run the servers as a process of their own; it ends when its standard input is closed."""
-    command = [sys.executable, "-m", "benchmarks.poll_server", str(bench.feeds), str(seconds)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        assert process.stdin and process.stdout  # noqa: PT018, S101 - both are pipes
-        try:
-            bench.port = int(process.stdout.readline())
-            yield
-        finally:
-            process.stdin.close()
-            process.wait(timeout=10)
+    with serving("benchmarks.poll_server", bench.feeds, seconds) as port:
+        bench.port = int(port)
+        yield
 
 
 # ── The rows ──────────────────────────────────────────────────────────────────────────────────────

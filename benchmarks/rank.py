@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from statistics import median
@@ -63,7 +64,7 @@ def ours(rounds: int, day: int) -> list[dict[str, object]]:
         profile, background = _wishes(known[:likes], known[0])
         _cold(new)
         what = f"one profile, {likes} likes, {day:,} candidates"
-        rows.append(_row(what, rounds, lambda p=profile, b=background: rank(new, p, b)))  # type: ignore[misc]
+        rows.append(_row(what, rounds, partial(rank, new, profile, background)))
     whole = [_told([python(), "-m", "benchmarks.rank", str(day)]) for _ in range(rounds)]
     what = f"{_PROFILES} profiles, {_EXAMPLES} likes each, {day:,} candidates: a whole day"
     return [

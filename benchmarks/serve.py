@@ -14,8 +14,7 @@ import subprocess
 import sys
 import tempfile
 import urllib.request
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from itertools import product
 from pathlib import Path
 from statistics import median
@@ -23,12 +22,13 @@ from statistics import median
 from aiohttp import web
 
 from benchmarks import library
-from benchmarks.measure import python
+from benchmarks.measure import serving
 from bot.app import open_app
 from bot.config import load_config
 from bot.web import listening
 
 _CONNECTIONS = 32
+_SELF = "benchmarks.serve"
 _CONFIGURATION = """
 [bot]
 contact = "owner@example.org"
@@ -53,7 +53,7 @@ def run(rounds: int = 3, seconds: int = 3) -> list[dict[str, object]]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         _prepare(folder)
-        with _serving("ours", folder) as ours, _serving("bare", folder) as bare:
+        with serving(_SELF, "ours", folder) as ours, serving(_SELF, "bare", folder) as bare:
             told = {path: _etag_and_size(f"{ours}/{path}") for _, path in kinds}
             for (_, path), status, _round in product(kinds, (200, 304), range(rounds)):
                 condition = {"If-None-Match": told[path][0]} if status == 304 else {}  # noqa: PLR2004
@@ -100,19 +100,6 @@ def _per_second(address: str, seconds: int, told: dict[str, str]) -> float:
     if found is None or "Non-2xx" in done.stdout:
         raise RuntimeError(done.stdout)
     return float(found.group(1))
-
-
-@contextmanager
-def _serving(what: str, folder: Path) -> Iterator[str]:
-    """Run a server as a process of its own; it ends when its standard input is closed."""
-    command = [python(), "-m", "benchmarks.serve", what, str(folder)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        assert process.stdin and process.stdout  # noqa: PT018, S101 - both are pipes
-        try:
-            yield process.stdout.readline().decode().strip()
-        finally:
-            process.stdin.close()
-            process.wait(timeout=10)
 
 
 async def _ours(folder: Path) -> None:

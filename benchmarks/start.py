@@ -8,8 +8,6 @@ the HTTP client and SQLite cost to load has a row of its own: no program that po
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -17,7 +15,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from benchmarks import peers
-from benchmarks.measure import cpu_of, medians, python
+from benchmarks.measure import cpu_of, medians, python, serving
 from benchmarks.poll_feeds import NOW
 from benchmarks.poll_server import address
 
@@ -37,9 +35,9 @@ def ours(rounds: int, r2e: Path | None = None) -> list[dict[str, object]]:
     with (
         tempfile.TemporaryDirectory(prefix="start-") as name,
         _as_installed(Path(name)),
-        _serving() as port,
+        serving("benchmarks.poll_server", _SOURCES, 0) as port,
     ):
-        once = _Idle(Path(name), port)
+        once = _Idle(Path(name), int(port))
         measured: dict[tuple[str, str], Callable[[], float]] = {
             ("an argparse program (floor)", ""): lambda: cpu_of([python(), "-c", _FLOOR]),
             ("paperround --help", "≤2.5, and half of r2e"): lambda: cpu_of(
@@ -78,18 +76,6 @@ def _as_installed(folder: Path) -> Iterator[None]:
 def _put_back(before: Mapping[str, str]) -> None:
     os.environ.clear()
     os.environ.update(before)
-
-
-@contextmanager
-def _serving() -> Iterator[int]:
-    command = [sys.executable, "-m", "benchmarks.poll_server", str(_SOURCES), "0"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        assert process.stdin and process.stdout  # noqa: PT018, S101 - both are pipes
-        try:
-            yield int(process.stdout.readline())
-        finally:
-            process.stdin.close()
-            process.wait(timeout=10)
 
 
 class _Idle:

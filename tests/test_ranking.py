@@ -23,7 +23,7 @@ from bot.ranking import (
     rank,
 )
 from bot.ranking.nearness import Description
-from bot.ranking.words import known_by, same_person, words
+from bot.ranking.words import goes_by, same_person, words
 from support_round import NOW, a_paper, a_profile, arxiv, doi
 
 DAY = timedelta(days=1)
@@ -166,7 +166,7 @@ _NAMES = st.lists(
 @given(_NAMES.map(" ".join), _NAMES.map(" ".join))
 def test_who_may_be_one_person_goes_by_a_common_name(one, other):
     if same_person(one, other):
-        assert known_by(one) & known_by(other)
+        assert goes_by(one) & goes_by(other)
 
 
 def test_what_a_reason_is_called_is_found_out_when_somebody_looks(monkeypatch):

@@ -24,7 +24,7 @@ from bot.ranking.meaning import Meaning, likeness
 from bot.ranking.nearness import Description, shares
 from bot.ranking.space import Direction, Space, direction, shipped
 from bot.ranking.weighing import Shown, Weighed
-from bot.ranking.words import all_known_by, count_phrase, same_person, spaced, words
+from bot.ranking.words import any_goes_by, count_phrase, same_person, spaced, words
 from bot.text import one_line, readable, shorten
 
 if TYPE_CHECKING:
@@ -100,19 +100,21 @@ class Interests:
     ) -> None:
         self._space, self._meaning = space or shipped(), meaning
         self.curve = MEANING if meaning else WORDS
-        self._keywords = [(text, words(text), w) for text, w in map(weighted, profile.keywords)]
+        self._keywords = [
+            (text, words(text), spaced(text), w) for text, w in map(weighted, profile.keywords)
+        ]
         self._authors = [weighted(author) for author in profile.authors]
-        self._known_by = all_known_by(tuple(name for name, _ in self._authors))
+        self._followed = any_goes_by(tuple(name for name, _ in self._authors))
         self._categories = [weighted(c.removeprefix("=")) for c in profile.categories]
         self._restrict = [weighted(c[1:])[0] for c in profile.categories if c.startswith("=")]
         about = profile.about.strip()
         self._about = [Description.of(about, _ABOUT)] if about else []
         self._about += [
             Description.of(text, _KEYWORD_NEAR * w, _KEYWORD_NEAREST)
-            for text, _, w in self._keywords
+            for text, _, _, w in self._keywords
         ]
         self._said = [(about, _ABOUT_MEANT)] if about else []
-        self._said += [(text, _KEYWORD_MEANT * w) for text, _, w in self._keywords if text and w]
+        self._said += [(text, _KEYWORD_MEANT * w) for text, _, _, w in self._keywords if text and w]
         self._exclude = [clause(written) for written in profile.exclude]
         self._always = [clause(written) for written in profile.always]
         self._trending = profile.trending
@@ -164,8 +166,7 @@ class Interests:
 
     def _keyword_reasons(self, paper: Paper) -> Iterator[Reason]:
         title, abstract = spaced(paper.title), spaced(paper.abstract)
-        for text, phrase, weight in self._keywords:
-            looked_for = f" {' '.join(phrase)} "
+        for text, phrase, looked_for, weight in self._keywords:
             found = phrase and (looked_for in title or looked_for in abstract)
             if not weight or not found:
                 continue
@@ -177,7 +178,7 @@ class Interests:
             yield Reason(InterestKind.KEYWORD, text, weight * (strength + again))
 
     def _person_and_place_reasons(self, paper: Paper) -> Iterator[Reason]:
-        followed = not self._known_by.isdisjoint(all_known_by(paper.authors))
+        followed = not self._followed.isdisjoint(any_goes_by(paper.authors))
         for wanted, weight in self._authors if followed else ():
             name = next((a for a in paper.authors if same_person(wanted, a)), None)
             if name is not None and weight:

@@ -125,7 +125,7 @@ def same_person(wanted: str, name: str) -> bool:
     return any(_agree(one, other) for one in _readings(wanted) for other in _readings(name))
 
 
-def known_by(name: str) -> frozenset[str]:
+def goes_by(name: str) -> frozenset[str]:
     """Return what a person goes by, however the name is spelt: surnames, and all names in one order.
 
     Two spellings of one person (`same_person`) share one of these.
@@ -135,9 +135,9 @@ def known_by(name: str) -> frozenset[str]:
 
 
 @lru_cache(maxsize=2048)
-def all_known_by(names: tuple[str, ...]) -> frozenset[str]:
+def any_goes_by(names: tuple[str, ...]) -> frozenset[str]:
     """Return what any of these people go by: of a paper's authors, for whatever profile asks."""
-    return frozenset().union(*map(known_by, names))
+    return frozenset().union(*map(goes_by, names))
 
 
 def _agree(first: Sequence[str], second: Sequence[str]) -> bool:
