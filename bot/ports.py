@@ -1,7 +1,8 @@
 """What the workflows ask of the world, each port as small as its users.
 
-The rooms that fill them: `store`, `fetch`, `mail`, `render`, `files`. Fakes for tests ship beside
-the real thing (`fetch.CannedFetcher`, `mail.CapturingMailer`).
+The rooms that fill them: `store`, `fetch`, `embed`, `mail`, `resolver`, `render`, `files`. Fakes for
+tests ship beside the real thing: `fetch.CannedFetcher`, `embed.words.WordEmbedder`,
+`mail.CapturingMailer`, `resolver.CannedResolver`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Services that answer as OpenAI's do, on a Site; and an embedder that needs no model.
+"""Services that answer as OpenAI's do, on a Site.
 
 `moods` are answers instead, in turn: a status ("500"), "html", "empty", "slow", or a whole body.
 """
@@ -6,58 +6,14 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import json
-import math
-import random
-import struct
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from aiohttp import web
 
-from bot.errors import EmbeddingError
-from bot.ranking.meaning import SHIPPED_FOR
+from bot.embed.words import pointing
 from support_http import Site
 from support_services import Moody
-
-WIDTH = 384
-
-
-def pointing(text: str, width: int = WIDTH) -> list[float]:
-    """A vector that texts with words in common have in common; the same on every machine."""
-    vector = [0.0] * width
-    for word in text.lower().replace(".", " ").split():
-        draw = random.Random(hashlib.sha256(word.encode()).digest())  # noqa: S311 - a test's own
-        vector = [value + draw.gauss(0, 1) for value in vector]
-    length = math.hypot(*vector) or 1.0
-    return [value / length for value in vector] if any(vector) else [1.0] + [0.0] * (width - 1)
-
-
-def packed(vector: Sequence[float]) -> bytes:
-    return struct.pack(f"<{len(vector)}e", *vector)
-
-
-@dataclass
-class WordEmbedder:
-    """A `ports.Embedder` over the words of texts; `read` are the texts it was given."""
-
-    model: str = SHIPPED_FOR
-    width: int = WIDTH
-    problem: str = ""
-    seconds: float = 0.0  # that each call takes
-    after: int = 1 << 30  # texts, and it fails
-    read: list[str] = field(default_factory=list)
-
-    async def name(self) -> str:
-        return self.model
-
-    async def embed(self, texts: Sequence[str]) -> list[bytes]:
-        if self.problem or len(self.read) >= self.after:
-            raise EmbeddingError(self.problem or "it has read enough")
-        await asyncio.sleep(self.seconds)
-        self.read += texts
-        return [packed(pointing(text, self.width)) for text in texts]
 
 
 @dataclass

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import struct
 import subprocess
 import sys
 from importlib.resources import files
@@ -13,11 +14,12 @@ from bot.apart import Apart
 from bot.embed import LocalEmbedder, RemoteEmbedder, local, model_of_package
 from bot.embed.model import MODEL_NAME
 from bot.embed.wordpiece import pieces
+from bot.embed.words import WordEmbedder, packed, pointing
 from bot.errors import EmbeddingError
 from bot.fetch import HttpFetcher
 from bot.ranking.meaning import SHIPPED_FOR
 from support_http import serving
-from support_models import Embeddings, packed, pointing
+from support_models import Embeddings
 
 LOOPBACK = ("127.0.0.1/32",)
 MODEL = model_of_package()
@@ -201,3 +203,28 @@ async def test_a_service_that_is_down_is_told_in_a_sentence():
     async with HttpFetcher(allow_private=LOOPBACK) as fetcher:
         with pytest.raises(EmbeddingError, match=r"127\.0\.0\.1"):
             await RemoteEmbedder(fetcher, "http://127.0.0.1:9/v1", "words").embed(["text"])
+
+
+# ── The fake ──────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_the_fake_finds_texts_alike_that_share_words_and_remembers_what_it_read():
+    fake = WordEmbedder(width=64)
+    same, near, far = await fake.embed(["Experts route.", "experts route tokens", "a cell divides"])
+    assert (await fake.embed(["Experts route."])) == [same]
+    assert _likeness(same, near) > 0.7 > _likeness(same, far)
+    assert fake.read[-2:] == ["a cell divides", "Experts route."]
+    assert await fake.name() == MODEL_NAME
+
+
+async def test_the_fake_fails_where_it_shall():
+    with pytest.raises(EmbeddingError, match="down"):
+        await WordEmbedder(problem="down").embed(["Experts route."])
+    with pytest.raises(EmbeddingError, match="enough"):
+        await WordEmbedder(after=0).embed(["Experts route."])
+
+
+def _likeness(one, other):
+    """The cosine of two vectors of length 1 as embedders answer them."""
+    vectors = (struct.unpack(f"<{len(each) // 2}e", each) for each in (one, other))
+    return sum(a * b for a, b in zip(*vectors, strict=True))

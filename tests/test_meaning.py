@@ -12,6 +12,7 @@ import pytest
 from bot import ranking
 from bot.config import Profile
 from bot.digest import Owed, fill
+from bot.embed.words import WordEmbedder, packed, pointing
 from bot.errors import EmbeddingError
 from bot.identity import known_by
 from bot.models import Had, InterestKind
@@ -33,7 +34,6 @@ from bot.store.pruning import Pruner
 from bot.workflows.compose import compose, ranked_papers
 from bot.workflows.meaning import Meanings
 from bot.workflows.replay import replay
-from support_models import WordEmbedder, packed, pointing
 from support_round import (
     DAY,
     HOUR,

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from bot import ranking
 from bot.app import App
+from bot.embed.words import WordEmbedder
 from bot.models import Event, Identifier, Paper, Scheme, Sighting, SourceState
 from bot.store import Store
 from bot.store.meaning import MeaningLedger
@@ -22,7 +23,6 @@ from bot.text.spelling import meant
 from bot.workflows import find
 from bot.workflows.meaning import Meanings
 from support_cli import MORNING, NEXT, desk_in, walk_a_morning
-from support_models import WordEmbedder
 from support_replay import replaying, sample_day
 from support_round import WORKERS
 

@@ -1,6 +1,7 @@
 """What texts mean, as vectors: by a model in a process of its own, or by a service that is asked.
 
-Both are `ports.Embedder`. Only `model` imports onnxruntime, and only in that process.
+Both are `ports.Embedder`; `words.WordEmbedder` is the fake for tests. Only `model` imports
+onnxruntime, and only in that process.
 """
 
 from __future__ import annotations
