@@ -341,6 +341,7 @@ class InterestKind(StrEnum):
     LIKE = "like"
     DISLIKE = "dislike"
     TRENDING = "trending"
+    ALWAYS = "always"  # adds nothing to a score: the paper is there whatever it is
 
 
 @dataclass(frozen=True, slots=True)

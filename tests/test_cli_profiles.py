@@ -98,6 +98,13 @@ def test_show_and_check_name_the_examples_that_nobody_has_shown_yet(desk):
     assert desk(*MORNING, "profiles", "show", "proteins", "--json").document["unknown"] == []
 
 
+def test_what_names_no_paper_is_told(desk):
+    edit(desk, 'like = ["', 'dislike = ["foo", "Attention is all"]\nlike = ["')
+    told = '"foo", "Attention is all" name no paper: write arXiv:2401.06066, doi:'
+    assert told in desk(*MORNING, "profiles", "show", "experts").words
+    assert told in desk(*MORNING, "check", "--offline").words
+
+
 def test_show_of_an_unknown_profile_names_the_nearest(desk):
     said = desk("profiles", "show", "expert")
     assert said.code == 2

@@ -239,6 +239,15 @@ def test_a_dislike_that_helped_and_votes_in_words_read_well():
     assert reason_text(said) == "unlike “A survey”, many votes"
 
 
+def test_what_is_insisted_on_stands_first_among_the_reasons_and_by_whose_wish():
+    said = [reason(KEYWORD, "tea", 1.0), reason(InterestKind.MEANING, "coffee", 0.5)]
+    assert reason_text(
+        reasons_in_words([*said, reason(InterestKind.ALWAYS, "Ada Quill", 0.0)])
+    ) == ("always wanted: Ada Quill, tea")
+    by_hand = [reason(InterestKind.MEANING, "tea", 0.1), reason(InterestKind.ALWAYS, "", 0.0)]
+    assert reason_text(reasons_in_words(by_hand)) == "put forward by hand"
+
+
 # ── Links ─────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -22,6 +22,7 @@ from bot.ranking import (
     probability,
     rank,
 )
+from bot.ranking.interests import clause
 from bot.ranking.nearness import Description
 from bot.ranking.words import goes_by, same_person, words
 from support_round import NOW, a_paper, a_profile, arxiv, doi
@@ -235,6 +236,15 @@ def test_what_is_insisted_on_is_ranked_without_any_other_reason():
     assert (ranked.paper.title, ranked.score, ranked.always) == ("Knitting", 0.0, True)
 
 
+def test_what_is_insisted_on_says_so_among_its_reasons():
+    paper = _paper(1, "Knitting", authors=("Noam Shazeer",))
+    said = ("author:N. Shazeer", "paper:arXiv:2611.00001", "title:knitting", "weaving")
+    (ranked,) = rank([paper], _profile(keywords=("knitting",), always=said))
+    insisting = [r for r in ranked.reasons if r.kind is InterestKind.ALWAYS]
+    assert [(r.text, r.share) for r in insisting] == [("", 0), ("N. Shazeer", 0), ("knitting", 0)]
+    assert ranked.score > 0, "what else speaks for it counts as ever"
+
+
 # ── Examples and descriptions ─────────────────────────────────────────────────────────────────────
 
 LIKED = _paper(90, "Routing tokens to experts", "Sparse layers route every token to few experts.")
@@ -261,6 +271,39 @@ def test_papers_like_a_disliked_one_fall():
     assert _score(FAR, _knowing(LIKED), **said) == pytest.approx(
         _score(FAR, _knowing(LIKED), dislike=("arXiv:2611.00090",), **said)
     )
+
+
+def test_a_disliked_paper_itself_does_not_appear():
+    assert rank([LIKED], _profile(keywords=("experts",)), _knowing(LIKED))
+    for said in ({"keywords": ("experts", "wool")}, {}):  # also where nothing is asked for
+        found = rank([LIKED, FAR], _profile(dislike=("arXiv:2611.00090",), **said), _knowing(LIKED))
+        assert _titles(found) == ["Knitting patterns"]
+
+
+def test_who_likes_or_insists_on_what_they_dislike_gets_it():
+    for said in ({"like": ("arXiv:2611.00090",)}, {"always": ("title:routing",)}):
+        profile = _profile(keywords=("experts",), dislike=("arXiv:2611.00090",), **said)
+        assert _titles(rank([LIKED], profile, _knowing(LIKED))) == [LIKED.title]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [{"keywords": ("sparse experts",)}, {"authors": ("A. Author",)}, {"categories": ("cs.LG",)}],
+)
+def test_a_dislike_puts_back_what_has_a_clause_of_the_profile_and_takes_nothing_away(said):
+    near = replace(NEAR, authors=("Ada Author",), categories=("cs.LG",))
+    others = [_paper(n, f"Expert {n}", authors=near.authors, categories=("cs.LG",)) for n in (7, 8)]
+    profile = _profile(dislike=("arXiv:2611.00090",), **said)
+    found = rank([near, *others], profile, _knowing(LIKED))
+    assert _titles(found)[-1] == near.title
+    assert found[-1].score < 0
+    assert found[-1].probability <= found[0].probability
+
+
+def test_a_dislike_takes_away_what_only_sounds_like_the_profile():
+    said = {"about": "sparse layers"}
+    assert rank([NEAR], _profile(**said), _knowing(LIKED))
+    assert not rank([NEAR], _profile(dislike=("arXiv:2611.00090",), **said), _knowing(LIKED))
 
 
 def test_an_example_is_no_reason_for_itself():
@@ -390,7 +433,8 @@ def _tuples(said):
 def test_the_reasons_add_up_to_the_score(papers, said):
     for ranked in rank(papers, _profile(**_tuples(said)), KNOWN):
         assert ranked.score == pytest.approx(sum(r.share for r in ranked.reasons), abs=1e-9)
-        assert all(reason.share for reason in ranked.reasons)
+        assert all(r.share for r in ranked.reasons if r.kind is not InterestKind.ALWAYS)
+        assert ranked.always == any(r.kind is InterestKind.ALWAYS for r in ranked.reasons)
         shares = [reason.share for reason in ranked.reasons]
         assert shares == sorted(shares, reverse=True)
 
@@ -525,3 +569,11 @@ def test_fifteen_hundred_papers_and_twelve_examples_are_ranked_in_three_seconds(
 def test_a_plural_is_its_singular_as_people_write_it(written, one):
     """Reasons show these words."""
     assert words(written) == (one,)
+
+
+def test_the_fields_that_a_configuration_allows_are_those_that_are_read():
+    from bot.config.checks import CLAUSE_FIELDS
+
+    for field in CLAUSE_FIELDS:
+        assert clause(f"{field}: tea").field == field.replace("category", "cat")
+    assert clause("tea: a survey").field == ""

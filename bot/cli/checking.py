@@ -7,14 +7,14 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 
-from bot import sources
+from bot import ranking, sources
 from bot.app import App
 from bot.cli.findings import Finding, show_findings
 from bot.cli.keeping import gone_in_words, gone_profiles
 from bot.cli.mailing import mail_findings, send_test_mail
 from bot.cli.modes import mode_findings
 from bot.cli.opening import opened
-from bot.cli.profiling import unknown_examples, unknown_in_words
+from bot.cli.profiling import unknown_examples, unknown_in_words, unreadable_in_words
 from bot.cli.semantics import semantic_finding
 from bot.cli.terminal import say
 from bot.cli.typed import as_typed
@@ -60,6 +60,17 @@ async def _all(app: App, *, offline: bool, send: str | None) -> list[Finding]:
     return findings
 
 
+def _examples(app: App) -> Iterator[Finding]:
+    """Yield the papers that profiles name, where these say nothing."""
+    for name, profile in app.config.profiles.items():
+        if unreadable := ranking.unreadable_examples(profile):
+            words = unreadable_in_words(unreadable)
+            yield Finding(f"profile {name}", ok=True, words=words, warning=True)
+        if unknown := unknown_examples(app, profile):
+            words = f"{unknown_in_words(unknown)}; they say nothing yet of what is liked"
+            yield Finding(f"profile {name}", ok=True, words=words, warning=True)
+
+
 def _configuration(app: App) -> Iterator[Finding]:
     config = app.config
     counts = f"{len(config.sources)} sources, {len(config.profiles)} profiles"
@@ -75,10 +86,7 @@ def _configuration(app: App) -> Iterator[Finding]:
     for name, addresses in gone_profiles(app).items():
         words = gone_in_words(app, name, addresses)
         yield Finding(f"profile {name}", ok=True, words=words, warning=bool(addresses))
-    for name, profile in config.profiles.items():
-        if unknown := unknown_examples(app, profile):
-            words = f"{unknown_in_words(unknown)}; they say nothing yet of what is liked"
-            yield Finding(f"profile {name}", ok=True, words=words, warning=True)
+    yield from _examples(app)
     if not config.profiles:
         yield Finding(
             "profiles", ok=True, words="there is none yet: nothing is mailed", warning=True

@@ -323,6 +323,7 @@ _WORDLESS = defaultdict(
         InterestKind.DISLIKE: "all the other papers you dislike",
         InterestKind.ABOUT: "parts of its words",
         InterestKind.TRENDING: "comments, opinions or further sources",
+        InterestKind.ALWAYS: "put forward by hand",
     },
 )
 
@@ -334,7 +335,7 @@ def _show_explained(paper: Paper, ranked: list[Ranked]) -> None:
         say(f"{notice}. It is never offered as new.")
     say()
     if not ranked:
-        say("The profile excludes this paper, or nothing in it speaks for it.")
+        say("The profile excludes or dislikes this very paper, or nothing in it speaks for it.")
         return
     best = ranked[0]
     most = max((abs(reason.share) for reason in best.reasons), default=0.0)

@@ -122,6 +122,8 @@ def _show(args: argparse.Namespace) -> int:
             )
         if unknown:
             say(unknown_in_words(unknown))
+        if unreadable := ranking.unreadable_examples(profile):
+            say(unreadable_in_words(unreadable))
         say()
         rows = [(i["kind"], shorten(str(i["text"]), 90), i["origin"]) for i in interests]
         table("", ("interest", "what", "from"), rows)
@@ -166,6 +168,15 @@ def unknown_in_words(unknown: Sequence[str]) -> str:
     more = f" and {rest:,} more" if rest > 0 else ""
     be = "is" if len(unknown) == 1 else "are"
     return f"{len(unknown):,} of its papers {be} not known yet: {', '.join(named)}{more}"
+
+
+def unreadable_in_words(unreadable: Sequence[str]) -> str:
+    """Return `"foo" names no paper`, of at most five, and how a paper is named."""
+    told = ", ".join(f'"{shorten(each, 60)}"' for each in unreadable[:_UNKNOWN_NAMED])
+    rest = len(unreadable) - _UNKNOWN_NAMED
+    more = f" and {rest:,} more" if rest > 0 else ""
+    verb = "names" if len(unreadable) == 1 else "name"
+    return f"{told}{more} {verb} no paper: write arXiv:2401.06066, doi:… or an address"
 
 
 def _readers_opinions(app: App, profile: Profile) -> dict[str, int]:

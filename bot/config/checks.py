@@ -91,6 +91,7 @@ def _check_profiles(config: Config, sources: set[str]) -> Iterator[tuple[str, ..
                 yield table, "was", f'"{former}" is a former name of "{owners[former]}" too.'
             owners[former] = name
         yield from _check_weights(table, profile)
+        yield from _check_clauses(table, profile)
 
 
 def _near(name: str, names: set[str]) -> str:
@@ -105,6 +106,39 @@ def _check_weights(table: str, profile: Profile) -> Iterator[tuple[str, ...]]:
             if caret and not re.fullmatch(r"\d+(\.\d+)?", weight.strip()):
                 example = f"{clause.split('^')[0]}^2"
                 yield table, key, f'"{clause}": after ^ comes a number, as in "{example}".'
+
+
+# Of `exclude` and `always`; a test holds them against those that ranking reads.
+CLAUSE_FIELDS = ("abstract", "author", "cat", "category", "paper", "title")
+_OF_KEYWORDS = {"author": "authors", "cat": "categories", "category": "categories"}
+
+
+def _check_clauses(table: str, profile: Profile) -> Iterator[tuple[str, ...]]:
+    """Yield clauses that would never match: what somebody excludes must not come all the same."""
+    for key in ("exclude", "always"):
+        for clause in getattr(profile, key):
+            field, colon, rest = clause.partition(":")
+            field = field.strip().lower()
+            known = bool(colon) and field in CLAUSE_FIELDS
+            near = difflib.get_close_matches(field, CLAUSE_FIELDS, n=1, cutoff=0.75)
+            if not _has_a_word(rest if known else clause):
+                yield table, key, f'"{clause}" has no word to look for.', 'E.g. "title:tutorial".'
+            elif colon and near and not known:
+                hint = f'Did you mean "{near[0]}:{rest}"?'
+                yield table, key, f'"{clause}": there is no field "{field}".', hint
+    for clause in profile.keywords:
+        field = clause.partition(":")[0].strip().lower()
+        text, caret, _ = clause.rpartition("^")
+        if not _has_a_word(text if caret else clause):
+            yield table, "keywords", f'"{clause}" has no word to look for.'
+        elif ":" in clause and field in CLAUSE_FIELDS:
+            other = _OF_KEYWORDS.get(field)
+            hint = f"There is the key `{other}`." if other else f'Leave "{field}:" out.'
+            yield table, "keywords", f'"{clause}": a keyword has no field.', hint
+
+
+def _has_a_word(text: str) -> bool:
+    return any(char.isalnum() for char in text)
 
 
 def not_yet(config: Config) -> list[str]:

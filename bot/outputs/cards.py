@@ -258,12 +258,15 @@ def telling_reasons(reasons: Iterable[Reason]) -> tuple[Reason, ...]:
 
     What only repeats another is left out: the same again, a keyword inside a longer one, a term of
     `about` that a keyword or a weightier reason has in it, a category or a
-    meaning where anything better is known.
+    meaning where anything better is known. What the profile insists on stands first: without it the
+    paper might not be there.
     """
+    reasons = list(reasons)
+    insisting = [reason for reason in reasons if reason.kind is InterestKind.ALWAYS]
     speaking = [reason for reason in reasons if reason.share > 0 and reason.text.strip()]
     speaking.sort(key=lambda reason: -reason.share)
     phrases = [set(words(r.text)) for r in speaking if r.kind is InterestKind.KEYWORD]
-    better = any(reason.kind not in _LAST_RESORT for reason in speaking)
+    better = bool(insisting) or any(r.kind not in _LAST_RESORT for r in speaking)
     told: dict[tuple[InterestKind, str], Reason] = {}
     for reason in speaking:
         text = _unsaid(reason, phrases)
@@ -272,7 +275,7 @@ def telling_reasons(reasons: Iterable[Reason]) -> tuple[Reason, ...]:
         if text and not (better and reason.kind in _BESIDES):
             said = reason if text == reason.text else replace(reason, text=text)
             told.setdefault((reason.kind, text.casefold()), said)
-    return tuple(told.values())[:_REASONS_SHOWN]
+    return (*insisting, *told.values())[:_REASONS_SHOWN]
 
 
 def _unsaid(reason: Reason, keywords: Sequence[set[str]]) -> str:
@@ -293,6 +296,9 @@ def reasons_in_words(reasons: Iterable[Reason]) -> tuple[ReasonContext, ...]:
     return tuple(_in_words(reason) for reason in telling_reasons(reasons))
 
 
+_BY_HAND = ReasonContext("", "put forward by hand", "")
+
+
 def _in_words(reason: Reason) -> ReasonContext:
     text = shorten(legible(reason.text), 80)
     match reason.kind:
@@ -304,6 +310,8 @@ def _in_words(reason: Reason) -> ReasonContext:
             return ReasonContext("like your “", text, "”")
         case InterestKind.DISLIKE:
             return ReasonContext("unlike “", text, "”")
+        case InterestKind.ALWAYS:
+            return ReasonContext("always wanted: ", text, "") if text else _BY_HAND
         case InterestKind.TRENDING if text.isascii() and text.isdigit():
             return ReasonContext("", counted(int(text), "vote"), "")
         case _:

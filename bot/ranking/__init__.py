@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -24,6 +24,8 @@ from bot.ranking.variety import covering, folded
 
 if TYPE_CHECKING:
     from bot.config import Profile
+    from bot.ranking.interests import Interests
+    from bot.ranking.weighing import Weighed
 
 __all__ = [
     "ENOUGH",
@@ -48,6 +50,7 @@ __all__ = [
     "telling_first",
     "telling_words",
     "trend",
+    "unreadable_examples",
 ]
 
 # Raised whenever scores change: those of two rankers are never compared.
@@ -74,6 +77,11 @@ def missing_examples(profile: Profile, background: Background) -> list[str]:
     return [each for each in missing if each not in profile.shelf]
 
 
+def unreadable_examples(profile: Profile) -> list[str]:
+    """Return the likes and dislikes, as written, that name no paper at all."""
+    return [each for each in (*profile.like, *profile.dislike) if parse_identifier(each) is None]
+
+
 def rank(
     papers: Iterable[Paper],
     profile: Profile,
@@ -81,8 +89,10 @@ def rank(
 ) -> list[Ranked]:
     """Return the papers that fit the profile, best first, each with its score and its reasons.
 
-    Excluded papers are left out; so are papers that nothing speaks for, unless the profile says
-    nothing at all (then votes and newness decide). The reasons' shares add up to the score. Equal
+    Excluded papers are left out, and those that `dislike` names; so are papers that nothing speaks for,
+    unless the profile says nothing at all (then votes and newness decide). Likeness to a disliked paper
+    puts a paper back, but takes none away that has a keyword, an author or a category of the profile's.
+    What the profile insists on is there in any case. The reasons' shares add up to the score. Equal
     scores are ordered by newness, then by identifier: the same input gives the same order.
     `background` may be papers, which `like` and `dislike` may name.
     """
@@ -92,14 +102,12 @@ def rank(
     if not isinstance(background, Background):
         background = Background(examples=known_by([*(background or ()), *papers]))
     interests = Interests(profile, background.examples, meaning=background.meaning)
-    now = background.now or _latest(papers)
     ranked: list[Ranked] = []
-    admitted = [paper for paper in papers if interests.admits(paper)]
-    warmth = [trend(paper, now, background.receptions.get(paper.id)) for paper in admitted]
-    weighed = interests.weigh(admitted, warmth)
+    admitted, weighed = _weighed(papers, interests, background)
     for at, paper in enumerate(admitted):
-        score, always = weighed.score(at), interests.insists(paper)
-        if score > 0 or always or interests.empty:
+        score, always = weighed.score(at), bool(weighed.insisting[at])
+        speaks = score > 0 or bool(weighed.clauses[at]) or interests.empty
+        if always or (speaks and not interests.dislikes(paper)):
             chance = probability(score, interests.scale, background.wanted, interests.curve)
             ranked.append(Ranked(paper, score, weighed.reasons(at), always, chance))
     ranked.sort(key=_order)
@@ -115,13 +123,19 @@ def share_wanted(judged: Mapping[Paper, bool], profile: Profile, background: Bac
     from bot.ranking.interests import Interests
 
     interests = Interests(profile, background.examples, meaning=background.meaning)
-    scores = {each.paper: each.score for each in rank(judged, profile, background)}
-    told = [
-        (scores.get(paper, 0.0), wanted)
-        for paper, wanted in judged.items()
-        if interests.admits(paper)
-    ]
+    papers, weighed = _weighed(list(judged), interests, background)
+    told = [(max(weighed.score(at), 0.0), judged[paper]) for at, paper in enumerate(papers)]
     return share_by(told, interests.scale, interests.curve)
+
+
+def _weighed(
+    papers: Sequence[Paper], interests: Interests, background: Background
+) -> tuple[list[Paper], Weighed]:
+    """Return the papers that nothing excludes, and what each interest adds to them."""
+    now = background.now or _latest(papers)
+    admitted = [paper for paper in papers if interests.admits(paper)]
+    warmth = [trend(paper, now, background.receptions.get(paper.id)) for paper in admitted]
+    return admitted, interests.weigh(admitted, warmth)
 
 
 def _order(ranked: Ranked) -> tuple[float, float, str]:

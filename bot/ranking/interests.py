@@ -132,9 +132,19 @@ class Interests:
             return False
         return not self._restrict or any(_has_category(c, paper) for c in self._restrict)
 
-    def insists(self, paper: Paper) -> bool:
-        """Whether the profile wants the paper whatever its score."""
-        return any(matches(wanted, paper) for wanted in self._always)
+    def dislikes(self, paper: Paper) -> bool:
+        """Whether the paper is itself one that the profile dislikes, and does not like as well."""
+        return self._disliked.has(paper) and not self._liked.has(paper)
+
+    def _insisting(self, paper: Paper) -> list[Reason]:
+        """Return the clauses by which the profile wants the paper whatever its score."""
+        # A paper's own identifier tells nobody anything: without a text it was put forward by hand.
+        said = {
+            "" if wanted.field == "paper" else wanted.text
+            for wanted in self._always
+            if matches(wanted, paper)
+        }
+        return [Reason(InterestKind.ALWAYS, text, 0.0) for text in sorted(said)]
 
     def weigh(self, papers: Sequence[Paper], trends: Sequence[float]) -> Weighed:
         """Return what every interest adds to each of these papers."""
@@ -162,6 +172,7 @@ class Interests:
             disliked=Shown(InterestKind.DISLIKE, self._disliked.titles, (-disliked).tolist()),
             votes=[str(paper.votes) if paper.votes else "" for paper in papers],
             warmth=[_TRENDING * trend * self._trending for trend in trends],
+            insisting=[self._insisting(p) for p in papers],
         )
 
     def _keyword_reasons(self, paper: Paper) -> Iterator[Reason]:
@@ -201,6 +212,10 @@ class _Examples:
         self.titles = [shorten(one_line(readable(paper.title)), 80) for paper in papers]
         self.towards = [direction(paper.title, paper.abstract) for paper in papers]
         self._places = {name: at for at, p in enumerate(papers) for name in p.identifiers}
+
+    def has(self, paper: Paper) -> bool:
+        """Whether the paper is one of them."""
+        return any(name in self._places for name in paper.identifiers)
 
     def shares(self, papers: Sequence[Paper], towards: Sequence[Direction], space: Space) -> Reals:
         """Return what each example adds to each paper by words, as (papers, examples); 0 to itself."""

@@ -80,7 +80,7 @@ class Weighed:
 
     `clauses` are the keywords, authors and categories that a paper has. `described` is how near its
     words are to the texts of `about`, `meant` how near it is in meaning to what was `said`. `warmth` is
-    what its votes add.
+    what its votes add. `insisting` are the clauses of `always` that it has, which add nothing.
     """
 
     towards: Sequence[Direction]
@@ -93,6 +93,7 @@ class Weighed:
     disliked: Shown
     votes: Sequence[str]
     warmth: Sequence[float]
+    insisting: Sequence[Sequence[Reason]]
 
     def score(self, at: int) -> float:
         """Return a paper's score: what its reasons add up to."""
@@ -102,7 +103,7 @@ class Weighed:
         return math.fsum(parts)
 
     def reasons(self, at: int) -> Reasons:
-        """Return a paper's reasons, the weightiest first, none of them zero."""
+        """Return a paper's reasons, the weightiest first; only those of `always` are zero."""
         return Reasons(lambda: sorted(self._reasons(at), key=_weightiest))
 
     def _reasons(self, at: int) -> Iterator[Reason]:
@@ -118,6 +119,7 @@ class Weighed:
         if self.warmth[at]:
             # Without votes it is comments, opinions or further sources that warm it.
             yield Reason(InterestKind.TRENDING, self.votes[at], self.warmth[at])
+        yield from self.insisting[at]
 
 
 def _weightiest(reason: Reason) -> tuple[float, str, str]:
