@@ -30,7 +30,7 @@ def needed(program: str) -> str:
     path = shutil.which(program, path=f"{os.environ.get('PATH', '')}:/usr/sbin")
     if path is None:
         sys.exit(
-            f"The deliver stage needs {program}, which Debian's package postfix brings; the results "
+            f"This stage needs {program}, which Debian's package postfix brings; the results "
             "of the last run are kept. Install it, or name other stages: make bench STAGE=start"
         )
     return path
@@ -130,8 +130,8 @@ class Told:
         self.figures, self.peaks = figures, peaks
 
 
-def told_by(module: str, *arguments: object) -> Told:
-    """Run `python -m MODULE ARGUMENTS`, which prints one JSON object of numbers."""
+def told_by(module: str, *arguments: object, longest: float = _RUN_SECONDS) -> Told:
+    """Run `python -m MODULE ARGUMENTS`, which prints one JSON object of numbers within `longest` s."""
     command = [sys.executable, "-m", module, *map(str, arguments)]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         peaks: dict[int, float] = {}
@@ -139,7 +139,7 @@ def told_by(module: str, *arguments: object) -> Told:
         watch = threading.Thread(target=_watch, args=(process.pid, peaks, ended))
         watch.start()
         try:
-            printed, _ = process.communicate(timeout=_RUN_SECONDS)
+            printed, _ = process.communicate(timeout=longest)
         except BaseException:
             process.kill()
             raise

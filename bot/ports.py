@@ -280,11 +280,14 @@ class RankingStore(Protocol):
         last: Edition | None,
         since: datetime | None,
         sources: Collection[str],
+        *,
+        known: Mapping[int, Paper] | None = None,
     ) -> list[Paper]:
         """Return papers that came after `last`, never picked by this profile.
 
         With `sources`, only what these showed; with `since`, only what was first seen or dated
-        after it. What was stored as seen is left out.
+        after it. What was stored as seen is left out. Those that are `known`, by their ids, are given
+        as they are there, and not read again.
         """
         ...
 
@@ -447,8 +450,12 @@ class PublishStore(VotedStore, Protocol):
 class DeliverStore(Protocol):
     """What `deliver` reads and writes."""
 
-    def subscriptions(self) -> list[Subscription]:
-        """Return the confirmed subscriptions to active profiles."""
+    def subscriptions(self, above: int, through: int) -> list[Subscription]:
+        """Return the confirmed subscriptions to active profiles, of subscribers in this range."""
+        ...
+
+    def subscriber_after(self, above: int, count: int) -> int | None:
+        """Return the number of the `count`-th subscriber above this one, or the last; None for none."""
         ...
 
     def paused(self) -> list[Subscription]:

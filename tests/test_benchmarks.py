@@ -11,7 +11,7 @@ import shutil
 
 import pytest
 
-from benchmarks import diff, publish, rank, search, serve, start, trending, variety
+from benchmarks import day, diff, publish, rank, search, serve, start, trending, variety
 from benchmarks.__main__ import STAGES, main
 from support_replay import SHARED
 
@@ -65,6 +65,16 @@ def test_serve_answers_as_often_as_it_says():
     if shutil.which("wrk") is None:
         pytest.skip("wrk is not installed here")
     assert all(row["a second"] > 10 for row in rows_of(serve.run(1, 1)))
+
+
+@needs_the_captures
+@pytest.mark.e2e
+def test_a_day_sends_everybody_one_mail():
+    if shutil.which("smtp-sink", path="/usr/sbin:/usr/bin") is None:
+        pytest.skip("smtp-sink is not installed here")
+    few, more = rows_of(day.run((20, 40), papers=40, profiles=3))
+    assert few["CPU of the first"] == 1
+    assert more["KB written a mail"] > 1
 
 
 def test_a_stage_that_there_is_not_is_named(capsys):

@@ -8,6 +8,8 @@ import pytest
 
 from bot.models import Event, Role, SourceState, Weather
 from bot.store import Store
+from bot.store.papers import PaperLedger
+from bot.workflows import compose as workflow
 from bot.workflows.compose import compose, ranked_now
 from support_round import (
     DAY,
@@ -100,6 +102,38 @@ async def test_force_when_one_is_due_makes_that_one(desk):
     (made,) = await desk.make(force=["experts"])
     assert not made.edition.forced
     assert len(desk.store.editions("experts")) == 1
+
+
+async def test_what_many_profiles_are_chosen_from_is_read_once(tmp_path, monkeypatch):
+    read: list[int] = []
+    load = PaperLedger._load  # noqa: SLF001 - what reads papers, whoever asks
+
+    def counted(self, ids):
+        found = load(self, ids)
+        read.extend(paper.id for paper in found)
+        return found
+
+    monkeypatch.setattr(PaperLedger, "_load", counted)
+    names = [f"profile-{n}" for n in range(5)]
+    with Store(tmp_path / "paperround.db") as store:
+        desk = Desk(store, *map(a_profile, names))
+        desk.came(1, 2, 3)
+        made = await desk.make()
+        assert [each.new for each in made] == [3] * 5
+        assert sorted(read) == [1, 2, 3]
+        desk.came(4, now=NOW + DAY)
+        assert [_picked(each) for each in await desk.make(NOW + DAY)] == [{4}] * 5
+
+
+async def test_what_is_shared_in_a_run_is_bounded(tmp_path, monkeypatch):
+    monkeypatch.setattr(workflow, "_MOST_SHARED", 2)
+    few = a_profile("few", sources=("hf",))
+    with Store(tmp_path / "paperround.db") as store:
+        desk = Desk(store, a_profile("first"), few, a_profile("second"))
+        desk.sources.append(a_source("hf"))
+        desk.came(1, 2)
+        desk.came(3, source="hf")
+        assert [each.new for each in await desk.make()] == [3, 1, 3]
 
 
 async def test_a_profile_that_is_not_due_keeps_no_other_waiting(tmp_path):

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from bot.models import Attempt, Event, Link, Origin, Phase, Rel, Role, SourceNote, Verdict, Weather
 from bot.store.subscribers import Choices
+from bot.workflows import opening
 from bot.workflows.subscribe import take_way_out
 from support_office import Office, text_of_mail
 from support_round import (
@@ -54,6 +55,18 @@ def _mails(office) -> list[str]:
 async def test_nothing_is_owed_before_the_hour(office):
     assert (await office.run(SEVEN - MINUTE)).opened == 0
     assert (await office.run(SEVEN)).sent == 1
+
+
+async def test_however_many_readers_there_are_each_has_one_mail(office, monkeypatch):
+    monkeypatch.setattr(opening, "_LOOKED_AT", 2)
+    names = [f"reader{n}" for n in range(7)]
+    office.readers(*names).readers("reader2", "reader5", profile="others")
+    office.store.forget("reader3@example.org", "hidden", NOW)
+    report = await office.run(NOW + HOUR)
+    assert report.opened == 7
+    assert sorted(_mails(office)) == [
+        "ada@example.org", *(f"{n}@example.org" for n in names if n != "reader3")
+    ]  # fmt: skip
 
 
 async def test_a_slot_waits_for_its_edition(office):

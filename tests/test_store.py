@@ -48,6 +48,7 @@ from bot.models import (
     Weather,
 )
 from bot.store import Store, connection, sending
+from bot.store.mailing import CONFIRMED
 from bot.store.rows import packed_picks, unpacked_picks
 from bot.store.schema import migrations
 from support_round import (
@@ -544,6 +545,19 @@ def test_what_came_after_the_last_edition_competes(composing):
     assert _candidates(composing, profile="others") == [1, 2, 3]
 
 
+def test_what_is_known_competes_as_it_is_known_and_only_if_it_does(composing):
+    absorb(composing, *(a_paper(arxiv(n)) for n in (1, 2, 3)))
+    an_edition(composing, 1)
+    absorb(composing, a_paper(arxiv(4)))
+    known = {1: a_paper(arxiv(1), id=1), 4: a_paper(arxiv(4), id=4, title="As it was read before")}
+    last = composing.last_edition("experts")
+    (found,) = composing.candidates("experts", last, None, (), known=known)
+    assert found is known[4]
+    others = composing.candidates("others", None, None, (), known=known)
+    assert [paper.id for paper in others] == [1, 2, 3, 4]
+    assert others[3] is known[4]
+
+
 def test_with_sources_only_what_these_showed_competes(composing):
     absorb(composing, a_paper(arxiv(1)), source="arxiv")
     absorb(composing, a_paper(arxiv(2)), source="hf")
@@ -971,6 +985,40 @@ def test_due_deliveries_are_found_by_their_index(outbox):
     told = " ".join(row["detail"] for row in plan)
     assert "USING INDEX delivery_due" in told
     assert "TEMP B-TREE" not in told
+
+
+@pytest.mark.parametrize(
+    "statement", [sending.ABANDONED, sending.OVERDUE, sending.COUNT_DUE, CONFIRMED]
+)
+def test_sending_never_reads_all_that_was_ever_sent_nor_opening_all_subscriptions(
+    outbox, statement
+):
+    names = ("now", "owner", "node", "above", "through")
+    plan = outbox.db.rows(f"EXPLAIN QUERY PLAN {statement}", dict.fromkeys(names, 0))
+    scans = [row["detail"] for row in plan if row["detail"].startswith("SCAN")]
+    assert [scan for scan in scans if "delivery_due" not in scan] in ([], ["SCAN CONSTANT ROW"])
+
+
+def test_senders_of_a_node_are_forgotten_whatever_they_held(outbox):
+    _claim(outbox)
+    owned = "SELECT count(*) AS n FROM delivery WHERE owner <> ''"
+    assert outbox.db.row(owned)["n"] == 1
+    outbox.forget_senders("here", NOW)
+    assert outbox.db.row(owned)["n"] == 0
+
+
+def test_subscriptions_are_read_by_the_numbers_of_their_subscribers(composing):
+    for name in ("ada", "bob", "cyd"):
+        subscribed(composing, f"{name}@example.org", "others")
+        subscribed(composing, f"{name}@example.org", "experts")
+    first, second = (composing.subscriber_after(0, count) for count in (1, 2))
+    read = [(s.address, s.profile) for s in composing.subscriptions(first, second)]
+    assert read == [("bob@example.org", "others"), ("bob@example.org", "experts")]
+    last = composing.subscriber_after(second, 5)
+    assert {s.address for s in composing.subscriptions(second, last)} == {"cyd@example.org"}
+    assert composing.subscriptions(last) == []
+    assert composing.subscriber_after(last, 5) is None
+    assert len(composing.subscriptions()) == 6
 
 
 def test_a_rest_is_remembered_until_it_is_over(outbox):

@@ -228,7 +228,7 @@ class _Examples:
         return _shared(self._but_to_itself(papers, found), _LIKE_MEANT, _LIKE_MEANT_UNIT)
 
     def _but_to_itself(self, papers: Sequence[Paper], found: Reals) -> Reals:
-        for at, paper in enumerate(papers):
+        for at, paper in enumerate(papers if self._places else ()):
             for name in paper.identifiers:
                 if name in self._places:
                     found[at, self._places[name]] = 0.0
@@ -242,6 +242,8 @@ def together(likeness: Sequence[float], unit: float = _LIKE_UNIT) -> float:
 
 def _shared(likeness: Reals, worth: float, unit: float) -> Reals:
     """Return what the examples say together of each paper, divided among them by their likeness."""
+    if not likeness.size:
+        return likeness
     rows = []
     for row in likeness.tolist():
         total = math.fsum(row)

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 _SAME_TEXT = 0.25
 _LEAST_PAIRS = 12  # a text with fewer tells too little to be compared
 _LEAST_TITLE = 4  # words; `Reply` and `Editorial` name many papers
+_CACHED = 2048  # texts' pairs, 8 kB each: those of a day, for every profile of a run
 _LOOKED_AT = 8  # times an edition's limit: what is ranked below has no chance of a place
 
 # Chosen on the reading lists of `../shared/bench` (make bench STAGE=variety): at most so much of a
@@ -53,7 +55,7 @@ def folded(ranked: Sequence[Ranked], limit: int) -> list[Ranked]:
     titles: dict[tuple[str, ...], list[int]] = {}
     sizes: list[int] = []
     for each in looked_at:
-        pairs = _pairs(each.paper)
+        pairs = _pairs(each.paper.title, each.paper.abstract)
         title = words(each.paper.title)
         place = _same_title(each.paper, titles.get(title, ()), leaders)
         if place is None:
@@ -97,7 +99,7 @@ def _can_be_the_same(one: Sequence[str], other: Sequence[str]) -> bool:
 
 
 def _same_text(
-    pairs: frozenset[tuple[str, str]],
+    pairs: Collection[tuple[str, str]],
     shared: dict[tuple[str, str], list[int]],
     sizes: Sequence[int],
 ) -> int | None:
@@ -114,9 +116,11 @@ def _same_text(
     return min(found, default=None)
 
 
-def _pairs(paper: Paper) -> frozenset[tuple[str, str]]:
-    said = [word for word in words(f"{paper.title}. {paper.abstract}") if telling(word)]
-    return frozenset(pairwise(said))
+@lru_cache(maxsize=_CACHED)
+def _pairs(title: str, abstract: str) -> tuple[tuple[str, str], ...]:
+    """Return a text's pairs of telling words, each once."""
+    said = [word for word in (*words(title), *words(abstract)) if telling(word)]
+    return tuple(dict.fromkeys(pairwise(said)))
 
 
 # ── Places ────────────────────────────────────────────────────────────────────────────────────────

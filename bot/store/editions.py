@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import date, datetime
 
@@ -64,13 +64,16 @@ class EditionLedger(PaperLedger):
         since: datetime | None,
         sources: Collection[str],
         until: datetime | None = None,
+        *,
+        known: Mapping[int, Paper] | None = None,
     ) -> list[Paper]:
         """Return papers that came after `last`, never picked by this profile.
 
         With `sources`, what counts is when one of these first showed the paper, which may be days
         after another did (by the clock or, within one second, by the paper's number). With `since`,
         only papers first seen or dated after it. What was stored as seen is left out. With `until`,
-        only what had been shown by then counts, and the editions that had been made.
+        only what had been shown by then counts, and the editions that had been made. Those that are
+        `known`, by their ids, are given as they are there, and not read again.
         """
         rows = self.db.rows(
             _CANDIDATES_OF_SOURCES if sources else _CANDIDATES,
@@ -83,7 +86,10 @@ class EditionLedger(PaperLedger):
                 "until": seconds(until),
             },
         )
-        return self._load(row["id"] for row in rows)
+        found = {row["id"] for row in rows}
+        there = {id_: known[id_] for id_ in found & known.keys()} if known else {}
+        read = {paper.id: paper for paper in self._load(found - there.keys())}
+        return [paper for _, paper in sorted((there | read).items())]
 
     def news(self, profile: str, since: datetime, replaced: datetime) -> list[News]:
         """Return what became of the papers this profile picked after `since`, and has not told.

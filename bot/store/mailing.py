@@ -29,6 +29,7 @@ _HAD = """
 (status IN ('pending', 'sending', 'sent', 'retry', 'uncertain', 'held')
     OR (status = 'skipped' AND resent))
 """
+_HIGHEST = 2**63 - 1  # the highest number that SQLite has
 # A weekly reader, or one who comes back from a month's leave, has a paper that long after its edition.
 _LONGEST_WAIT = 35 * 24 * 3600  # seconds
 
@@ -137,14 +138,25 @@ class MailLedger(EditionLedger):
         )
         return str(row["profile"]) if row else ""
 
-    def subscriptions(self) -> list[Subscription]:
-        """Return the confirmed subscriptions to profiles that are active."""
-        return [
-            subscription_of(row)
-            for row in self.db.rows(
-                f"{_SUBSCRIPTIONS} WHERE s.status = 'confirmed' AND p.state = 'active' ORDER BY s.id"
-            )
-        ]
+    def subscriptions(self, above: int = 0, through: int = _HIGHEST) -> list[Subscription]:
+        """Return the confirmed subscriptions to profiles that are active, by their numbers.
+
+        Of the subscribers with numbers above `above`, up to `through`.
+        """
+        rows = self.db.rows(CONFIRMED, {"above": above, "through": through})
+        return [subscription_of(row) for row in rows]
+
+    def subscriber_after(self, above: int, count: int) -> int | None:
+        """Return the number of the `count`-th subscriber above this one, or the last; None for none.
+
+        Numbers have gaps, and many where lists are imported again and again.
+        """
+        row = self.db.row(
+            "SELECT max(id) AS id FROM (SELECT id FROM subscriber WHERE id > :above "
+            "ORDER BY id LIMIT :count)",
+            {"above": above, "count": count},
+        )
+        return row["id"] if row else None
 
     def all_subscriptions(self) -> list[Subscription]:
         """Return every subscription there ever was, by address and profile."""
@@ -382,6 +394,11 @@ AND id <> :but AND {_HAD}
 _SUBSCRIPTIONS = """
 SELECT s.*, r.address, r.zone, r.paused_until, r.apart FROM subscription s
 JOIN subscriber r ON r.id = s.subscriber JOIN profile p ON p.name = s.profile
+"""
+# The plus keeps SQLite from reading all that there are in their order, for a few of them.
+CONFIRMED = f"""
+{_SUBSCRIPTIONS} WHERE s.status = 'confirmed' AND p.state = 'active'
+AND s.subscriber > :above AND s.subscriber <= :through ORDER BY +s.id
 """
 INSERT_SUBSCRIBER = """
 INSERT INTO subscriber (address, canonical, zone, paused_until, token_epoch, created_at)

@@ -60,6 +60,8 @@ class Past:
         last: Edition | None,
         since: datetime | None,
         sources: Collection[str],
+        *,
+        known: Mapping[int, Paper] | None = None,  # noqa: ARG002 - each moment has its own papers
     ) -> list[Paper]:
         """Return papers that had come after `last`, and that this profile had not picked."""
         found = self._present.candidates(profile, last, since, sources, self._until)

@@ -27,7 +27,7 @@ class SendLedger(MailLedger):
 
     def count_due(self, now: datetime) -> int:
         """Return how many deliveries `claim` could lease now, those in flight at a crash included."""
-        row = self.db.row(_COUNT_DUE, {"now": seconds(now)})
+        row = self.db.row(COUNT_DUE, {"now": seconds(now)})
         return int(row["n"]) if row else 0
 
     def claim(self, owner: str, now: datetime, lease_until: datetime, limit: int) -> list[Delivery]:
@@ -41,7 +41,7 @@ class SendLedger(MailLedger):
             "now": seconds(now), "until": seconds(lease_until), "limit": limit,
         }  # fmt: skip
         with self.db.transaction():
-            self.db.write(_ABANDONED, values)
+            self.db.write(ABANDONED, values)
             rows = self.db.rows(CLAIMABLE, values)
             ids = json.dumps([row["id"] for row in rows])
             self.db.write(
@@ -55,10 +55,8 @@ class SendLedger(MailLedger):
         """Void the leases that senders on this node had: the caller has the lock, so they are dead."""
         values = {"owner": "", "node": f"{node}/*", "now": seconds(now)}
         with self.db.transaction():
-            self.db.write(_ABANDONED, values)
-            self.db.write(
-                "UPDATE delivery SET owner = '', lease_until = NULL WHERE owner GLOB :node", values
-            )
+            self.db.write(ABANDONED, values)
+            self.db.write(_FORGOTTEN_SENDERS, values)
 
     def overdue(self, owner: str, now: datetime) -> list[Delivery]:
         """Return deliveries whose time is over and that nobody is sending, oldest first.
@@ -66,7 +64,7 @@ class SendLedger(MailLedger):
         What was left in flight is not among them: it may have arrived.
         """
         values = _sender(owner) | {"now": seconds(now)}
-        return [delivery_of(row) for row in self.db.rows(_OVERDUE, values)]
+        return [delivery_of(row) for row in self.db.rows(OVERDUE, values)]
 
     def release(self, owner: str) -> None:
         """Give up the leases on deliveries of which nothing was said to a server yet."""
@@ -195,30 +193,37 @@ def _sender(owner: str) -> dict[str, object]:
     return {"owner": owner, "node": owner.partition("/")[0] + "/*"}
 
 
+# Word for word what the index `delivery_open` says of itself: else SQLite does not look there, and reads
+# everything that was ever sent.
+_OPEN = "status IN ('pending', 'sending', 'retry', 'uncertain', 'held')"
 DELIVERIES = (
     "SELECT d.*, r.address, r.token_epoch FROM delivery d JOIN subscriber r ON r.id = d.subscriber"
 )
 # Never one's own: what a slow run has claimed and not come to yet must not be claimed twice.
 _LEASE_IS_VOID = "(owner <> :owner AND (lease_until < :now OR owner GLOB :node))"
-_ABANDONED = f"""
+ABANDONED = f"""
 UPDATE delivery SET status = 'uncertain', owner = '', lease_until = NULL, next_try = :now,
     said = 'the sender stopped while this was under way'
-WHERE status = 'sending' AND {_LEASE_IS_VOID}
+WHERE status = 'sending' AND {_OPEN} AND {_LEASE_IS_VOID}
+"""  # noqa: S608 - our own constant
+_FORGOTTEN_SENDERS = f"""
+UPDATE delivery SET owner = '', lease_until = NULL WHERE owner GLOB :node AND {_OPEN}
 """  # noqa: S608 - our own constant
 # What is too late is left to `overdue`; what may have arrived is never too late to be settled.
 _DUE = """
 d.status IN ('pending', 'retry', 'uncertain') AND coalesce(d.next_try, d.due) <= :now
 AND (d.stale_at >= :now OR d.status = 'uncertain')
 """
-_COUNT_DUE = f"""
-SELECT count(*) AS n FROM delivery d WHERE ({_DUE}) OR d.status = 'sending'
+COUNT_DUE = f"""
+SELECT (SELECT count(*) FROM delivery d WHERE {_DUE})
+    + (SELECT count(*) FROM delivery WHERE status = 'sending' AND {_OPEN}) AS n
 """  # noqa: S608 - our own constant
 CLAIMABLE = f"""
 {DELIVERIES} WHERE {_DUE}
 AND (lease_until IS NULL OR {_LEASE_IS_VOID}) ORDER BY d.due, d.id LIMIT :limit
 """
-_OVERDUE = f"""
-{DELIVERIES} WHERE d.status IN ('pending', 'retry') AND d.stale_at < :now
+OVERDUE = f"""
+{DELIVERIES} WHERE d.status IN ('pending', 'retry') AND {_OPEN} AND d.stale_at < :now
 AND (lease_until IS NULL OR {_LEASE_IS_VOID}) ORDER BY d.id
 """
 _WANTED = """

@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING
 
 from bot import digest, lifecycle, ranking, schedule
 from bot.identity import known_by
-from bot.models import Edition, Event, News, Paper, Pick, Ranked, Role, SourceNote, SourceState
+from bot.models import (
+    Edition,
+    Event,
+    News,
+    Paper,
+    Pick,
+    Ranked,
+    Reception,
+    Role,
+    SourceNote,
+    SourceState,
+)
 from bot.ports import ComposeStore, RankingStore, Workers
 from bot.ranking import Background
 from bot.sources import polling
@@ -23,6 +34,7 @@ FIRST_DAYS = timedelta(days=7)  # a first edition is the best of the last week (
 REPLACED_DAYS = timedelta(days=90)
 # Half of all preprints that a journal takes wait half a year for it.
 NEWS_DAYS = timedelta(days=730)
+_MOST_SHARED = 6000  # papers, some 5 kB each
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +61,44 @@ class Composed:
         return sum(event in pick.told for pick in updates)
 
 
+class _Shelf:
+    """What the editions of many profiles are chosen from, read from the store once a run.
+
+    A paper that changes while a run lasts is seen as it was: what changed is news for the next edition,
+    and what was withdrawn meanwhile no mail offers.
+    """
+
+    def __init__(self, store: RankingStore, workers: Workers) -> None:
+        self.store, self.workers = store, workers
+        self._papers: dict[int, Paper] = {}
+        self._heard: dict[int, Reception] = {}
+
+    async def candidates(
+        self, profile: Profile, last: Edition | None, now: datetime
+    ) -> list[Paper]:
+        """Return what the profile's next edition is chosen from; `last` is the one before."""
+        since = now - FIRST_DAYS if last is None else None
+        found = await self.workers.store(
+            self.store.candidates, profile.name, last, since, profile.sources, known=self._papers
+        )
+        there = {paper.id: paper for paper in found}
+        self._papers |= there
+        if (
+            len(self._papers) > _MOST_SHARED
+        ):  # profiles of many sources: no more than one's are kept
+            self._papers, self._heard = dict(there), {}
+        # A curator's pick competes whenever it came, until it is picked.
+        submitted = await self.workers.store(self.store.submitted, profile.name)
+        return [*found, *(paper for paper in submitted if paper.id not in there)]
+
+    async def receptions(self, papers: Sequence[Paper]) -> Mapping[int, Reception]:
+        """Return what was said of these papers, by their ids."""
+        unknown = {paper.id for paper in papers} - self._heard.keys()
+        if unknown:
+            self._heard |= await self.workers.store(self.store.receptions, unknown)
+        return {paper.id: self._heard[paper.id] for paper in papers if paper.id in self._heard}
+
+
 async def compose(
     profiles: Mapping[str, Profile],
     sources: Sequence[SourceSettings],
@@ -67,6 +117,7 @@ async def compose(
     `meanings` words rank alone; `summaries` are asked for what is picked, before it is committed.
     """
     meanings = meanings or Meanings(None, None, workers)
+    shelf = _Shelf(store, workers)
     made: list[Composed] = []
     learnt: dict[str, Profile] = {}
     background: Background | None = None
@@ -81,12 +132,12 @@ async def compose(
             background = await _background(learnt.values(), store, workers, now)
         period = due or schedule.local_date(now, zone)
         composed = await _edition(
-            profile, learnt[name], sources, store, workers, now, period, background,
+            profile, learnt[name], sources, store, shelf, now, period, background,
             meanings=meanings, summaries=summaries, forced=forced,
         )  # fmt: skip
         if composed is None and name in force:  # it waits for a first answer; who insists does not
             composed = await _edition(
-                profile, learnt[name], sources, store, workers, now, period, background,
+                profile, learnt[name], sources, store, shelf, now, period, background,
                 meanings=meanings, summaries=summaries, forced=True,
             )  # fmt: skip
         if composed is not None:
@@ -108,7 +159,7 @@ async def _edition(
     learnt: Profile,
     sources: Sequence[SourceSettings],
     store: ComposeStore,
-    workers: Workers,
+    shelf: _Shelf,
     now: datetime,
     period: date,
     background: Background,
@@ -117,13 +168,14 @@ async def _edition(
     summaries: Summaries | None,
     forced: bool,
 ) -> Composed | None:
+    workers = shelf.workers
     last = await workers.store(store.last_edition, profile.name)
     through = await workers.store(store.newest_paper)  # before the candidates: none is ever skipped
-    candidates = await _candidates(profile, store, workers, last, now)
+    candidates = await shelf.candidates(profile, last, now)
     states = await workers.store(store.source_states)
     if last is None and not candidates and not forced and _not_heard_yet(profile, sources, states):
         return None  # day one is not spent on an outage: the first edition waits for a first answer
-    ranked, ranker = await _ranked(candidates, learnt, background, store, workers, meanings)
+    ranked, ranker = await _ranked(candidates, learnt, background, shelf, meanings)
     news = await _news(profile, store, workers, now)
     picks = await workers.cpu(edition_picks, profile, ranked, news)
     await _summarised(picks, candidates, summaries)
@@ -168,7 +220,7 @@ async def ranked_now(
     """
     last = None if since else await workers.store(store.last_edition, profile.name)
     if since is None:
-        candidates = await _candidates(profile, store, workers, last, now)
+        candidates = await _Shelf(store, workers).candidates(profile, last, now)
     else:
         candidates = await workers.store(store.candidates, "", None, since, profile.sources)
     ranked = await ranked_papers(candidates, profile, store, workers, now, meanings)
@@ -193,7 +245,7 @@ async def ranked_papers(
     learnt = await learnt_profile(profile, store, workers)
     background = await _background([learnt], store, workers, now)
     means = meanings or Meanings(None, None, workers)
-    ranked, _ = await _ranked(papers, learnt, background, store, workers, means)
+    ranked, _ = await _ranked(papers, learnt, background, _Shelf(store, workers), means)
     return ranked
 
 
@@ -201,12 +253,12 @@ async def _ranked(
     papers: Sequence[Paper],
     learnt: Profile,
     background: Background,
-    store: RankingStore,
-    workers: Workers,
+    shelf: _Shelf,
     meanings: Meanings,
 ) -> tuple[list[Ranked], str]:
     """Return the papers ranked, and the ranker's name."""
-    heard = await workers.store(store.receptions, {paper.id for paper in papers})
+    store, workers = shelf.store, shelf.workers
+    heard = await shelf.receptions(papers)
     few = await workers.cpu(ranking.condensed, learnt, background)
     judged = await _judged(learnt, store, workers)
     means = await meanings.of([*papers, *judged], few, background.examples)
@@ -234,17 +286,6 @@ async def learnt_profile(profile: Profile, store: RankingStore, workers: Workers
     feedback = await workers.store(store.feedback_of, profile.name)
     submitted = await workers.store(store.submitted, profile.name)
     return ranking.learnt(profile, feedback, submitted)
-
-
-async def _candidates(
-    profile: Profile, store: RankingStore, workers: Workers, last: Edition | None, now: datetime
-) -> list[Paper]:
-    since = now - FIRST_DAYS if last is None else None
-    found = await workers.store(store.candidates, profile.name, last, since, profile.sources)
-    # A curator's pick competes whenever it came, until it is picked.
-    there = {paper.id for paper in found}
-    submitted = await workers.store(store.submitted, profile.name)
-    return [*found, *(paper for paper in submitted if paper.id not in there)]
 
 
 async def _background(

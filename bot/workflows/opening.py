@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from bot import digest, schedule, tokens
 from bot.digest import Owed
-from bot.models import DigestPlan, Edition, Had, Role
+from bot.models import DigestPlan, Edition, Had, Role, Subscription
 from bot.ports import DeliverStore, Workers
 from bot.schedule import Slot
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from bot.config import Config
 
 _Planned = tuple[Sequence[Slot], DigestPlan]  # the slots that it serves
+_LOOKED_AT = 1000  # subscribers at once: the loop stands still for a few milliseconds each time
 _TOGETHER = 100  # subscribers whose deliveries are one transaction
 TOO_LATE = "later than [mail] grace allows; its papers go to the next digest"
 _CLOCK_WENT_BACK = timedelta(days=2)  # more than that, and nothing is sent (decision 53)
@@ -44,23 +45,28 @@ async def open_slots(
 ) -> Opened:
     """Commit the deliveries of each subscriber who has slots that came and are not served yet."""
     await _end_pauses(config, store, workers, now)
-    slots = await _slots(config, store, workers, now)
-    slots = await _but_suppressed(slots, secret, store, workers)
-    by_subscriber = [
-        list(group) for _, group in groupby(slots, key=lambda s: s.subscription.subscriber)
-    ]
+    waiting = await _waiting_for_edition(config, store, workers, now)
     shelf = _Shelf(store, workers, now)
     opened = skipped = 0
-    for at in range(0, len(by_subscriber), _TOGETHER):
-        plans = await _plans(config, shelf, by_subscriber[at : at + _TOGETHER], now)
-        written: list[DigestPlan] = []
-        await workers.store(
-            store.together,
-            [partial(_open, config, secret, store, theirs, now, written) for theirs in plans],
-        )
-        ended = [bool(plan.skip) for plan in written]
-        skipped += sum(ended)
-        opened += len(ended) - sum(ended)
+    above = 0
+    while through := await workers.store(store.subscriber_after, above, _LOOKED_AT):
+        some = await workers.store(store.subscriptions, above, through)
+        above = through
+        slots = await _slots(some, waiting, config, store, workers, now)
+        slots = await _but_suppressed(slots, secret, store, workers)
+        by_subscriber = [
+            list(group) for _, group in groupby(slots, key=lambda s: s.subscription.subscriber)
+        ]
+        for at in range(0, len(by_subscriber), _TOGETHER):
+            plans = await _plans(config, shelf, by_subscriber[at : at + _TOGETHER], now)
+            written: list[DigestPlan] = []
+            await workers.store(
+                store.together,
+                [partial(_open, config, secret, store, theirs, now, written) for theirs in plans],
+            )
+            ended = [bool(plan.skip) for plan in written]
+            skipped += sum(ended)
+            opened += len(ended) - sum(ended)
     return Opened(opened, skipped)
 
 
@@ -110,11 +116,18 @@ async def _but_suppressed(
 
 
 async def _slots(
-    config: Config, store: DeliverStore, workers: Workers, now: datetime
+    subscriptions: Sequence[Subscription],
+    waiting: Collection[str],
+    config: Config,
+    store: DeliverStore,
+    workers: Workers,
+    now: datetime,
 ) -> list[Slot]:
-    """Return the slots that came and are unserved, by subscriber, in the profiles' order."""
+    """Return the slots that came and are unserved, by subscriber, in the profiles' order.
+
+    Those of the profiles that are `waiting` for an edition wait with them.
+    """
     zone, grace = config.bot.timezone, config.mail.grace
-    subscriptions = await workers.store(store.subscriptions)
     found = [
         slot
         for subscription in subscriptions
@@ -126,7 +139,6 @@ async def _slots(
         [slot.subscription.id for slot in found],
         set().union(*(schedule.overlapping(slot.name) for slot in found)),
     )
-    waiting = await _waiting_for_edition(config, store, workers, now)
     order = {name: place for place, name in enumerate(config.profiles)}
     unserved = [
         slot
