@@ -91,9 +91,9 @@ def doi(value: str) -> Identifier | None:
         bare = _DOI_HEAD.sub("", bare)
         if match := _DOI_ADDRESS.match(bare):
             bare = unquote(match.group(1))
+    bare = bare.rstrip(".,;").lower()
     if not _DOI_SHAPE.fullmatch(bare) or len(bare.split(None, 1)) != 1:
         return None
-    bare = bare.rstrip(".,;").lower()
     if bare.startswith("10.48550") and (match := _ARXIV_DOI.fullmatch(bare)):
         return Identifier(Scheme.ARXIV, _arxiv_case(match.group(1)))
     if bare.startswith(_PREPRINT_HEADS) and (match := _PREPRINT_DOI.fullmatch(bare)):

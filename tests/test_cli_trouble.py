@@ -499,3 +499,8 @@ def test_status_says_of_each_source_what_there_is_to_do(desk, site):
     said = desk("--now", "2026-11-25T10:05:00Z", "status")
     assert "journal feed gone" in said.words
     assert "410 Gone; it is not asked again until its url is changed" in said.words
+    (gone,) = (s for s in desk("sources", "list", "--json").document if s["name"] == "journal")
+    assert gone["next_poll"] is None
+    said = desk("--now", "2026-11-26T10:00:00Z", "collect")
+    assert "not due 127.0.0.1 answered HTTP 410 Gone; it is not asked again" in said.words
+    assert "next try" not in said.words

@@ -78,7 +78,7 @@ def test_an_identifier_is_read_from_every_spelling(spelling, read):
     ["", "nonsense", "cell/1234567", "240106066", "2401.0606678", "10.1/x", "10.1000/a b", "pmid:x",
      "openreview:", "title: ", "url:", "https://example.org/", "https://example.org", "ftp://a.org/x",
      "https://[::1/x", "https://example.org:99999/x",
-     "https://example.org/" + "x" * 2_000, "10.1000/" + "x" * 300],
+     "https://example.org/" + "x" * 2_000, "10.1000/" + "x" * 300, "doi:10.1000/.", "10.1000/,;"],
 )  # fmt: skip
 def test_what_names_no_paper_is_nothing(nothing):
     assert identity.parse_identifier(nothing) is None

@@ -16,6 +16,7 @@ from bot import ranking
 from bot.app import App
 from bot.embed.words import WordEmbedder
 from bot.models import Event, Identifier, Paper, Scheme, Sighting, SourceState
+from bot.outputs.search_pages import unread_hints
 from bot.store import Store
 from bot.store.meaning import MeaningLedger
 from bot.text.query import Clause, read_query, searchable
@@ -95,6 +96,9 @@ def found(store: Store, typed: str) -> list[int]:
         ("cat:cs.LG", [1]),
         ("cat:CS", [1, 2]),
         ("cat:cs.L", []),
+        ("cat:cs.*", [1, 2]),
+        ("since:2026-11 before:2027 mixture", [1, 2]),
+        ("before:2026-11 mixture", []),
         ('cat:"cell biology"', [2]),
         ("cat:biology", []),
         ("cat:=cs.LG", [1]),
@@ -133,6 +137,23 @@ def test_no_query_is_a_syntax_error(archive, typed):
 @given(st.text(max_size=60))
 def test_no_text_whatever_is_a_syntax_error(archive, typed):
     archive.search(read_query(typed), 3)
+
+
+@pytest.mark.parametrize(
+    ("typed", "unread"),
+    [
+        ("since:2026-02-30 experts", ("since:2026-02-30",)),
+        ("before:yesterday", ("before:yesterday",)),
+        ("experts author:", ("author:",)),
+        ("Title: ", ("Title:",)),
+        ("title:author: since:2026-11", ()),
+        ("a title without: fields", ()),
+        ('author:"N. Shazeer" cat:cs since:2026-11-01', ()),
+    ],
+)
+def test_what_looks_like_a_field_and_is_none_is_told(typed, unread):
+    assert read_query(typed).unread == unread
+    assert len(unread_hints(typed)) == len(unread)
 
 
 def test_what_is_not_ours_is_words():

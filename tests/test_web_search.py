@@ -241,3 +241,9 @@ async def test_the_links_of_a_helpful_page_lead_somewhere(get):
         for way in ways:
             base = answer.url.path.removesuffix(path)
             assert (await get(way.removeprefix(base)))[0] == 200, way
+
+
+async def test_a_date_that_is_none_is_named_on_the_page(get):
+    status, body, _ = await get("/search?q=since%3A2026-02-30+experts")
+    assert status == 200
+    assert "Looked for as mere words: “since:2026-02-30”" in body

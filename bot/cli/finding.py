@@ -15,6 +15,7 @@ from bot.errors import EmbeddingError, UsageError
 from bot.identity import parse_identifier
 from bot.models import Paper
 from bot.outputs.cards import authors_line, title_of
+from bot.outputs.search_pages import unread_hints
 from bot.text import shorten
 from bot.text.query import read_query
 from bot.workflows import find
@@ -37,6 +38,8 @@ def search(args: argparse.Namespace) -> int:
             say(
                 f"Read as {', '.join(f'{new!r} for {old!r}' for old, new in told.instead.items())}."
             )
+        for hint in () if args.json else unread_hints(typed):
+            say(hint)
         if args.json:
             as_json([_told(paper) | {"score": score} for paper, score in found])
         elif not found:

@@ -185,10 +185,12 @@ def _sources(app: App) -> list[dict[str, object]]:
     for source in app.config.sources:
         state = states.get(source.name, SourceState(source.name))
         own, at = address(source), moving.asked_at(address(source), moves.get(source.name))
+        asked = source.enabled and not state.gone
         told.append({
             "name": source.name, "kind": source.kind, "enabled": source.enabled,
             "state": _standing(state, enabled=source.enabled), "last_ok": state.last_ok,
-            "last_new": state.last_new, "next_poll": state.next_poll, "failures": state.failures,
+            "last_new": state.last_new, "next_poll": state.next_poll if asked else None,
+            "failures": state.failures,
             "problem": polling.in_words(state, "" if at == own else at),
         })  # fmt: skip
     return told

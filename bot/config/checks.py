@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from email.utils import parseaddr
 from typing import TYPE_CHECKING
 
-from bot.config.values import NAME, RESERVED_NAMES
+from bot.config.values import LONGEST_NAME, NAME, RESERVED_NAMES
 from bot.errors import Mistake
 
 if TYPE_CHECKING:
@@ -80,6 +80,9 @@ def _check_profiles(config: Config, sources: set[str]) -> Iterator[tuple[str, ..
             yield table, "", problem, "Choose another name for the profile."
         elif not NAME.fullmatch(name):
             yield table, "", "use lower-case letters, digits and hyphens in a profile's name."
+        elif len(name) > LONGEST_NAME:
+            hint = "Its `title` may be as long as you like."
+            yield table, "", f"a name has at most {LONGEST_NAME} characters.", hint
         for source in profile.sources:
             if source not in sources:
                 yield table, "sources", f'there is no source "{source}".', _near(source, sources)

@@ -16,6 +16,7 @@ RESERVED_NAMES = frozenset(
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
+LONGEST_NAME = 100  # characters: a name is part of files' names, which may have 255
 
 
 def normal_hour(value: str) -> str:

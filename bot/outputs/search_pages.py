@@ -16,12 +16,14 @@ from bot.outputs.site import Site, frame_of, no_link
 from bot.outputs.wording import counted
 from bot.ports import Renderer
 from bot.text import shorten
+from bot.text.query import read_query
 
 if TYPE_CHECKING:
     from bot.config import BotSettings
 
 _ABOUT = "Search all papers that were ever seen here."
 _LONGEST_QUERY = 300  # of it that is shown again
+_UNREAD_NAMED = 3
 _FEWER = "All words must occur: fewer find more, and transform* finds all that begins so."
 
 
@@ -54,7 +56,18 @@ def search_page(
         summary=_found(len(answer.papers), stored) if typed or stored else "",
         instead=", ".join(f"“{read}” for “{word}”" for word, read in answer.instead.items()),
         problem=f"None of the {counted(stored, 'paper')} fits “{said}”." if nothing else "",
-        hints=(_FEWER,) if nothing else (),
+        hints=(*unread_hints(typed), *((_FEWER,) if nothing else ())),
+    )
+
+
+def unread_hints(typed: str) -> tuple[str, ...]:
+    """Return a sentence where something typed looks like one of our fields and could not be read so."""
+    unread = read_query(typed).unread
+    told = ", ".join(f"“{shorten(legible(each), 40)}”" for each in unread[:_UNREAD_NAMED])
+    if not told:
+        return ()
+    return (
+        f"Looked for as mere words: {told}. A date is written since:2026-11-01, a name author:Shazeer.",
     )
 
 

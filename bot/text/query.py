@@ -26,6 +26,7 @@ _CLAUSE = pattern(
 )
 _QUOTES = str.maketrans({"“": '"', "”": '"', "„": '"', "‟": '"', "«": '"', "»": '"'})
 _WORD = pattern(r"[^\W_]+")
+_FIRST_OF = {len("2026"): "-01-01", len("2026-11"): "-01"}
 # Scripts that set no spaces are looked up character by character.
 _UNSPACED = pattern(r"([\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af])")
 # Letters that Unicode does not take apart, so that the index's folding of accents leaves them.
@@ -51,13 +52,15 @@ class Clause:
 class Query:
     """What all must hold: each clause, each category (`cs` holds for every `cs.…`), the dates.
 
-    `since` belongs to what is wanted, `before` does not.
+    `since` belongs to what is wanted, `before` does not. `unread` is what begins like one of our fields
+    and says nothing in it, as typed: it counts as words.
     """
 
     clauses: tuple[Clause, ...] = ()
     categories: tuple[str, ...] = ()
     since: date | None = None
     before: date | None = None
+    unread: tuple[str, ...] = ()
 
     @property
     def empty(self) -> bool:
@@ -77,6 +80,7 @@ def read_query(typed: str) -> Query:
     categories: list[str] = []
     since: date | None = None
     before: date | None = None
+    unread: list[str] = []
     for match in _CLAUSE.finditer(one_line(typed)[:_LONGEST].translate(_QUOTES)):
         written = match["bare"] if match["phrase"] is None else match["phrase"]
         field = _FIELDS.get((match["field"] or "").lower())
@@ -88,12 +92,22 @@ def read_query(typed: str) -> Query:
             if day:
                 before = min(before, day) if before else day
                 continue
+            unread.append(f"{field}:{written}")
             written, field = f"{field} {written}", ""  # `since:yesterday` is words like any others
-        if field == "categories" and written.strip("= "):
-            categories.append(written.strip("= ").lower())
+        elif not field and written.lower().removesuffix(":") in _FIELDS and written.endswith(":"):
+            unread.append(written)
+        named = written.strip("= ").removesuffix("*").removesuffix(".")  # arXiv's own is `cs.*`
+        if field == "categories" and named:
+            categories.append(named.lower())
         elif clause := _clause(field or "", written):
             clauses.append(clause)
-    return Query(tuple(clauses[:_MOST_CLAUSES]), tuple(categories[:_MOST_CLAUSES]), since, before)
+    return Query(
+        tuple(clauses[:_MOST_CLAUSES]),
+        tuple(categories[:_MOST_CLAUSES]),
+        since,
+        before,
+        tuple(unread),
+    )
 
 
 def _clause(field: str, written: str) -> Clause | None:
@@ -102,7 +116,8 @@ def _clause(field: str, written: str) -> Clause | None:
 
 
 def _day(value: str) -> date | None:
+    """Read a date; a year or a month stands for its first day."""
     try:
-        return date.fromisoformat(value)
+        return date.fromisoformat(value + _FIRST_OF.get(len(value), ""))
     except ValueError:
         return None

@@ -259,6 +259,8 @@ class _Poll:
 
     def _not_due(self) -> Collected:
         state = self.state
+        if state.gone:
+            return Collected(self.source.name, Outcome.NOT_DUE, detail=polling.in_words(state))
         when = f"{state.next_poll:%d %b %Y %H:%M} UTC" if state.next_poll else "it has gone"
         detail = f"{state.error}; next try {when}" if state.error else f"next poll {when}"
         return Collected(self.source.name, Outcome.NOT_DUE, detail=detail)
