@@ -20,7 +20,6 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from email.utils import parseaddr
 from functools import cache, partial
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 from urllib.parse import urlsplit
@@ -37,6 +36,7 @@ from bot.files import (
     write_file,
     write_files,
 )
+from bot.loading import load
 from bot.models import Document, Failure, NotModified, Request
 from bot.ports import Clock, Fetcher, Mailer, MailSession, Printer, Renderer, Worker, Workers
 from bot.schedule import due_edition, local_date
@@ -669,7 +669,7 @@ class _FetcherOnDemand:
         async with self._opening:
             if self._opened is None:
                 # Loading it takes a fifth of a second, for which the loop need not stand still.
-                await asyncio.to_thread(import_module, "bot.fetch")
+                await asyncio.to_thread(load, "bot.fetch")
                 from bot.fetch import HttpFetcher
 
                 self._opened = await self._stack.enter_async_context(

@@ -11,8 +11,6 @@ import json
 import os
 import shutil
 import stat
-import tarfile
-import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -21,8 +19,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from stat import S_ISREG
+from typing import TYPE_CHECKING
 
 from bot.errors import DiskFullError, StateError, StateLockedError
+
+if TYPE_CHECKING:  # for backups alone
+    import tarfile
 
 LOCK_SECONDS = 30.0
 _POLL_SECONDS = 0.1
@@ -215,6 +217,8 @@ def write_archive(
     `verify` is given the written file, and raises where it is not whole: then, and where anything
     else goes wrong, what stood at `path` before still does. Raises DiskFullError, StateError.
     """
+    import tarfile
+
     temporary = path.with_name(f"{_SCRATCH}{os.getpid()}-{path.name}")
     try:
         temporary.unlink(missing_ok=True)
@@ -238,7 +242,7 @@ def write_archive(
 
 
 def _add_member(archive: tarfile.TarFile, name: str, content: bytes | Path, at: datetime) -> None:
-    told = tarfile.TarInfo(name)
+    told = archive.tarinfo(name)
     told.mode, told.mtime = 0o600, int(at.timestamp())
     if isinstance(content, bytes):
         told.size = len(content)
@@ -252,10 +256,11 @@ def _add_member(archive: tarfile.TarFile, name: str, content: bytes | Path, at: 
 def read_archive(path: Path) -> Generator[Member, None, None]:
     """Yield the files of a tar file; nothing is written, and nothing claimed is taken on trust.
 
-    Raises StateError where it is no such file, is
-    cut short, or holds anything but plain files
+    Raises StateError where it is no such file, is cut short, or holds anything but plain files
     (links, devices) or too many.
     """
+    import tarfile
+
     try:
         with path.open("rb") as file:
             whole = os.fstat(file.fileno()).st_size
@@ -288,6 +293,8 @@ class _Frugal:
 
     def read(self, size: int) -> bytes:
         if size > _CHUNK:
+            import tarfile
+
             raise tarfile.ReadError("a header in it is too large")
         return self._file.read(size)
 
@@ -333,6 +340,8 @@ def scratch_folder(parent: Path) -> Iterator[Path]:
         for left in parent.glob(f"{_SCRATCH}*"):
             if time.time() - left.lstat().st_mtime > _STALE_SECONDS:
                 withdraw(left)
+        import tempfile
+
         folder = Path(tempfile.mkdtemp(prefix=_SCRATCH, dir=parent))
     except OSError as error:
         raise explained(error, parent) from error

@@ -103,7 +103,8 @@ NEWCOMERS = [f"new{n}@example.org" for n in range(3)]
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(
     ["support_power", "bot.fetch", "bot.mail", "bot.render", "bot.printing", "bot.workflows.collect",
-     "bot.workflows.compose", "bot.workflows.publish", "bot.workflows.deliver", "bot.cli.running"]
+     "bot.workflows.compose", "bot.workflows.publish", "bot.workflows.sheets", "bot.workflows.deliver",
+     "bot.cli.running"]
 )  # fmt: skip
 
 

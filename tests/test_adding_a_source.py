@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+import sys
 import types
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -33,7 +34,8 @@ def example(monkeypatch) -> types.ModuleType:
     (code,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
     module = types.ModuleType("examplearchive")
     exec(compile(code, "docs/adding-a-source.md", "exec"), vars(module))  # noqa: S102 - our own page
-    monkeypatch.setitem(sources.KINDS, "examplearchive", module.KIND)
+    monkeypatch.setitem(sys.modules, "bot.sources.examplearchive", module)
+    monkeypatch.setitem(sources.KINDS, "examplearchive", "examplearchive")
     return module
 
 

@@ -163,7 +163,7 @@ def test_told_while_a_source_hangs_it_does_not_wait_for_it(config, site, other):
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("where", ["bot.ranking.rank", "bot.workflows.publish.site_pages"])
+@pytest.mark.parametrize("where", ["bot.ranking.rank", "bot.workflows.sheets.site_pages"])
 def test_told_while_a_thread_is_busy_it_ends_when_that_is_done(config, site, where):
     """Ranking, making pages: a thread cannot be cut off, and its transaction need not be."""
     site.put("/good", FEED)

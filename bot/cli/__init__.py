@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import sys
 from io import TextIOWrapper
@@ -34,6 +35,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _run(argv)
         finally:
             sys.stdout.flush()  # here, where what goes wrong with it can still be told
+            if argv is None:
+                gc.freeze()  # Python looks for garbage once more when it ends: there is no need
     except KeyboardInterrupt:
         _tell("stopped. What was committed is kept.")
         return _INTERRUPTED
@@ -50,7 +53,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(argv: Sequence[str] | None) -> int:
-    args = parser().parse_args(argv)
+    words = sys.argv[1:] if argv is None else argv
+    args = parser(words).parse_args(words)
     try:
         from bot.cli.logs import begin_log
 
@@ -78,7 +82,7 @@ def _say_no_more() -> None:
 
 
 def _command(name: str) -> Command:
-    from importlib import import_module
+    from bot.loading import load
 
     home = {
         "demo": "beginning", "init": "beginning", "check": "checking",
@@ -92,5 +96,5 @@ def _command(name: str) -> Command:
         "backtest": "testing", "backup": "saving", "restore": "saving",
         "completion": "completing", "man": "completing",
     }[name]  # fmt: skip
-    found: Command = getattr(import_module(f"bot.cli.{home}"), name)
+    found: Command = getattr(load(f"bot.cli.{home}"), name)
     return found

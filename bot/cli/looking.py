@@ -38,7 +38,7 @@ from bot.outputs.news import notice_text
 from bot.schedule import local_date
 from bot.workflows.collect import Outcome
 from bot.workflows.compose import edition_picks, ranked_now, ranked_papers, source_notes
-from bot.workflows.publish import trending_papers
+from bot.workflows.sheets import trending_papers
 
 if TYPE_CHECKING:
     from bot.config import Config, Profile

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import logging
 import os
 from collections.abc import Iterator
@@ -71,6 +70,8 @@ def profile_named(config: Config, name: str) -> Profile:
     """Return the profile. Raises UsageError that names the nearest one."""
     if name in config.profiles:
         return config.profiles[name]
+    import difflib
+
     close = difflib.get_close_matches(name, config.profiles, n=1)
     known = ", ".join(config.profiles) or "none yet"
     hint = f"Did you mean {close[0]!r}?" if close else f"There are: {known}."

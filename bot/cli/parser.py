@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import UTC, date, datetime
 
 from bot import __version__
@@ -60,8 +60,12 @@ def _number(most: int, what: str) -> Callable[[str], int]:
     return read
 
 
-def parser() -> argparse.ArgumentParser:
-    """Return the parser of the whole command."""
+def parser(typed: Collection[str] | None = None) -> argparse.ArgumentParser:
+    """Return the parser of the whole command.
+
+    Where the words that were `typed` are given, a command that is not among them has its name and its
+    sentence, and no actions: nobody can have asked for one, and they are half of the work.
+    """
     top = argparse.ArgumentParser(prog="paperround", description=_DESCRIPTION, epilog=_EPILOG)
     top.add_argument("--version", action="version", version=f"paperround {__version__}")
     top.add_argument("--config", metavar="PATH",
@@ -77,8 +81,22 @@ def parser() -> argparse.ArgumentParser:
     _looking(commands)
     _opinions(commands)
     _archive(commands)
-    _profiles(commands)
-    _keeping(commands)
+
+    def group(
+        name: str, says: str, fill: Callable[[_Commands[argparse.ArgumentParser]], None]
+    ) -> None:
+        named = commands.add_parser(name, help=says)
+        if typed is None or name in typed:
+            fill(named.add_subparsers(dest="action", metavar="ACTION", required=True))
+
+    group("profiles", "what is looked for", _profiles)
+    group("sources", "the configured sources", _sources)
+    group("subscribers", "who gets the digests", _subscribers)
+    group("deliveries", "the outbox", _deliveries)
+    group("suppressions", "addresses that are never written to", _suppressions)
+    _inbound(commands)
+    group("quarantine", "inbound mail that could not be read", _quarantine)
+    _saving(commands)
     _telling(commands)
     return top
 
@@ -192,9 +210,7 @@ def _archive(commands: _Commands[argparse.ArgumentParser]) -> None:
             help="at most so many (default: 20)")  # fmt: skip
 
 
-def _profiles(commands: _Commands[argparse.ArgumentParser]) -> None:
-    profiles = commands.add_parser("profiles", help="what is looked for")
-    actions = profiles.add_subparsers(dest="action", metavar="ACTION", required=True)
+def _profiles(actions: _Commands[argparse.ArgumentParser]) -> None:
     _add(actions, "list", "list the profiles, their editions and subscribers")
     show = _add(actions, "show", "show a profile's interests, written and learnt")
     show.add_argument("name", metavar="NAME")
@@ -215,9 +231,7 @@ def _add_append(command: argparse.ArgumentParser, what: str) -> None:
         help=f"write {what} at the end of this file instead; nothing in it is changed")  # fmt: skip
 
 
-def _sources(commands: _Commands[argparse.ArgumentParser]) -> None:
-    sources = commands.add_parser("sources", help="the configured sources")
-    actions = sources.add_subparsers(dest="action", metavar="ACTION", required=True)
+def _sources(actions: _Commands[argparse.ArgumentParser]) -> None:
     _add(actions, "list", "list the sources and how they stand")
     discover = _add(actions, "discover", "find a web page's feeds, print them as TOML")
     discover.add_argument("url", metavar="URL")
@@ -227,26 +241,26 @@ def _sources(commands: _Commands[argparse.ArgumentParser]) -> None:
     _add(actions, "export", "print the configured sources as OPML", records=False)
 
 
-def _keeping(commands: _Commands[argparse.ArgumentParser]) -> None:
-    _sources(commands)
-    _subscribers(commands)
-    _deliveries(commands)
-    suppressions = _group(commands, "suppressions", "addresses that are never written to")
-    _add(suppressions, "list", "list the suppressed addresses, as far as they are known, and why")
-    suppress = _add(suppressions, "add", "write to an address no more, whoever subscribes it")
+def _suppressions(actions: _Commands[argparse.ArgumentParser]) -> None:
+    _add(actions, "list", "list the suppressed addresses, as far as they are known, and why")
+    suppress = _add(actions, "add", "write to an address no more, whoever subscribes it")
     suppress.add_argument("address", metavar="ADDRESS")
     suppress.add_argument("--reason", default="by the owner", metavar="WORDS")
-    _add(suppressions, "remove", "write to it again").add_argument("address", metavar="ADDRESS")
+    _add(actions, "remove", "write to it again").add_argument("address", metavar="ADDRESS")
+
+
+def _quarantine(actions: _Commands[argparse.ArgumentParser]) -> None:
+    _add(actions, "list", "list it, the latest first")
+    _add(actions, "show", "show one such mail").add_argument("key", metavar="KEY")
+    _add(actions, "retry", "let it be read again").add_argument("key", metavar="KEY")
+
+
+def _inbound(commands: _Commands[argparse.ArgumentParser]) -> None:
     inbound = _add(
         commands, "inbound", "take in one mail on standard input, as a mail server's pipe"
     )
     inbound.add_argument("--recipient", default="", metavar="ADDRESS",
         help="the address it was sent to; else what the server or its headers say")  # fmt: skip
-    quarantine = _group(commands, "quarantine", "inbound mail that could not be read")
-    _add(quarantine, "list", "list it, the latest first")
-    _add(quarantine, "show", "show one such mail").add_argument("key", metavar="KEY")
-    _add(quarantine, "retry", "let it be read again").add_argument("key", metavar="KEY")
-    _saving(commands)
 
 
 def _saving(commands: _Commands[argparse.ArgumentParser]) -> None:
@@ -265,17 +279,7 @@ def _telling(commands: _Commands[argparse.ArgumentParser]) -> None:
     _add(commands, "man", "print the man page, as roff", records=False)
 
 
-def _group(
-    commands: _Commands[argparse.ArgumentParser], name: str, says: str
-) -> _Commands[argparse.ArgumentParser]:
-    group: _Commands[argparse.ArgumentParser] = commands.add_parser(name, help=says).add_subparsers(
-        dest="action", metavar="ACTION", required=True
-    )
-    return group
-
-
-def _subscribers(commands: _Commands[argparse.ArgumentParser]) -> None:
-    actions = _group(commands, "subscribers", "who gets the digests")
+def _subscribers(actions: _Commands[argparse.ArgumentParser]) -> None:
     add = _add(actions, "add", "subscribe an address, confirmed at once by you")
     add.add_argument("address", metavar="ADDRESS")
     add.add_argument("profiles", nargs="+", metavar="PROFILE")
@@ -313,8 +317,7 @@ def _subscribers(commands: _Commands[argparse.ArgumentParser]) -> None:
     _add(actions, "export", "print the subscribers as CSV, or as JSON")
 
 
-def _deliveries(commands: _Commands[argparse.ArgumentParser]) -> None:
-    actions = _group(commands, "deliveries", "the outbox")
+def _deliveries(actions: _Commands[argparse.ArgumentParser]) -> None:
     listed = _add(actions, "list", "list the latest deliveries")
     listed.add_argument("--limit", type=_number(1_000_000, "rows"), default=50, metavar="N",
         help="at most so many (default: 50)")  # fmt: skip

@@ -13,19 +13,11 @@ import hashlib
 import json
 from dataclasses import replace
 from datetime import datetime
-from functools import lru_cache
+from functools import cache, lru_cache
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from bot.models import Document, Event, Failure, Paper, Parsed, Request, Sighting, SourceState
-from bot.sources import (
-    arxiv_search,
-    crossref,
-    feed,
-    huggingface,
-    openreview,
-    preprints,
-    pubmed,
-)
 from bot.sources.entries import host_of, origin
 from bot.sources.kinds import Caller, Kind
 from bot.sources.spans import Span
@@ -40,21 +32,28 @@ PARSER = 2
 _UNCONDITIONAL_EVERY = 7  # days
 _REFUSED = frozenset({401, 403})  # HTTP: who asks is not known, or must not
 
-KINDS: dict[str, Kind] = {
-    "arxiv": arxiv_search.KIND,
-    "huggingface": huggingface.KIND,
-    "biorxiv": preprints.KIND,
-    "medrxiv": preprints.KIND,
-    "crossref": crossref.KIND,
-    "pubmed": pubmed.KIND,
-    "openreview": openreview.KIND,
-    "feed": feed.KIND,
+# Each kind's module; a round loads those of the kinds that are configured.
+KINDS: dict[str, str] = {
+    "arxiv": "arxiv_search",
+    "huggingface": "huggingface",
+    "biorxiv": "preprints",
+    "medrxiv": "preprints",
+    "crossref": "crossref",
+    "pubmed": "pubmed",
+    "openreview": "openreview",
+    "feed": "feed",
 }
+
+
+@cache
+def _kind(name: str) -> Kind:
+    found: Kind = import_module(f"bot.sources.{KINDS[name]}").KIND
+    return found
 
 
 def address(source: SourceSettings) -> str:
     """Return where a source's document is by the configuration, "" where it has only pages."""
-    found = KINDS[source.kind].address
+    found = _kind(source.kind).address
     return "" if found is None else found(source)
 
 
@@ -74,7 +73,7 @@ def request(
     stays with the origin it was given for. Once a week the request is unconditional, so that a server
     whose 304 is stuck is found out.
     """
-    kind = KINDS[source.kind]
+    kind = _kind(source.kind)
     if kind.address is None:
         span = kind.pages.window(source, state, now) if kind.pages else None
         span = span or Span(now - source.backfill, now)
@@ -100,7 +99,7 @@ def parse(source: SourceSettings, document: Document, now: datetime) -> Parsed:
     Raises ParseError, in a sentence for people, for what the source should never send: a web page,
     a truncated feed without entries, an empty body. None of these is an empty source.
     """
-    return KINDS[source.kind].parse(source, document, now)
+    return _kind(source.kind).parse(source, document, now)
 
 
 # ── More documents of one source ──────────────────────────────────────────────────────────────────
@@ -108,12 +107,12 @@ def parse(source: SourceSettings, document: Document, now: datetime) -> Parsed:
 
 def beside(source: SourceSettings, state: SourceState, now: datetime) -> tuple[str, ...]:
     """Return the addresses of documents to read beside the one, as `state` stood before it."""
-    return KINDS[source.kind].beside(source, state, now)
+    return _kind(source.kind).beside(source, state, now)
 
 
 def more_request(source: SourceSettings, url: str, token: str = "", contact: str = "") -> Request:
     """Return the GET of one more document; it is never conditional."""
-    return KINDS[source.kind].signed(Request(url), Caller(token, contact))
+    return _kind(source.kind).signed(Request(url), Caller(token, contact))
 
 
 def missing(source: SourceSettings, now: datetime) -> Span | None:
@@ -121,7 +120,7 @@ def missing(source: SourceSettings, now: datetime) -> Span | None:
 
     None where it cannot be asked for in another way.
     """
-    pages = KINDS[source.kind].pages
+    pages = _kind(source.kind).pages
     if pages is None or not pages.can_ask(source):
         return None
     return Span(now - pages.overlap, now)
@@ -132,12 +131,12 @@ def missing(source: SourceSettings, now: datetime) -> Span | None:
 
 def only_pages(kind: str) -> bool:
     """Tell whether a kind has no document of its own and is read by `page_request` alone."""
-    return KINDS[kind].address is None
+    return _kind(kind).address is None
 
 
 def window(source: SourceSettings, state: SourceState, now: datetime) -> Span | None:
     """Return what is to be read page by page now, None for nothing."""
-    pages = KINDS[source.kind].pages
+    pages = _kind(source.kind).pages
     if pages is None or not pages.can_ask(source):
         return None
     span = pages.window(source, state, now)
@@ -147,19 +146,19 @@ def window(source: SourceSettings, state: SourceState, now: datetime) -> Span | 
 
 def owed(source: SourceSettings, state: SourceState, parsed: Parsed, now: datetime) -> Span | None:
     """Return what a source owes once this document was read: days whose announcement was missed."""
-    found = KINDS[source.kind].owed
+    found = _kind(source.kind).owed
     return found(source, state, parsed, now) if found else None
 
 
 def can_make_up(source: SourceSettings) -> bool:
     """Tell whether what was missed of a source can be asked for later."""
-    pages = KINDS[source.kind].pages
+    pages = _kind(source.kind).pages
     return pages is not None and pages.can_ask(source)
 
 
 def page_request(source: SourceSettings, span: Span, token: str = "", contact: str = "") -> Request:
     """Return the GET of a span's next page; it is never conditional."""
-    kind = KINDS[source.kind]
+    kind = _kind(source.kind)
     assert kind.pages is not None  # noqa: S101 - whoever has a span has pages
     return kind.signed(Request(kind.pages.address(source, span)), Caller(token, contact))
 
@@ -171,7 +170,7 @@ def read_page(
 
     Raises ParseError in a sentence for people.
     """
-    pages = KINDS[source.kind].pages
+    pages = _kind(source.kind).pages
     assert pages is not None  # noqa: S101 - whoever has a span has pages
     page = pages.read(source, document, now)
     return page.parsed, pages.after(span, page, host_of(document.url))
@@ -182,7 +181,7 @@ def read_page(
 
 def explained(source: SourceSettings, failure: Failure) -> Failure:
     """Return a failure with what to do about it, where the service wants a token and had none."""
-    kind = KINDS[source.kind]
+    kind = _kind(source.kind)
     if failure.status not in _REFUSED or not kind.wants_token:
         return failure
     words = "; its `token` may have expired" if source.token else ""
@@ -199,6 +198,8 @@ def parse_feed(body: bytes, url: str) -> list[Paper]:
     resolved ("" for none). At most 5,000 entries are read. Neither files nor the network are
     touched. Raises ParseError for a body that has no entries and is no feed.
     """
+    from bot.sources import feed
+
     found = feed.sightings_of(feed.read_any(body, url), body, url, None)
     return [sighting.paper for sighting in found]
 
@@ -222,24 +223,24 @@ def announces(kind: str) -> bool:
 
     Then "older than `backfill`" is judged against the newest entry of the document, not now.
     """
-    return KINDS[kind].announces
+    return _kind(kind).announces
 
 
 def due_between(kind: str, start: datetime, end: datetime) -> bool:
     """Tell whether a kind had something to announce after `start` and not later than `end`."""
-    calendar = KINDS[kind].calendar
+    calendar = _kind(kind).calendar
     return calendar is None or calendar.due_between(start, end)
 
 
 def why_quiet(kind: str, now: datetime) -> str:
     """Say why a kind announces nothing now, "" where nothing explains it."""
-    calendar = KINDS[kind].calendar
+    calendar = _kind(kind).calendar
     return calendar.why_quiet(now) if calendar else ""
 
 
 def keeps_guids(kind: str) -> bool:
     """Tell whether the guids of a kind are to be remembered, each with its paper."""
-    return KINDS[kind].keeps_guids
+    return _kind(kind).keeps_guids
 
 
 def wanted(source: SourceSettings, sighting: Sighting, known: bool) -> bool:

@@ -12,7 +12,6 @@ from collections.abc import Iterable
 
 from bot.store.connection import Connection
 from bot.store.papers import PaperLedger
-from bot.text.query import searchable
 
 # Three tokens that nobody types between two authors: words that stand near each other in this
 # column belong to one name.
@@ -83,6 +82,8 @@ def _unpacked(text: bytes) -> tuple[str, str, str, str]:
 
 
 def _text_of(paper: int, title: str, authors: str, abstract: str, categories: str) -> Text:
+    from bot.text.query import searchable
+
     return (
         paper,
         searchable(title),

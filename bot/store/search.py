@@ -7,12 +7,15 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, time
+from typing import TYPE_CHECKING
 
 from bot.models import Paper
 from bot.store.connection import seconds
 from bot.store.indexing import IndexLedger
-from bot.text.query import Clause, Query
 from bot.text.spelling import folded, meant, slips
+
+if TYPE_CHECKING:
+    from bot.text.query import Clause, Query
 
 _NEAR = 2  # words that may stand between two words of one author's name
 _WEIGHED = 12_000  # papers that may have one of several words

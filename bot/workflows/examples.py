@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Protocol
 from bot.errors import ParseError
 from bot.models import Document, Event, Failure, Identifier, Sighting, SourceState
 from bot.ports import Absorbed, Fetcher, Workers
-from bot.sources import arxiv_ids
 
 if TYPE_CHECKING:
     from bot.config import Profile, SourceSettings
@@ -79,6 +78,7 @@ async def introduce(
     if source is None:
         return Introduced()
     from bot import ranking  # a twentieth of a second, where nothing else wants it
+    from bot.sources import arxiv_ids
 
     named = set().union(*(ranking.example_identifiers(profile) for profile in profiles))
     if not named:
@@ -116,6 +116,8 @@ async def _asked(
     now: datetime,
 ) -> tuple[Sighting, ...] | Failure:
     """Ask once, and once more where the answer is empty: arXiv's often is, for no reason."""
+    from bot.sources import arxiv_ids
+
     asking = arxiv_ids.request(source, identifiers)
     for _ in range(2):
         answer = await fetcher.fetch(asking)
