@@ -22,7 +22,7 @@ from benchmarks import publish_by_hand as by_hand
 from benchmarks.library import NOW, fill, paper, records
 from benchmarks.measure import medians
 from bot.config import BotSettings, Config, Profile
-from bot.files import write_file, write_files
+from bot.files import files_written_together, write_file
 from bot.models import Edition, Event, InterestKind, Pick, Reason, Sighting, SourceState
 from bot.outputs.feeds import trending_feed
 from bot.outputs.syndication import Feed, as_rss
@@ -121,8 +121,10 @@ def _measured(work: Callable[[], Published]) -> tuple[int, int, float, float]:
 
 def _floor(public: Path, into: Path) -> Published:
     paths = [path.relative_to(public) for path in public.rglob("*") if path.is_file()]
-    for start in range(0, len(paths), _BATCH):
-        write_files([(into / p, (public / p).read_bytes()) for p in paths[start : start + _BATCH]])
+    with files_written_together() as write_files:
+        for start in range(0, len(paths), _BATCH):
+            batch = paths[start : start + _BATCH]
+            write_files([(into / path, (public / path).read_bytes()) for path in batch])
     return Published(tuple(map(str, paths)), tuple(map(str, paths)))
 
 
@@ -163,13 +165,14 @@ class _Site:
 
     def publish(self, *, afresh: bool = False) -> Published:
         """Publish the site as `paperround publish` does."""
-        return asyncio.run(
-            publish(
-                self._config, "example.org,2026", self._store, Workers(_at_once, _at_once),
-                TemplateRenderer(None, print), write_file, self._folder / "public", afresh=afresh,
-                write_all=write_files,
-            )
-        )  # fmt: skip
+        with files_written_together() as write_files:
+            return asyncio.run(
+                publish(
+                    self._config, "example.org,2026", self._store, Workers(_at_once, _at_once),
+                    TemplateRenderer(None, print), write_file, self._folder / "public",
+                    afresh=afresh, write_all=write_files,
+                )
+            )  # fmt: skip
 
 
 async def _at_once(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

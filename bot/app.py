@@ -29,12 +29,12 @@ from bot.config import laid_down
 from bot.errors import ConfigError, StateError, StateLockedError, TemplateError, UsageError
 from bot.files import (
     deliver_to_maildir,
+    files_written_together,
     is_at_work,
     private_folder,
     withdraw,
     workflow_lock,
     write_file,
-    write_files,
 )
 from bot.loading import load
 from bot.models import Document, Failure, NotModified, Request
@@ -448,11 +448,12 @@ class App:
 
         async with self._locked("publish"):
             config = await self._standing()
-            return await publish(
-                config, self.founding.authority, self.store, self.workers, self.renderer(),
-                write_file, config.state / "public", afresh=afresh, withdraw=withdraw,
-                write_all=write_files,
-            )  # fmt: skip
+            with files_written_together() as write_all:
+                return await publish(
+                    config, self.founding.authority, self.store, self.workers, self.renderer(),
+                    write_file, config.state / "public", afresh=afresh, withdraw=withdraw,
+                    write_all=write_all,
+                )  # fmt: skip
 
     async def deliver(
         self, *, patient: bool = False, stop: asyncio.Event | None = None

@@ -13,7 +13,7 @@ import shutil
 import stat
 import time
 from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -83,17 +83,24 @@ def _opened(path: Path, mode: int) -> int:
     return os.open(path, flags, mode)
 
 
-def write_files(contents: Sequence[tuple[Path, bytes]]) -> list[bool]:
-    """Write each file as `write_file` does, in any order; return whether each changed.
+@contextmanager
+def files_written_together() -> Generator[Callable[[Sequence[tuple[Path, bytes]]], list[bool]]]:
+    """Yield what writes each file as `write_file` does, in any order, and returns whether each changed.
 
     Many wait for the disk together: it takes sixteen in hardly more time than one. Where one cannot
-    be written, the others are all the same. Raises DiskFullError or StateError.
+    be written, the others are all the same. It raises DiskFullError or StateError.
     """
-    if len(contents) < _FEW:
-        return [write_file(path, content) for path, content in contents]
+    # One for all calls: to start a thread takes as long as to write a file.
     with ThreadPoolExecutor(_AT_ONCE, "files") as threads:
-        waiting = [threads.submit(write_file, path, content) for path, content in contents]
-    return [each.result() for each in waiting]
+
+        def write_files(contents: Sequence[tuple[Path, bytes]]) -> list[bool]:
+            if len(contents) < _FEW:
+                return [write_file(path, content) for path, content in contents]
+            waiting = [threads.submit(write_file, path, content) for path, content in contents]
+            wait(waiting)
+            return [each.result() for each in waiting]
+
+        yield write_files
 
 
 def append_to_file(path: Path, content: bytes) -> None:

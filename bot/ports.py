@@ -180,7 +180,7 @@ class FileWriter(Protocol):
 class FilesWriter(Protocol):
     """Writes many whole files, each atomically."""
 
-    def __call__(self, contents: Sequence[tuple[Path, bytes]]) -> list[bool]:
+    def __call__(self, contents: Sequence[tuple[Path, bytes]], /) -> list[bool]:
         """Write what differs; return which did. Raises DiskFullError, StateError."""
         ...
 

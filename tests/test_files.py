@@ -14,11 +14,11 @@ from bot import files
 from bot.errors import DiskFullError, StateError, StateLockedError
 from bot.files import (
     deliver_to_maildir,
+    files_written_together,
     private_folder,
     withdraw,
     workflow_lock,
     write_file,
-    write_files,
 )
 
 # ── Files ─────────────────────────────────────────────────────────────────────────────────────────
@@ -211,16 +211,17 @@ async def test_a_state_folder_that_cannot_be_locked_is_told(tmp_path):
 @pytest.mark.parametrize("count", [0, 3, 200])
 def test_many_are_written_like_one_and_each_says_whether_it_changed(tmp_path, count):
     wanted = [(tmp_path / f"{n % 7}" / f"{n}.html", b"%d" % n) for n in range(count)]
-    assert write_files(wanted) == [True] * count
-    assert all(path.read_bytes() == content for path, content in wanted)
     changed = [(path, b"new" if n % 2 else content) for n, (path, content) in enumerate(wanted)]
-    assert write_files(changed) == [bool(n % 2) for n in range(count)]
+    with files_written_together() as write_files:
+        assert write_files(wanted) == [True] * count
+        assert all(path.read_bytes() == content for path, content in wanted)
+        assert write_files(changed) == [bool(n % 2) for n in range(count)]
     assert not list(tmp_path.rglob(".*"))
 
 
 def test_where_one_of_many_cannot_be_written_the_others_are_and_it_is_said(tmp_path):
     (tmp_path / "7.html").mkdir()
     wanted = [(tmp_path / f"{n}.html", b"x") for n in range(40)]
-    with pytest.raises(StateError):
+    with files_written_together() as write_files, pytest.raises(StateError):
         write_files(wanted)
     assert sum(path.is_file() for path, _ in wanted) == 39

@@ -28,6 +28,7 @@ from bot.outputs.cards import (
     authors_line,
     count_text,
     lead,
+    legible,
     paper_card,
     reason_text,
     reasons_in_words,
@@ -37,6 +38,7 @@ from bot.outputs.cards import (
 from bot.outputs.health import health_lines, latest_notes
 from bot.outputs.links import key_of, title_href
 from bot.outputs.wording import counted, day_near, listed, long_day, short_day
+from bot.text import one_line, readable
 from outputs_samples import (
     BOUND,
     COLLABORATION,
@@ -79,6 +81,11 @@ def test_counts_and_lists_read_as_people_write_them():
     assert count_text(7, 312, 2) == "7 new papers from 312 considered, news of 2 earlier papers"
     assert count_text(0, 0, 1, 1) == "0 new papers, news of 1 earlier paper, withdrawn"
     assert count_text(1, 0, 3, 1) == "1 new paper, news of 3 earlier papers, 1 of them withdrawn"
+
+
+@given(st.text(alphabet="aZ9 é.,:;()/&?!-_'^{}$~`\\\n\u200b漢", max_size=30) | st.text(max_size=60))
+def test_what_needs_no_reading_reads_as_it_would_if_it_were_read(value):
+    assert legible(value) == one_line(readable(one_line(value)))
 
 
 # ── A paper ───────────────────────────────────────────────────────────────────────────────────────

@@ -23,6 +23,7 @@ from bot.outputs.links import (
 )
 from bot.outputs.news import news_count, news_links, notice_text
 from bot.outputs.wording import counted, day_near, in_words
+from bot.patterns import pattern
 from bot.ranking.key_sentence import key_sentences
 from bot.ranking.words import words
 from bot.text import one_line, readable, shorten
@@ -46,6 +47,8 @@ _IMPRINT_LINES = 8
 # TeX shrinks when it is read; nothing that is shown comes from beyond this many characters.
 _READ_LIMIT = 4000
 _SHORT = 60
+# Letters, digits and marks that mean themselves, with single spaces or hyphens between.
+_PLAIN = pattern(r"[\w.,:;()/&?!]+(?:[ -][\w.,:;()/&?!]+)*")
 
 _LEAST_SHARE = 3  # a lead is at least a third of what it may be
 
@@ -182,6 +185,8 @@ def _in_one_line(notice: str, news: Iterable[LinkContext]) -> str:
 
 def legible(value: str) -> str:
     """Return text from a source as people read it, on one line, bounded."""
+    if len(value) <= _SHORT and _PLAIN.fullmatch(value):
+        return value  # as most names and categories are
     cut = value[:_READ_LIMIT]
     # A name or a category costs less to read than to remember.
     return _read_once(cut) if len(cut) > _SHORT or "\\" in cut else _read(cut)

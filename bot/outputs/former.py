@@ -6,7 +6,7 @@ a server has nothing that could redirect, and `rel="self"` names the new address
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -16,18 +16,22 @@ if TYPE_CHECKING:
     from bot.config import Profile
 
 
-def former_sheets(profiles: Iterable[Profile], sheets: Sequence[Sheet]) -> Iterator[Sheet]:
-    """Yield the sheets of the profiles that were renamed, under each of their former names."""
-    for profile in profiles:
-        for old in profile.was:
-            for now, then in (
-                (f"p/{profile.name}/", f"p/{old}/"),
-                (_feed(profile.name), _feed(old)),
-                (f"feeds/{profile.name}/", f"feeds/{old}/"),
-            ):
-                for sheet in sheets:
-                    if sheet.path.startswith(now):
-                        yield replace(sheet, path=then + sheet.path.removeprefix(now))
+def with_former(profiles: Iterable[Profile], sheets: Iterable[Sheet]) -> Iterator[Sheet]:
+    """Yield each sheet, and those of renamed profiles under each of their former names, too."""
+    renamed = [way for profile in profiles for old in profile.was for way in _ways(profile, old)]
+    for sheet in sheets:
+        yield sheet
+        for now, then in renamed:
+            if sheet.path.startswith(now):
+                yield replace(sheet, path=then + sheet.path.removeprefix(now))
+
+
+def _ways(profile: Profile, old: str) -> tuple[tuple[str, str], ...]:
+    return (
+        (f"p/{profile.name}/", f"p/{old}/"),
+        (_feed(profile.name), _feed(old)),
+        (f"feeds/{profile.name}/", f"feeds/{old}/"),
+    )
 
 
 def _feed(name: str) -> str:

@@ -58,8 +58,12 @@ def home_of(identifier: Identifier) -> str:
 
 def web_address(href: str) -> str:
     """Return an address that may be linked to, "" for others (`javascript:`, overlong ones)."""
-    if not href:  # as most that are asked for
-        return ""
+    return _safe_address(href) if href else ""  # most that are asked for are none
+
+
+# A card asks three times for the publisher's.
+@lru_cache(maxsize=64)
+def _safe_address(href: str) -> str:
     try:
         parts = urlsplit(href)
     except ValueError:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, date
 from functools import partial
+from typing import NamedTuple
 from urllib.parse import quote
 
 from bot.models import Event, Paper, Pick, Rel, Role, Scheme
@@ -77,9 +77,8 @@ _SAID = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class _Choice:
-    """A public profile's edition that picked a paper."""
+class _Choice(NamedTuple):
+    """A public profile's edition that picked a paper. There are as many as picks."""
 
     profile: str
     heading: str

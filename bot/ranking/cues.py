@@ -66,7 +66,10 @@ _FOR = (
         rf"\b(?:is|are|was|were) {_ADVERB}(?:proposed|introduced|presented|developed|described)\b",
         rf"\b(?:is|are|was|were) {_ADVERB}(?:derived|reported|proved|proven|established|studied)\b",
         rf"\b(?:is|are|was|were) {_ADVERB}(?:investigated|analy[sz]ed|discussed)\b",
-    ), ("ed", "proven")),
+    ), (
+        "posed", "duced", "sented", "veloped", "scribed", "derived", "ported", "prove", "blished",
+        "studied", "tigated", "lysed", "lyzed", "cussed",
+    )),
     (1.0, rf"\ba (?:{_FRESH})\b.*\b(?:{_THING})\b", tuple(f"a {fresh}" for fresh in _FRESH.split("|"))),
     (0.8, _either(
         r"\b(?:the aim|our (?:aim|goal|objective|contribution|key idea|main result|key insight))\b",
@@ -190,17 +193,14 @@ def cues(sentence: str) -> float:
     """Return how much a sentence's own words say that it tells what is new; below 0: that it doesn't."""
     # Beyond ASCII a pattern takes letters for others that their lower case is not.
     lower = sentence.lower() if sentence.isascii() else ""
-    return math.fsum(
-        [
-            weight
-            for weight, cue, parts in _CUES
-            if _may_match(parts, lower) and cue.search(sentence)
-        ]
-    )
-
-
-def _may_match(parts: tuple[str, ...], lower: str) -> bool:
-    for part in parts if lower else ():
-        if part in lower:
-            return True
-    return not parts or not lower
+    found = []
+    for weight, cue, parts in _CUES:
+        for part in parts if lower else ():
+            if part in lower:
+                break
+        else:
+            if parts and lower:
+                continue
+        if cue.search(sentence):
+            found.append(weight)
+    return math.fsum(found)

@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from operator import mul
 
@@ -24,7 +23,7 @@ from bot.ranking.cues import (
     proposes,
     tells_a_result,
 )
-from bot.ranking.words import telling, words
+from bot.ranking.words import telling_words
 from bot.text import one_line, readable, shorten
 from bot.text.sentences import sentences
 
@@ -154,26 +153,31 @@ def _length(sentence: str) -> float:
 # ── LexRank ───────────────────────────────────────────────────────────────────────────────────────
 
 
-def _terms(sentence: str) -> Counter[str]:
-    return Counter(word for word in words(sentence) if telling(word))
+def _terms(sentence: str) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for word in telling_words(sentence):
+        counts[word] = counts.get(word, 0) + 1
+    return counts
 
 
-def _lexrank(told: Sequence[Counter[str]]) -> list[float]:
+def _lexrank(told: Sequence[Mapping[str, int]]) -> list[float]:
     """Return how central each sentence is: they add up to 1."""
     count = len(told)
-    found: Counter[str] = Counter(term for terms in told for term in terms)
+    found: dict[str, int] = {}
+    for terms in told:
+        for term in terms:
+            found[term] = found.get(term, 0) + 1
     idf = {term: math.log(1 + count / n) for term, n in found.items()}
     vectors = [_unit({term: n * idf[term] for term, n in terms.items()}) for terms in told]
     likeness = [[0.0] * count for _ in vectors]
     for at, one in enumerate(vectors):
         for beside in range(at, count):
             likeness[at][beside] = likeness[beside][at] = _dot(one, vectors[beside])
-    sums = [sum(row) or 1.0 for row in likeness]
-    ways = [[each / total for each, total in zip(row, sums, strict=True)] for row in likeness]
-    rank = [1 / count] * count
+    shares = [_DAMPING / (sum(row) or 1.0) for row in likeness]
+    ways = [list(map(mul, row, shares)) for row in likeness]
+    rank, anywhere = [1 / count] * count, (1 - _DAMPING) / count
     for _ in range(_ROUNDS):
-        reached = [sum(map(mul, rank, way)) for way in ways]  # each way leads to one sentence
-        rank = [(1 - _DAMPING) / count + _DAMPING * each for each in reached]
+        rank = [anywhere + sum(map(mul, rank, way)) for way in ways]  # a way leads to one sentence
     return rank
 
 

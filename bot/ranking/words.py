@@ -65,7 +65,7 @@ def fold(value: str) -> str:
 @lru_cache(maxsize=8192)
 def words(value: str) -> tuple[str, ...]:
     """Return the text's words in order, folded."""
-    return tuple(_stem(word) for word in _WORD.findall(fold(value)))
+    return tuple(map(_stem, _WORD.findall(fold(value))))
 
 
 @lru_cache(maxsize=8192)
@@ -77,6 +77,12 @@ def spaced(value: str) -> str:
 def telling(word: str) -> bool:
     """Whether a folded word says anything by itself: no stop word, no number, no single letter."""
     return len(word) > 1 and word not in _STOP and not word.isdigit()
+
+
+def telling_words(value: str) -> list[str]:
+    """Return those of the text's words that are `telling`, in order."""
+    # Not by `telling`: a call for each word costs more than all that it asks.
+    return [w for w in words(value) if len(w) > 1 and w not in _STOP and not w.isdigit()]
 
 
 def count_phrase(phrase: Sequence[str], text: Sequence[str]) -> int:

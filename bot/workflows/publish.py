@@ -66,15 +66,8 @@ async def publish(
     from bot.workflows.sheets import Desk
 
     desk = Desk(config, authority, store, workers, note, stands)
-    sheets, kept = await desk.sheets(render)
-    marks = await workers.cpu(desk.marks, sheets)
-    files = {path: note.files[path] for path in kept}
-    files |= {s.path: note.files[s.path] for s in sheets if s.path in note.files}
-    due = [
-        sheet
-        for sheet in sheets
-        if sheet.path not in stands or note.files[sheet.path][0] != marks[sheet.path]
-    ]
+    marks, due, kept = await desk.sheets(render)
+    files = {path: note.files[path] for path in (*kept, *marks) if path in note.files}
 
     def each(contents: Sequence[tuple[Path, bytes]]) -> list[bool]:
         return [write(path, content) for path, content in contents]

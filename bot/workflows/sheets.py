@@ -9,13 +9,14 @@ import secrets
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import date, datetime, timedelta
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from bot import ranking
 from bot.config.words import ProfileWords
 from bot.models import Paper
 from bot.outputs.charts import Chart, filled, periods
-from bot.outputs.former import former_sheets
+from bot.outputs.former import with_former
 from bot.outputs.pages import site_feeds, site_pages
 from bot.outputs.site import Archive, Made, Record, Said, Sheet, Site, Titled, Whole, folders_of
 from bot.ports import PaperHistory, PaperMark, PublishStore, Renderer, VotedStore, Workers
@@ -72,8 +73,11 @@ class Desk:
         self._charts: dict[str, tuple[str, tuple[int, ...]]] = {}
         self._profiles: frozenset[str] = frozenset()
 
-    async def sheets(self, render: Renderer) -> tuple[list[Sheet], list[str]]:
-        """Return all that is published as sheets, and the charts that rest: these need none."""
+    async def sheets(self, render: Renderer) -> tuple[dict[str, str], list[Sheet], list[str]]:
+        """Return all that is published: the mark of each file, and as sheets those that are due.
+
+        And the charts that rest: these have no mark, and need no sheet.
+        """
         config, store, workers = self._config, self._store, self._workers
         self._papers = await workers.store(store.paper_marks)
         self._editions = await workers.store(store.edition_marks)
@@ -112,14 +116,25 @@ class Desk:
         )
         due = {chart.period.path for chart in charts}
         resting = [path for path in self._charts if path not in due]
-        return await workers.cpu(self._laid_out, site, counted_at, render), resting
+        return (*await workers.cpu(self._laid_out, site, counted_at, render), resting)
 
-    def _laid_out(self, site: Site, counted_at: datetime | None, render: Renderer) -> list[Sheet]:
-        sheets = [
-            *site_pages(site, render),
-            *site_feeds(site, self._authority, counted_at, self._changed),
-        ]
-        return [*sheets, *former_sheets(self._config.profiles.values(), sheets)]
+    def _laid_out(
+        self, site: Site, counted_at: datetime | None, render: Renderer
+    ) -> tuple[dict[str, str], list[Sheet]]:
+        sheets = chain(
+            site_pages(site, render),
+            site_feeds(site, self._authority, counted_at, self._changed),
+        )
+        telling, noted = _Telling(self._papers, self._editions), self._note.files
+        marks: dict[str, str] = {}
+        due: list[Sheet] = []
+        # One after the other: of thirty thousand that stand none is kept.
+        for sheet in with_former(self._config.profiles.values(), sheets):
+            path = sheet.path
+            marks[path] = mark = digest_of(telling.of(sheet.told))
+            if path not in self._stands or noted[path][0] != mark:
+                due.append(sheet)
+        return marks, due
 
     async def _charted(self) -> tuple[list[Chart], tuple[Chart, ...]]:
         """Return an empty chart of every period, and those that may have changed or are missing."""
@@ -196,11 +211,6 @@ class Desk:
         self._records[paper.id] = Record(paper, history)
         if history.changed_at:
             self._changed[paper.id] = history.changed_at
-
-    def marks(self, sheets: Iterable[Sheet]) -> dict[str, str]:
-        """Return the identity of all that each sheet is made from, by its path."""
-        telling = _Telling(self._papers, self._editions)
-        return {sheet.path: digest_of(telling.of(sheet.told)) for sheet in sheets}
 
     def noted(self) -> Note:
         """Return the note of all this, less the files."""
