@@ -231,6 +231,25 @@ async def test_a_profile_that_turns_private_is_withdrawn_with_its_reasons(full):
     assert await same_as_anew(full)
 
 
+async def test_the_archive_of_a_profile_that_is_gone_keeps_the_papers_it_leads_to(full):
+    full.edition("experts", 2, 3)  # which "proteins" has picked, too
+    await full.publish()
+    page, both = (f"papers/arxiv/2611.9000{n}/index.html" for n in (0, 3))
+    full.config = full.configured({"proteins": PROFILES["proteins"]})
+    assert {page, both} <= {*(await full.publish()).paths}
+    later = MORNING + timedelta(days=2)
+    anew = Sighting(paper(0, version=2, abstract="Anew."), Event.REPLACE, later)
+    full.absorb("arxiv", [anew], later)
+    assert (await full.publish()).changed == (page,), "it follows its paper, as ever"
+    assert "Anew." in (full.public / page).read_text()
+    hidden = PROFILES["proteins"].model_copy(update={"public": False}).named("proteins")
+    full.config = full.configured({"proteins": hidden})
+    await full.publish()
+    left = files(full.public)
+    assert {"p/experts/2026-11-20/index.html", page, both} <= left.keys()
+    assert not any(b"Proteins" in content for path, content in left.items() if path != ".published")
+
+
 async def test_a_new_edition_changes_no_older_page_but_the_last_until_its_month_is_over(full):
     for number in range(2, 6):
         full.edition("experts", number, number)

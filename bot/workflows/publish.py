@@ -9,6 +9,7 @@ made again.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -65,7 +66,8 @@ async def publish(
         note, stands = replace(Note(), profiles=note.profiles), frozenset()
     from bot.workflows.sheets import Desk
 
-    desk = Desk(config, authority, store, workers, note, stands)
+    archives = await workers.cpu(_left_behind, config, folder)
+    desk = Desk(config, authority, store, workers, note, stands, archives)
     marks, due, kept = await desk.sheets(render)
     files = {path: note.files[path] for path in (*kept, *marks) if path in note.files}
 
@@ -94,6 +96,17 @@ def _write(
         (sheet.path, len(content), new)
         for sheet, (_, content), new in zip(sheets, made, write(made), strict=True)
     ]
+
+
+def _left_behind(config: Config, folder: Path) -> list[str]:
+    """Return whose archives stand although the configuration has them no more, nor as former names.
+
+    They stay as they are; the papers that they lead to have pages as long as they stand.
+    """
+    known = {each for name, profile in config.profiles.items() for each in (name, *profile.was)}
+    with suppress(OSError):
+        return sorted(each.name for each in (folder / "p").iterdir() if each.name not in known)
+    return []
 
 
 def _withdrawn(config: Config, note: Note, folder: Path, withdraw: Callable[[Path], bool]) -> bool:

@@ -6,7 +6,7 @@ Loaded where something is to be made; a round that changes nothing does without.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from itertools import chain
@@ -59,10 +59,11 @@ class Desk:
         workers: Workers,
         note: Note,
         stands: frozenset[str],
+        left_behind: Collection[str],
     ) -> None:
         self._config, self._authority = config, authority
         self._store, self._workers = store, workers
-        self._note, self._stands = note, stands
+        self._note, self._stands, self._left_behind = note, stands, left_behind
         self._papers: dict[int, PaperMark] = {}
         self._editions: dict[int, int] = {}
         self._shelf = _Shelf(frozenset())
@@ -95,6 +96,9 @@ class Desk:
         picked = {pick.paper for archive in archives for e in archive.editions for pick in e.picks}
         charted = {paper for _, papers in self._charts.values() for paper in papers}
         paged = picked | charted | {paper.id for paper in trending}
+        for name in self._left_behind:
+            editions = await workers.store(store.editions, name)
+            paged |= {pick.paper for edition in editions for pick in edition.picks}
         self._folders = await self._named(paged)
         self._shelf = _Shelf(frozenset(paged))
         trending = await self._fetched([paper.id for paper in trending])
