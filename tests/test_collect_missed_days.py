@@ -89,6 +89,16 @@ async def test_an_announcement_that_passed_is_read_from_the_api(world):
     assert (query["sortBy"], query["sortOrder"]) == (["submittedDate"], ["ascending"])
 
 
+async def test_yesterdays_batch_under_a_new_date_is_told_in_the_report(world):
+    source = a_source(world)
+    await seen_on_monday(world, source)
+    announce(world, MIDNIGHT + DAY, "2611.00001")
+    report = await world.walk(MONDAY + DAY, source)
+    assert report.detail == "still shows what it showed first on 9 Nov 12:00 UTC, under a new date"
+    announce(world, MIDNIGHT + 2 * DAY, "2611.00002")
+    assert "still shows" not in (await world.walk(MONDAY + 2 * DAY, source)).detail
+
+
 async def test_what_was_made_up_for_is_not_asked_for_again(world):
     source = a_source(world)
     SearchApi([Submission("2611.00002", MIDNIGHT + 20 * HOUR)]).put(world.site)

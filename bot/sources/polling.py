@@ -352,7 +352,7 @@ def weather(
     if state.failing_since and _failed_through(source, state, since, now):
         return SourceNote(source.name, Weather.FAILED, _failing(state), state.failing_since)
     if state.stale_since:
-        return SourceNote(source.name, Weather.STALE, _stale(state), state.stale_since)
+        return SourceNote(source.name, Weather.STALE, stale_in_words(state), state.stale_since)
     if problem := _incomplete(source, state, since, now):
         return SourceNote(source.name, Weather.INCOMPLETE, problem, state.owed_until)
     if state.last_ok and _nothing_new(state, since):
@@ -371,7 +371,7 @@ def in_words(state: SourceState, moved_to: str = "") -> str:
         return f"{state.error}; it is not asked again until its url is changed"
     if state.error:
         return state.error
-    said = [state.quiet, _stale(state) if state.stale_since else ""]
+    said = [state.quiet, stale_in_words(state) if state.stale_since else ""]
     if state.owed_error:
         said.append(f"may be incomplete: {state.owed_error}")
     if moved_to:
@@ -425,7 +425,8 @@ def _nothing_new(state: SourceState, since: datetime | None) -> bool:
     return state.last_new is None or (since is not None and state.last_new <= since)
 
 
-def _stale(state: SourceState) -> str:
+def stale_in_words(state: SourceState) -> str:
+    """Return what there is to say of a source that is stale."""
     since = state.last_new or state.stale_since
     when = _day_and_hour(since) if since else "an earlier day"
     return f"still shows what it showed first on {when}, under a new date"

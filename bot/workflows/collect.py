@@ -294,7 +294,8 @@ class _Poll:
             await self._moving(None)
             return await self._failed(failed)
         absorbed = await self._absorb(parsed, polling.cut_off(after) if parsed.more else after)
-        words = [*([parsed.quiet] if parsed.quiet else []), *parsed.warnings, *_relinked(absorbed)]
+        words = [parsed.quiet, polling.stale_in_words(after) if after.stale_since else ""]
+        words = [*filter(None, words), *parsed.warnings, *_relinked(absorbed)]
         moved = await self._moved(answer)
         if moved:
             after = _without_validators(after)
