@@ -306,3 +306,24 @@ def test_discovering_a_service_that_has_a_kind_of_its_own_asks_nobody(desk, addr
     assert sources_in(desk("sources", "discover", address)) == [found]
     (told,) = desk("sources", "discover", address, "--json").document
     assert found.items() <= told.items()
+
+
+def test_what_arxiv_is_asked_for_already_is_left_out_however_it_is_spelt(desk):
+    outlines = "".join(
+        f"<outline text='{n}' xmlUrl='https://{url}'/>"
+        for n, url in enumerate((
+            "rss.arxiv.org/rss/cs.LG", "export.arxiv.org/rss/cs.CL", "rss.arxiv.org/atom/cs.CL+cs.LG",
+            "rss.arxiv.org/rss/cs.LG+math.AG", "huggingface.co/papers",
+        ))
+    )  # fmt: skip
+    desk.write(f"<opml><body>{outlines}</body></opml>", "x.opml")
+    desk.write(
+        '[[sources]]\nname = "a"\nkind = "arxiv"\ncategories = ["cs.LG", "cs.AI"]\n'
+        '[[sources]]\nname = "hf"\nkind = "huggingface"\n'
+    )
+    said = desk("sources", "import", "x.opml", "--append", "config.toml")
+    assert "sources already, and left out: 3." in said.err
+    told = load_config(desk.folder / "config.toml").sources
+    assert [s.categories for s in told[2:]] == [("cs.CL",), ("cs.LG", "math.AG")]
+    assert desk("sources", "import", "x.opml", "--append", "config.toml").code == 0
+    assert load_config(desk.folder / "config.toml").sources == told, "a second time adds nothing"

@@ -169,24 +169,47 @@ def _import(args: argparse.Namespace) -> int:
     except ParseError as error:
         raise UsageError(f"{args.file}: {error}.") from error
     _tell(args.file, read.problems)
-    known = {source.url for source in config.sources} if config else set()
     unfit = [feed for feed in read.feeds if not _fits(feed.url)]
     _tell(args.file, [f"{feed.url!r} is no address" for feed in unfit])
     feeds = [feed for feed in read.feeds if feed not in unfit]
-    again = [feed for feed in feeds if feed.url in known]
+    there = _There(config.sources if config else ())
+    again = [feed for feed in feeds if not there.adds(feed.url)]
     if again:
         log.warning("%s: sources already, and left out: %d.", args.file, len(again))
     taken = _taken(config, args.append)
     found = [
         _found(feed.url, feed.title, taken, " / ".join(feed.groups))
         for feed in feeds
-        if feed.url not in known
+        if feed not in again
     ]
     if not found and not again:
         raise UsageError(f"{args.file}: there is no feed in it (an outline with an xmlUrl).")
     if found:
         deliver_tables("\n".join(each.as_toml() for each in found), args.append, config)
     return 0
+
+
+class _There:
+    """What is read already: addresses, and what the services that have a kind are asked for."""
+
+    def __init__(self, sources: Sequence[SourceSettings]) -> None:
+        self._read: set[str] = set()
+        for source in sources:
+            self._read |= self._parts(source.kind, source.url, source.categories)
+
+    def adds(self, url: str) -> bool:
+        """Whether a source of this address would read anything that is not read yet; note it."""
+        found = _found(url, "", set())
+        parts = self._parts(found.kind, found.url, found.categories)
+        new = not parts <= self._read
+        self._read |= parts
+        return new
+
+    @staticmethod
+    def _parts(kind: str, url: str, categories: Sequence[str]) -> set[str]:
+        if kind == "arxiv":
+            return {f"arxiv {category}" for category in categories}
+        return {"huggingface" if kind == "huggingface" else url}
 
 
 def _fits(url: str) -> bool:
