@@ -607,6 +607,11 @@ class TestUnderAPathPrefix:
         answer, _ = await site("GET", "/p/experts")
         assert answer.headers["Location"] == f"{prefix}/p/experts/"
 
+    @pytest.mark.parametrize("asked", ["", "?utm_source=x"])
+    async def test_the_public_address_without_its_last_slash_leads_home(self, site, prefix, asked):
+        answer, _ = await site("GET", asked)
+        assert (answer.status, answer.headers["Location"]) == (301, f"{prefix}/")
+
     async def test_nothing_lies_beside_it(self, address, way_out):
         for path in ("/", way_out, "/papersx"):
             ask = f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"

@@ -44,4 +44,5 @@ def _command(folder: Path) -> str:
 def pages_address(config: Config) -> str:
     """Return where a browser finds the pages: at their public address, else as files."""
     public = config.state / "public" / "index.html"
-    return config.bot.base_url or public.absolute().as_uri()
+    base = config.bot.base_url.rstrip("/")
+    return f"{base}/" if base else public.absolute().as_uri()

@@ -98,4 +98,6 @@ def application(
     site.router.add_get(f"{prefix}/health", published.health)
     site.router.add_get(f"{prefix}/metrics", metrics.near)
     site.router.add_get(f"{prefix}/{{path:.*}}", published.published)
+    if prefix:  # as people type the public address
+        site.router.add_get(prefix, published.lead_home)
     return site

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from aiohttp import web
 
+from bot.outputs.door_pages import home_path
 from bot.web.answers import STANDING
 from bot.web.conditional import Copy, Shelf
 from bot.web.missing import missing
@@ -35,6 +36,11 @@ async def health(request: web.Request) -> web.Response:
         {"ok": ok, "alarms": failing, "troubles": troubles, "outbox": outbox},
         status=200 if ok else 503,
     )
+
+
+async def lead_home(request: web.Request) -> web.Response:
+    """Lead from the public address, where it has a path, to what lies below it."""
+    raise web.HTTPMovedPermanently(home_path(request.app[STANDING].app.config.bot))
 
 
 async def published(request: web.Request) -> web.StreamResponse:
