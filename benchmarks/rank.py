@@ -3,7 +3,8 @@
 The papers are those of `benchmarks.library`; CPU time of one process. Each profile likes twelve stored
 papers and says one sentence and two keywords. Directions of new papers are paid once a day, whatever the
 number of profiles. The peer is arxiv-sanity-lite's way (`benchmarks.rank_refit`): features of all papers,
-and a linear SVM a profile over all; three profiles of it are timed.
+and a linear SVM a profile over all; three profiles of it are timed. The floor of a thousand profiles is
+the bare product of their vectors with the papers' (`benchmarks.rank_product`), made beforehand.
 """
 
 from __future__ import annotations
@@ -20,6 +21,9 @@ from itertools import islice
 from pathlib import Path
 from statistics import median
 
+import numpy as np
+from numpy.typing import NDArray
+
 from benchmarks import library, peers
 from benchmarks.measure import python
 from bot.config import Profile
@@ -30,7 +34,7 @@ from bot.ranking.space import direction, shipped
 
 _STORED, _DAY = 100_000, 1500
 _LIKES = (0, 5, 12, 20, 100, 500)
-_PROFILES, _EXAMPLES = 100, 12
+_PROFILES, _MANY, _EXAMPLES = 100, 1000, 12
 _REFITTED = 3  # profiles of the peer that are timed
 
 
@@ -49,6 +53,7 @@ def run(rounds: int = 3, stored: int = _STORED, day: int = _DAY) -> list[dict[st
             "of ours": round(theirs / float(str(rows[-1]["CPU s"])), 1),
             "peak MB": round(refit["MB"]), "target": "≥100",
         },
+        *beside_product(_MANY, day),
     ]  # fmt: skip
 
 
@@ -74,6 +79,44 @@ def ours(rounds: int, day: int) -> list[dict[str, object]]:
             "peak MB": round(median(each["MB"] for each in whole)), "target": "≤300 MB",
         },
     ]  # fmt: skip
+
+
+def beside_product(profiles: int, day: int) -> list[dict[str, object]]:
+    """Return the rows of so many profiles beside the raw product; the papers' directions are there."""
+    papers = library.papers(profiles * _EXAMPLES + day)
+    liked = [list(islice(papers, _EXAMPLES)) for _ in range(profiles)]
+    new = list(papers)
+    _cold(new)
+    before = time.process_time()
+    for some in liked:
+        rank(new, *_wishes(some, some[0]))
+    ours = time.process_time() - before
+    with tempfile.TemporaryDirectory() as folder:
+        vectors = _rows("papers", new) | _rows("liked", [each for some in liked for each in some])
+        for name, numbers in vectors.items():
+            np.save(Path(folder) / name, numbers)
+        script = Path(__file__).with_name("rank_product.py")
+        floor = _told([str(peers.interpreter()), str(script), folder, str(_EXAMPLES)])
+    what = f"{profiles:,} profiles, {_EXAMPLES} likes each, {day:,} candidates"
+    return [
+        {"what": f"{what}: rank", "CPU s": round(ours, 1)},
+        *(
+            {"what": f"the raw product, a vector for each {kind} (floor)",
+             "CPU s": round(floor[kind], 2), "of the floor": round(ours / floor[kind], 1),
+             "target": "≤3"}
+            for kind in ("profile", "example")
+        ),
+    ]  # fmt: skip
+
+
+def _rows(name: str, papers: Sequence[Paper]) -> dict[str, NDArray[np.float64] | NDArray[np.int64]]:
+    """Return papers' directions as the rows of a sparse matrix."""
+    found = [direction(paper.title, paper.abstract) for paper in papers]
+    return {
+        f"{name}_data": np.concatenate([each.weights for each in found]),
+        f"{name}_indices": np.concatenate([each.buckets for each in found]),
+        f"{name}_indptr": np.cumsum([0, *(len(each.buckets) for each in found)]),
+    }
 
 
 def _row(what: str, rounds: int, measured: Callable[[], object]) -> dict[str, object]:

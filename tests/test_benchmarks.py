@@ -32,7 +32,7 @@ def test_start():
 
 @needs_the_captures
 def test_diff_tells_how_large_a_store_is_with_and_without_its_index():
-    *_, bare, whole = rows_of(diff.run(1, 2_000))
+    *_, bare, whole = rows_of(diff.run(1, 2_000, 9_000))
     assert bare["MB per 100,000 papers"] < whole["MB per 100,000 papers"]
 
 

@@ -7,6 +7,8 @@ from collections import Counter
 from datetime import timedelta
 from email import message_from_bytes
 from email.policy import default
+from functools import partial
+from itertools import chain, repeat
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -15,6 +17,8 @@ from hypothesis import strategies as st
 from bot.models import Attempt, Event, Link, Origin, Phase, Rel, Role, SourceNote, Verdict, Weather
 from bot.store.subscribers import Choices
 from bot.workflows import opening
+from bot.workflows.deliver import deliver
+from bot.workflows.desk import Post
 from bot.workflows.subscribe import take_way_out
 from support_office import Office, text_of_mail
 from support_round import (
@@ -67,6 +71,13 @@ async def test_however_many_readers_there_are_each_has_one_mail(office, monkeypa
     assert sorted(_mails(office)) == [
         "ada@example.org", *(f"{n}@example.org" for n in names if n != "reader3")
     ]  # fmt: skip
+
+
+async def test_a_long_opening_takes_nothing_from_the_time_to_send(office):
+    moments = chain([NOW + HOUR], repeat(NOW + HOUR + 10 * MINUTE))
+    post = Post(office.config, SECRET, office.printing, office.mailer)
+    report = await deliver(post, office.store, WORKERS, partial(next, moments), patient=True)
+    assert report.sent == 1
 
 
 async def test_a_slot_waits_for_its_edition(office):

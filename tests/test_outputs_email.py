@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from bot.config import Profile, normal_address
 from bot.domains.canonical import divided, reduced, relaxed_body
 from bot.models import InterestKind, Pick, Role
+from bot.outputs import email as mails
 from bot.outputs.cards import Section, paper_card
 from bot.outputs.contexts import MailCardContext
 from bot.outputs.email import HTML_LIMIT, Press, subject_line
@@ -33,6 +34,7 @@ from bot.outputs.mime import (
     quoted_printable,
     whole_lines,
 )
+from bot.outputs.pieces import Drawer, Foundry, printed
 from bot.render import TemplateRenderer
 from outputs_samples import (
     BOT,
@@ -602,6 +604,39 @@ def test_a_press_prints_in_several_threads():
     with ThreadPoolExecutor(4) as pool:
         printed = list(pool.map(shared.digest, readers()))
     assert printed == [press().digest(reader) for reader in readers()]
+
+
+def test_a_card_is_made_once_or_twice_however_many_there_are(monkeypatch):
+    made: list[str] = []
+
+    def counted(template, context):
+        made.append(template)
+        return RENDER(template, context)
+
+    monkeypatch.setattr(mails, "_PAPERS_KEPT", 2)
+    shared = Press(bot=BOT, sender=SENDER, render=counted)
+    printed = [shared.digest(reader) for reader in readers() * 3]
+    assert printed == [press().digest(reader) for reader in readers()] * 3
+    at_all = made.count("email/card.html")
+    printed = [shared.digest(reader) for reader in readers() * 10]
+    # The first two that were made were at hand, not in the drawer.
+    assert made.count("email/card.html") <= at_all + 2
+
+
+def test_a_drawer_gives_back_what_was_put_in_and_lets_go_of_the_oldest():
+    foundry = Foundry(RENDER, ("number", "feedback"))
+    said = MailCardContext(foundry.mark("number"), paper_card(ROUTER, today=NOON.date()), "")
+    piece = foundry.piece("email/card", said)
+    drawer = Drawer(10_000)
+    drawer.put(0, piece)
+    drawer.put(0, piece)
+    own = {"number": printed("1.")}
+    assert drawer.get(0).filled(own) == piece.filled(own)
+    assert drawer.get(1) is None
+    for key in range(1, 100):
+        drawer.put(key, piece)
+    assert drawer.get(0) is None
+    assert drawer.get(99).filled(own) == piece.filled(own)
 
 
 def test_every_reader_gets_their_own_addresses_only():

@@ -51,7 +51,16 @@ from bot.outputs.letter import (
     subject_line,
 )
 from bot.outputs.mime import alternatives, boundary_of, content_type_line, read_back
-from bot.outputs.pieces import NOTHING, Foundry, Piece, Print, joined, printed, printed_for_many
+from bot.outputs.pieces import (
+    NOTHING,
+    Drawer,
+    Foundry,
+    Piece,
+    Print,
+    joined,
+    printed,
+    printed_for_many,
+)
 from bot.ports import Renderer
 from bot.text import one_line, shorten, wrapped
 
@@ -63,6 +72,7 @@ __all__ = ["HTML_LIMIT", "DigestMaterial", "Press", "Sign", "subject_line"]
 # Gmail clips a mail near 102 KB and hides what follows, the unsubscribe link first of all.
 HTML_LIMIT = 95_000
 _PAPERS_KEPT = 4096  # some 6 KB each
+_PACKED_BYTES = 32 * 2**20  # cards beyond those: some 35,000, of two thousand profiles' mornings
 _NUMBERED_KEPT = 6000  # cards at their places in a section, some 4 KB each
 _FRAMES_KEPT = 512  # of sections and whole mails, some 10 KB each
 _NO_PAPERS = {"cards": NOTHING, "titles": NOTHING}
@@ -130,7 +140,9 @@ class Press:
         self._picks: dict[
             tuple[int, int, tuple[int, ...], date, bool], tuple[Pick, _Entry, Piece | None]
         ] = {}
-        self._card = lru_cache(_PAPERS_KEPT)(self._make_card)
+        self._card = lru_cache(_PAPERS_KEPT)(self._card_again)
+        self._made = 0
+        self._drawer = Drawer(_PACKED_BYTES)
         self._line = lru_cache(_PAPERS_KEPT)(self._make_line)
         self._html = lru_cache(_FRAMES_KEPT)(self._foundry.html)
         self._text = lru_cache(_FRAMES_KEPT)(self._foundry.text)
@@ -359,6 +371,19 @@ class Press:
         )
 
     # ── Pieces ────────────────────────────────────────────────────────────────────────────────────
+
+    def _card_again(self, entry: _Entry) -> Piece:
+        """Return a card that is not at hand: out of the drawer, or made.
+
+        Of a thousand profiles there are more than are at hand, and each comes again and again.
+        """
+        card = self._drawer.get(entry)
+        if card is None:
+            card = self._make_card(entry)
+            self._made += 1
+            if self._made > _PAPERS_KEPT:
+                self._drawer.put(entry, card)
+        return card
 
     def _make_card(self, entry: _Entry) -> Piece:
         mark = self._foundry.mark

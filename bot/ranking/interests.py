@@ -235,18 +235,14 @@ class _Examples:
         return found
 
 
-def together(likeness: Sequence[float], unit: float = _LIKE_UNIT) -> float:
-    """Return what several examples say together, from 0 on, in the logarithm of their sum."""
-    return math.log1p(math.fsum(likeness) / unit)
-
-
 def _shared(likeness: Reals, worth: float, unit: float) -> Reals:
-    """Return what the examples say together of each paper, divided among them by their likeness."""
+    """Return what the examples say of each paper, divided among them by their likeness.
+
+    Together they say the logarithm of their sum.
+    """
     if not likeness.size:
         return likeness
-    rows = []
-    for row in likeness.tolist():
-        total = math.fsum(row)
-        scale = worth * together(row, unit) / total if total else 0.0
-        rows.append([scale * each for each in row])
-    return np.array(rows, np.float64).reshape(likeness.shape)
+    totals = map(math.fsum, likeness.tolist())
+    scales = [worth * math.log1p(total / unit) / total if total else 0.0 for total in totals]
+    found: Reals = likeness * np.array(scales)[:, None]
+    return found

@@ -59,7 +59,7 @@ async def deliver(
         report.skipped += opened.skipped
         if patient and await _resting(store, workers, now):
             break
-        more = await send_due(around, until=now + _SLICE) and not patient
+        more = await send_due(around, until=clock() + _SLICE) and not patient
     return report
 
 
