@@ -13,7 +13,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from bot import parse_feed
-from bot.models import Pick
+from bot.models import Identifier, Paper, Pick, Scheme
 from bot.outputs.feeds import archive_parts, archived_feed, profile_feed, trending_feed
 from bot.outputs.pages import site_feeds
 from bot.outputs.site import Archive
@@ -193,6 +193,22 @@ def test_a_json_feed_keeps_every_rule(body):
         ours = set(item) - {"id", "url", "title", "content_html", "date_published", "tags",
                             "date_modified", "authors"}  # fmt: skip
         assert all(key.startswith("_") for key in ours), "an extension's name begins so"
+
+
+def test_a_paper_of_which_only_a_title_is_known_keeps_the_rules_too():
+    bare = Paper(title="A title", identifiers=frozenset({Identifier(Scheme.TITLE, "abc")}), id=1)
+    linked = replace(bare, identifiers=frozenset({Identifier(Scheme.URL, "https://a.org/x")}), id=2)
+
+    def told(form):
+        return FORMS[form].written(
+            trending_feed(bot=BOT, papers=(bare, linked), authority="example.org", made_at=NOON)
+        )
+
+    for item in json.loads(told("json"))["items"]:
+        assert isinstance(item.get("content_html", item.get("content_text")), str)
+    for entry in root(told("atom")).iter(name("atom:entry")):
+        content = entry.find(name("atom:content"))
+        assert content is not None or entry.find(name("atom:link")) is not None
 
 
 # ── What papers have besides ──────────────────────────────────────────────────────────────────────

@@ -193,7 +193,9 @@ def _atom_entry(feed: Feed, entry: FeedEntry) -> str:
         *(_empty("category", term=category) for category in entry.categories),
         _element("published", _rfc3339(entry.published)),
         _element("updated", _rfc3339(entry.updated)),
-        _element("content", entry.content, type="html"),
+        # The same section: what has no alternate link has a content, were it empty.
+        _element("content", entry.content, type="html")
+        or ("" if entry.href else _empty("content", type="html")),
         "</entry>",
     )
 
@@ -241,7 +243,9 @@ def _indented(value: object, line: str) -> str:
 
 
 def _json_item(entry: FeedEntry) -> dict[str, object]:
-    return _present({
+    # Each item must have one content or the other, also of which nothing but a title is known.
+    without = {} if entry.content else {"content_text": ""}
+    return without | _present({
         "id": entry.id,
         "url": entry.href,
         "title": inert(entry.title),
