@@ -22,6 +22,7 @@ from bot.models import (
     SourceState,
     Weather,
 )
+from bot.outputs.health import health_lines
 from bot.sources import fingerprint
 from bot.sources.polling import (
     after_document,
@@ -364,18 +365,23 @@ def test_a_stale_source_is_told_apart():
     state = replace(NEW, last_ok=MONDAY, last_new=FRIDAY, stale_since=MONDAY)
     note = weather(ARXIV, state, FRIDAY, MONDAY)
     assert note.weather is Weather.STALE
-    assert note.detail == "still shows what it showed first on 20 Nov 12:00 UTC, under a new date"
+    assert note.detail == "first shown on 20 Nov 12:00 UTC"
 
 
 def test_a_source_that_failed_through_an_edition_says_since_when_and_why():
     state = replace(NEW, last_ok=FRIDAY, failing_since=FRIDAY + HOUR, error="HTTP 503", failures=9)
     note = weather(FEED, state, FRIDAY + HOUR, MONDAY)
     assert note.weather is Weather.FAILED
-    assert note.detail == "could not be read since 20 Nov 13:00 UTC: HTTP 503"
+    assert note.detail == "HTTP 503"
     assert note.since == FRIDAY + HOUR
     assert weather(FEED, replace(state, last_ok=None), None, MONDAY).weather is Weather.FAILED
     gone = weather(FEED, replace(state, gone=True), None, MONDAY)
-    assert gone.detail.startswith("has gone for good")
+    assert (gone.weather, gone.since) == (Weather.FAILED, None), "nobody waits for it"
+    lines = [line.text for line in health_lines((note, gone), MONDAY.date())]
+    assert lines[:2] == [
+        "j has not answered since 20 November (HTTP 503). Its papers will follow when it does.",
+        "j has gone for good and is no longer asked (HTTP 503). What it brought stays.",
+    ]
 
 
 def test_a_failure_that_missed_nothing_is_no_failure_of_the_edition():

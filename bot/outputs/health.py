@@ -64,6 +64,8 @@ def _sentence(note: SourceNote, today: date) -> str:
     detail = shorten(one_line(note.detail), 160).rstrip(".")
     because = f" ({detail})" if detail else ""
     since = f" since {day_near(note.since.date(), today)}" if note.since else ""
+    if note.weather is Weather.FAILED and note.since is None:
+        return f"{name} has gone for good and is no longer asked{because}. What it brought stays."
     if note.weather is Weather.FAILED:
         return f"{name} has not answered{since}{because}. Its papers will follow when it does."
     if _incomplete(note):

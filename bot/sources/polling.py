@@ -350,9 +350,12 @@ def weather(
 ) -> SourceNote:
     """Return how a source stands for an edition made now, the last one having been at `since`."""
     if state.failing_since and _failed_through(source, state, since, now):
-        return SourceNote(source.name, Weather.FAILED, _failing(state), state.failing_since)
+        # What has gone for good is not waited for: it has no day since when.
+        until_it_does = None if state.gone else state.failing_since
+        return SourceNote(source.name, Weather.FAILED, state.error, until_it_does)
     if state.stale_since:
-        return SourceNote(source.name, Weather.STALE, stale_in_words(state), state.stale_since)
+        shown = f"first shown on {_first_shown(state)}"
+        return SourceNote(source.name, Weather.STALE, shown, state.stale_since)
     if problem := _incomplete(source, state, since, now):
         return SourceNote(source.name, Weather.INCOMPLETE, problem, state.owed_until)
     if state.last_ok and _nothing_new(state, since):
@@ -427,16 +430,12 @@ def _nothing_new(state: SourceState, since: datetime | None) -> bool:
 
 def stale_in_words(state: SourceState) -> str:
     """Return what there is to say of a source that is stale."""
+    return f"still shows what it showed first on {_first_shown(state)}, under a new date"
+
+
+def _first_shown(state: SourceState) -> str:
     since = state.last_new or state.stale_since
-    when = _day_and_hour(since) if since else "an earlier day"
-    return f"still shows what it showed first on {when}, under a new date"
-
-
-def _failing(state: SourceState) -> str:
-    since = _day_and_hour(state.failing_since) if state.failing_since else ""
-    if state.gone:
-        return f"has gone for good, says its server, and is no longer asked (since {since})"
-    return f"could not be read since {since}: {state.error}"
+    return _day_and_hour(since) if since else "an earlier day"
 
 
 def _day_and_hour(moment: datetime) -> str:
