@@ -167,13 +167,14 @@ def test_a_free_mail_service_sees_to_its_own_domain_and_dns_is_not_asked(desk, d
 
 
 def test_it_ends_with_what_to_do_next(desk):
-    desk.write('[profiles.folding]\nkeywords = ["folding"]\n')
-    last = desk("check").out.splitlines()[-1]
+    source = '[[sources]]\nname = "one"\nkind = "feed"\nurl = "https://a.example/f"\n'
+    desk.write(f'{source}[profiles.folding]\nkeywords = ["folding"]\n')
+    last = desk("check", "--offline").out.splitlines()[-1]
     assert last == "All is well. Next: `paperround once` makes the first edition."
     assert desk("compose", "--force", "folding").code == 0
-    assert desk("check").out.splitlines()[-1] == "All is well."
+    assert desk("check", "--offline").out.splitlines()[-1] == "All is well."
     desk.state.chmod(0o755)
-    last = desk("check").out.splitlines()[-1]
+    last = desk("check", "--offline").out.splitlines()[-1]
     assert last == "1 of these FAIL: mend what is told there, then check again."
 
 
@@ -367,3 +368,11 @@ def test_verifying_without_the_extra_says_what_to_install(received, monkeypatch)
 def test_a_test_mail_and_a_received_one_do_not_go_together(desk):
     desk.write("")
     assert desk("check", "--send", "a@example.org", "--received", "x").code == 2
+
+
+def test_without_a_source_or_a_profile_check_says_what_to_write(desk):
+    desk.write("")
+    last = desk("check", "--offline").out.splitlines()[-1]
+    assert last.endswith("write a [[sources]] and a [profiles.NAME] first.")
+    desk.write("[profiles.experts]\n")
+    assert desk("check", "--offline").out.splitlines()[-1].endswith("write a [[sources]] first.")

@@ -44,6 +44,15 @@ def _next(app: App, findings: Sequence[Finding]) -> str:
     wrong = sum(not finding.ok for finding in findings)
     if wrong:
         return f"{wrong} of these FAIL: mend what is told there, then check again."
+    enabled = [source for source in app.config.sources if source.enabled]
+    missing = [
+        key
+        for key, there in (("[[sources]]", enabled), ("[profiles.NAME]", app.config.profiles))
+        if not there
+    ]
+    if missing:
+        tables = " and a ".join(missing)
+        return f"Nothing is wrong, and nothing can be read yet: write a {tables} first."
     if any(app.store.last_edition(name) for name in app.config.profiles):
         return "All is well."
     return f"All is well. Next: `{as_typed()} once` makes the first edition."
