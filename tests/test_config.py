@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import tomllib
 from datetime import timedelta
@@ -467,3 +468,10 @@ def test_what_this_version_does_not_do_yet_is_said(tmp_path):
     sentences = not_yet(load_config(written(tmp_path, text)))
     assert len(sentences) == 1
     assert all(sentence.startswith("config.toml: [") for sentence in sentences)
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/dev/zero")])
+def test_an_included_pipe_or_device_is_named_and_not_waited_for(tmp_path, make):
+    make(tmp_path / "more.toml")
+    path = written(tmp_path, 'include = ["more.toml"]\n')
+    assert told(path).endswith(": is no file, but a pipe or a device.")

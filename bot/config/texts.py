@@ -71,7 +71,10 @@ def _files(path: Path, raw: Mapping[str, Any]) -> dict[str, File]:
     files: dict[str, File] = {}
     for file in found:
         name = file.name if names[file.name] == 1 else os.path.relpath(file, path.parent)
-        text, mistakes = text_of(file)
+        # A pipe or a device may never end; the main file may be a pipe, as a shell's `<(…)` is.
+        special = file.exists() and not (file.is_file() or file.is_dir())
+        no_file = Mistake(file.name, "", "", "is no file, but a pipe or a device.")
+        text, mistakes = (None, [no_file]) if special else text_of(file)
         told = (Mistake(name, m.table, m.key, m.problem, m.hint) for m in mistakes)
         files[name] = File(file, text, tuple(told))
     return files
