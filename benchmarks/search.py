@@ -1,9 +1,9 @@
 """search: 100,000 papers searched warm, and what meaning finds beside words.
 
 Each question is asked three times of one store, common words and slips included; the figure of one is
-its quickest CPU time, since machines are shared. Recall: a paper's title is asked, and of the ten that
-come first (itself left out) those count that stand on the same page (`reference_pages`) or that the
-same person liked (`../shared/bench`, lists and libraries).
+its quickest CPU time, since machines are shared. Recall: a paper's title is asked (for papers like one,
+all of the paper), and of the ten that come first (itself left out) those count that stand on the same
+page (`reference_pages`) or that the same person liked (`../shared/bench`, lists and libraries).
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def _latency(store: Store, papers: int) -> list[dict[str, object]]:
     known = list(store.recent(papers)[:: papers // 20])
 
     def alike(number: str) -> None:
-        asyncio.run(find.similar(known[int(number)], store, _WORKERS, NOW, 10))
+        asyncio.run(find.similar(known[int(number)], store, _WORKERS, 10))
 
     return [*rows, _row("papers like one", alike, [str(n) for n in range(len(known))])]
 
@@ -144,19 +144,23 @@ def _recall(
         ]  # fmt: skip
         store.absorb("x", found, SourceState("x"), NOW, introduces=set(Event))
         store.index_all()
+        stored = {paper.title: paper for paper in store.recent(len(texts))}
         ways: dict[str, Callable[[str], list[Paper]]] = {
-            "all words (FTS5)": lambda typed: _papers(store.search(read_query(typed), 11)),
-            "any word (FTS5)": lambda typed: store.with_any(_words(typed), 11),
-            "words and meaning, merged (light)": lambda typed: _papers(
-                asyncio.run(find.by_meaning(typed, store, _WORKERS, 11))
+            "all words (FTS5)": lambda t: _papers(store.search(read_query(_plain(t)), 11)),
+            "any word (FTS5)": lambda t: store.with_any(_words(_plain(t)), 11),
+            "words and meaning, merged (light)": lambda t: _papers(
+                asyncio.run(find.by_meaning(_plain(t), store, _WORKERS, 11))
             ),
+            "papers like one": lambda t: [
+                each.paper for each in asyncio.run(find.similar(stored[t], store, _WORKERS, 10))
+            ],
         }
         questions = [(title, others - {title}) for title, others in asked if len(others) > 1]
         return [
             {
                 "what": f"{of}: {name}",
                 "asked": len(questions),
-                "recall@10": f"{fmean(_share(way(_plain(t)), t, o) for t, o in questions):.3f}",
+                "recall@10": f"{fmean(_share(way(t), t, o) for t, o in questions):.3f}",
             }
             for name, way in ways.items()
         ]

@@ -306,8 +306,7 @@ def test_the_nearest_share_their_telling_terms_and_the_shares_make_the_score():
     routing = paper(1, "Expert routing", abstract="Experts are routed to tokens by a router.")
     near = paper(2, "Routing experts by debt", abstract="Routing tokens to an expert.")
     far = paper(3, "Espresso", abstract="Coffee by a Bayesian barista who routes nothing.")
-    background = ranking.Background.of([routing, near, far])
-    ranked = ranking.nearest(routing, [far, near, routing], background, 5)
+    ranked = ranking.nearest(routing, [far, near, routing], 5)
     assert ranked[0].paper is near
     assert routing not in [each.paper for each in ranked]
     for each in ranked:
@@ -317,9 +316,9 @@ def test_the_nearest_share_their_telling_terms_and_the_shares_make_the_score():
 
 def test_a_paper_without_words_is_like_nothing():
     empty = paper(1, "...")
-    background = ranking.Background.of([empty])
-    assert ranking.nearest(empty, [paper(2, "Words")], background, 5) == []
-    assert ranking.telling_words(empty, background) == []
+    assert ranking.nearest(empty, [paper(2, "Words")], 5) == []
+    assert ranking.nearest(paper(2, "Words"), [], 5) == []
+    assert ranking.telling_words(empty) == []
 
 
 # ── The commands ──────────────────────────────────────────────────────────────────────────────────

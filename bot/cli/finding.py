@@ -89,7 +89,7 @@ def similar(args: argparse.Namespace) -> int:
     """Show the stored papers nearest to one."""
     with opened(args) as app:
         paper = stored_paper(app, args.paper)
-        found = asyncio.run(find.similar(paper, app.store, app.workers, app.clock(), args.limit))
+        found = asyncio.run(find.similar(paper, app.store, app.workers, args.limit))
         if args.json:
             as_json([
                 _told(each.paper) | {

@@ -2,50 +2,82 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING
 
 from bot.models import InterestKind, Paper, Ranked, Reason
-from bot.ranking.background import Background
-from bot.ranking.vectors import cosine, shares, unit_vector
+
+if TYPE_CHECKING:  # numpy
+    from bot.ranking.space import Direction
 
 _TELLING_TERMS = 16
 _MOST_WORDS = 24  # of a text that somebody types
 
 
-def telling_words(paper: Paper, background: Background) -> list[str]:
+def telling_words(paper: Paper) -> list[str]:
     """Return the beginnings of the words that tell most about a paper, the best first.
 
     Beginnings, since the ranker's words are without the plural's ending (`study` is `studies`).
     """
-    vector = unit_vector(paper.title, paper.abstract, background.idf, background.unseen)
-    words = [term for term in sorted(vector, key=lambda t: (-vector[t], t)) if " " not in term]
-    return [word.removesuffix("y") or word for word in words[:_TELLING_TERMS]]
+    from bot.ranking.space import direction
+
+    names, mine = _names(paper), direction(paper.title, paper.abstract)
+    told = [
+        (-weight, names[bucket])
+        for bucket, weight in zip(mine.buckets.tolist(), mine.weights.tolist(), strict=True)
+        if bucket in names and " " not in names[bucket]
+    ]
+    return [word.removesuffix("y") or word for _, word in sorted(told)[:_TELLING_TERMS]]
 
 
-def nearest(
-    paper: Paper, others: Iterable[Paper], background: Background, limit: int
-) -> list[Ranked]:
+def nearest(paper: Paper, others: Sequence[Paper], limit: int) -> list[Ranked]:
     """Return the others that are most like the paper, the nearest first, itself left out.
 
-    The score is the cosine, from 0 to 1; each reason is a common term, and their shares add up to
-    it. Without words (no abstract, a title of signs) nothing is near.
+    The score is the nearness in the shipped space, from 0 to 1; each reason is a common term, and their
+    shares, in proportion to what each adds to the cosine, make up the score. What has no word in common
+    is left out: letters alone are no reason.
     """
-    mine = unit_vector(paper.title, paper.abstract, background.idf, background.unseen)
-    found: list[tuple[float, Paper]] = []
-    for other in others:
-        if other.identifiers & paper.identifiers:
-            continue
-        theirs = unit_vector(other.title, other.abstract, background.idf, background.unseen)
-        if likeness := cosine(mine, theirs):
-            found.append((likeness, other))
-    found.sort(key=lambda pair: (-round(pair[0], 9), min(map(str, pair[1].identifiers))))
-    ranked = []
-    for likeness, other in found[:limit]:
-        theirs = unit_vector(other.title, other.abstract, background.idf, background.unseen)
-        common = sorted(shares(mine, theirs).items(), key=lambda pair: (-pair[1], pair[0]))
-        reasons = tuple(Reason(InterestKind.LIKE, term, share) for term, share in common)
-        ranked.append(Ranked(other, likeness, reasons))
-    return ranked
+    from bot.ranking.space import direction, shipped
+
+    others = [other for other in others if not other.identifiers & paper.identifiers]
+    mine = direction(paper.title, paper.abstract)
+    theirs = [direction(other.title, other.abstract) for other in others]
+    near = [round(float(each), 9) for each in shipped().nearness(theirs, [mine])[:, 0]]
+    order = sorted(
+        (at for at in range(len(others)) if near[at] > 0),
+        key=lambda at: (-near[at], min(map(str, others[at].identifiers))),
+    )
+    names = _names(paper)
+    ranked = (
+        Ranked(others[at], near[at], reasons)
+        for at in order
+        if (reasons := _reasons(near[at], mine, theirs[at], names))
+    )
+    return list(islice(ranked, limit))
+
+
+def _reasons(
+    score: float, mine: Direction, theirs: Direction, names: Mapping[int, str]
+) -> tuple[Reason, ...]:
+    """Return the common terms that have a name, the most telling first, as shares of the score."""
+    there = dict(zip(theirs.buckets.tolist(), theirs.weights.tolist(), strict=True))
+    worth = {
+        names[bucket]: weight * there[bucket]
+        for bucket, weight in zip(mine.buckets.tolist(), mine.weights.tolist(), strict=True)
+        if bucket in there and bucket in names
+    }
+    whole = sum(worth.values())
+    common = sorted(worth.items(), key=lambda pair: (-pair[1], pair[0]))
+    return tuple(Reason(InterestKind.LIKE, term, score * each / whole) for term, each in common)
+
+
+def _names(paper: Paper) -> dict[int, str]:
+    """Return what a paper's words and pairs of words are called, by their buckets."""
+    from bot.ranking.hashing import RUNS, named_terms
+
+    named = {**named_terms(paper.abstract), **named_terms(paper.title)}
+    return {bucket: name for bucket, name in named.items() if bucket < RUNS}
 
 
 def telling_first(text: str) -> list[str]:

@@ -77,13 +77,13 @@ async def _answered(request: web.Request) -> web.Response:
 
 async def _alike(request: web.Request, named: str) -> web.Response:
     standing = request.app[STANDING]
-    app, now = standing.app, standing.app.clock()
-    today = local_date(now, app.config.bot.timezone)
+    app = standing.app
+    today = local_date(app.clock(), app.config.bot.timezone)
     wanted = parse_identifier(named[:_LONGEST_NAME])
     known = await app.workers.store(app.store.lookup, [wanted]) if wanted else []
     if not known:
         return _page(unknown_paper_page(app.config.bot, named, today, standing.render), 404)
-    found = await find.similar(known[0], app.store, app.workers, now, _SHOWN)
+    found = await find.similar(known[0], app.store, app.workers, _SHOWN)
     papers = [each.paper for each in found]
     page = await app.workers.cpu(
         similar_page, app.config.bot, known[0], papers, today, standing.render

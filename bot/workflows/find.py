@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, date
 from typing import Protocol, TypeAlias
 
 from bot import ranking
 from bot.identity import parse_identifier
 from bot.models import Identifier, Paper, Ranked
 from bot.ports import Workers
-from bot.ranking import Background
 from bot.text.query import Query, read_query, searchable
 
-_BACKGROUND_PAPERS = 2000
-_LOOKED_AT = 500
+_LOOKED_AT = 100  # papers with a telling word of one, of which the nearest are found
 _GATHERED = 200  # papers with a word of what was typed, whose nearness is reckoned
 _FEW = 3  # papers: with fewer, perhaps a word was not typed as it was meant
 _ENOUGH = 10  # papers: with fewer, those that are near are shown too
@@ -42,10 +40,6 @@ class FindStore(Protocol):
 
     def lookup(self, identifiers: Collection[Identifier]) -> list[Paper]:
         """Return the stored papers that have one of these identifiers."""
-        ...
-
-    def recent(self, limit: int) -> list[Paper]:
-        """Return the newest papers, for the ranker's background."""
         ...
 
 
@@ -155,15 +149,11 @@ def _admits(query: Query, paper: Paper) -> bool:
     )  # fmt: skip
 
 
-async def similar(
-    paper: Paper, store: FindStore, workers: Workers, now: datetime, limit: int
-) -> list[Ranked]:
+async def similar(paper: Paper, store: FindStore, workers: Workers, limit: int) -> list[Ranked]:
     """Return the stored papers nearest to one, by the ranker's own measure.
 
-    The 500 that share most of its telling words are looked at.
+    Of a hundred (or as many as are wanted) that share most of its telling words, those nearest.
     """
-    recent = await workers.store(store.recent, _BACKGROUND_PAPERS)
-    background = await workers.cpu(Background.of, recent, [], now)
-    words = ranking.telling_words(paper, background)
-    others = await workers.store(store.with_any, words, _LOOKED_AT)
-    return await workers.cpu(ranking.nearest, paper, others, background, limit)
+    words = await workers.cpu(ranking.telling_words, paper)
+    others = await workers.store(store.with_any, words, max(_LOOKED_AT, limit) + 1)  # itself too
+    return await workers.cpu(ranking.nearest, paper, others, limit)
