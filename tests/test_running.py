@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -331,6 +332,55 @@ def test_the_image_runs_as_nobody_special_with_one_volume_and_a_health_check():
     assert (last["ENTRYPOINT"], last["CMD"]) == ('["paperround"]', '["serve"]')
     assert last["HEALTHCHECK"].endswith('CMD ["paperround", "status", "--alive"]')
     assert "constraints.txt" in (ROOT / "Dockerfile").read_text()
+
+
+def composed(lines, depth=0):
+    """Read the plain half of YAML: mappings and lists of words, by two spaces. Ends what it took."""
+    found = {}
+    while lines and len(lines[0]) - len(lines[0].lstrip()) == 2 * depth:
+        key, _, value = lines.pop(0).strip().partition(":")
+        if not value and lines and lines[0].strip().startswith("- "):
+            items = []
+            while lines and lines[0].startswith("  " * (depth + 1) + "- "):
+                items.append(lines.pop(0).strip()[2:].strip('"'))
+            found[key] = items
+        else:
+            found[key] = value.strip().strip('"') or composed(lines, depth + 1)
+    return found
+
+
+def test_the_compose_file_is_the_documented_docker_run():
+    told = (FILES / "compose.yaml").read_text(encoding="utf-8")
+    lines = [line for line in told.splitlines() if line.strip() and line[0] != "#"]
+    service = composed(lines)["services"]["papers"]
+    assert lines == [], "all of it is in the plain half of YAML"
+    page = (ROOT / "docs" / "five-minutes.md").read_text(encoding="utf-8")
+    (run,) = re.findall(r"^\$ docker run --detach (.*)$", page, re.MULTILINE)
+    *options, image = shlex.split(run)
+    wanted = {"read_only": "true", "image": image}
+    options.remove("--read-only")
+    for name, value in zip(options[::2], options[1::2], strict=True):
+        key, as_written = {
+            "--name": ("container_name", value),
+            "--user": ("user", "${PAPERS_USER:?the owner of papers/, as UID:GID}"),
+            "--restart": ("restart", value),
+            "--stop-timeout": ("stop_grace_period", f"{value}s"),
+            "--tmpfs": ("tmpfs", [value]),
+            "-p": ("ports", [value]),
+            "-v": ("volumes", [value.replace("$PWD", ".")]),
+        }[name]
+        wanted[key] = as_written
+    assert service == wanted
+
+
+def test_who_runs_compose_is_told_whose_the_folder_is():
+    """Compose reads `.env` by itself; without it, it ends with the sentence in the file."""
+    (told,) = re.findall(r"^\$ (echo .* > \.env)$", PAGE, re.MULTILINE)
+    assert told in (FILES / "compose.yaml").read_text(encoding="utf-8")
+    said = subprocess.run(
+        ["/bin/sh", "-c", told.removesuffix(" > .env")], capture_output=True, text=True, check=True
+    )
+    assert said.stdout == f"PAPERS_USER={os.getuid()}:{os.getgid()}\n"
 
 
 @pytest.mark.e2e
