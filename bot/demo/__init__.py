@@ -98,20 +98,21 @@ def _clear(folder: Path) -> None:
         raise UsageError(f"{folder} is no folder. Nothing was touched.")
     for name in ("public", "mail", "lock"):
         shutil.rmtree(folder / name, ignore_errors=True)
-    for name in ("paperround.db", "paperround.db-wal", "paperround.db-shm", "config.toml"):
+    database = ("paperround.db", "paperround.db-wal", "paperround.db-shm")
+    for name in (*database, "config.toml", "config.kept"):
         (folder / name).unlink(missing_ok=True)
 
 
 def _is_a_demo(config: Path) -> bool:
-    """Tell by the first line, which `demo.toml` has and no other configuration begins with."""
-    first_line = (_samples() / "demo.toml").read_bytes().partition(b"\n")[0]
+    """Tell by how it begins: `demo.toml` does, and no other configuration."""
     try:
-        return config.read_bytes().startswith(first_line)
+        return config.read_bytes().startswith(b"# The configuration of `paperround demo`")
     except OSError:
         return False
 
 
 def _configuration(folder: Path, http: str, smtp_port: int) -> Config:
+    # `@HTTP@` is the web server's address, without a slash at the end.
     text = (_samples() / "demo.toml").read_text(encoding="utf-8")
     text = text.replace("@HTTP@", http).replace("@SMTP_PORT@", str(smtp_port))
     write_file(folder / "config.toml", text.encode())

@@ -83,9 +83,8 @@ class _Shelf:
         )
         there = {paper.id: paper for paper in found}
         self._papers |= there
-        if (
-            len(self._papers) > _MOST_SHARED
-        ):  # profiles of many sources: no more than one's are kept
+        # Of profiles of many sources no more than one's are kept.
+        if len(self._papers) > _MOST_SHARED:
             self._papers, self._heard = dict(there), {}
         # A curator's pick competes whenever it came, until it is picked.
         submitted = await self.workers.store(self.store.submitted, profile.name)
