@@ -542,7 +542,7 @@ class SendStore(Protocol):
         """Lease due deliveries: pending, due for a retry, or left by a sender that died."""
         ...
 
-    def overdue(self, owner: str, now: datetime) -> list[Delivery]:
+    def overdue(self, owner: str, now: datetime, limit: int) -> list[Delivery]:
         """Return deliveries whose time is over and that nobody is sending, oldest first."""
         ...
 

@@ -133,6 +133,17 @@ async def test_what_comes_too_late_is_skipped_and_its_papers_are_in_the_next_dig
     assert len(office.mailer.sent) == 1
 
 
+async def test_however_many_came_too_late_all_are_skipped(office, monkeypatch):
+    monkeypatch.setattr(outbox, "_TOGETHER", 2)
+    office.readers("grace", "noam", "edsger", "barbara").says(*[LATER] * 5)
+    await office.run()
+    asked = []
+    overdue = Store.overdue
+    monkeypatch.setattr(Store, "overdue", lambda *a: asked.append(overdue(*a)) or asked[-1])
+    assert (await office.run(NOW + 12 * HOUR)).ended == {"skipped": 5}
+    assert [len(some) for some in asked][:4] == [2, 2, 1, 0]
+
+
 class _Down:
     """A relay that cannot be reached."""
 

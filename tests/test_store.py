@@ -993,7 +993,7 @@ def test_due_deliveries_are_found_by_their_index(outbox):
 def test_sending_never_reads_all_that_was_ever_sent_nor_opening_all_subscriptions(
     outbox, statement
 ):
-    names = ("now", "owner", "node", "above", "through")
+    names = ("now", "owner", "node", "above", "through", "limit")
     plan = outbox.db.rows(f"EXPLAIN QUERY PLAN {statement}", dict.fromkeys(names, 0))
     scans = [row["detail"] for row in plan if row["detail"].startswith("SCAN")]
     assert [scan for scan in scans if "delivery_due" not in scan] in ([], ["SCAN CONSTANT ROW"])

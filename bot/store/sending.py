@@ -58,12 +58,12 @@ class SendLedger(MailLedger):
             self.db.write(ABANDONED, values)
             self.db.write(_FORGOTTEN_SENDERS, values)
 
-    def overdue(self, owner: str, now: datetime) -> list[Delivery]:
-        """Return deliveries whose time is over and that nobody is sending, oldest first.
+    def overdue(self, owner: str, now: datetime, limit: int = -1) -> list[Delivery]:
+        """Return at most so many deliveries whose time is over and that nobody is sending, oldest first.
 
         What was left in flight is not among them: it may have arrived.
         """
-        values = _sender(owner) | {"now": seconds(now)}
+        values = _sender(owner) | {"now": seconds(now), "limit": limit}
         return [delivery_of(row) for row in self.db.rows(OVERDUE, values)]
 
     def release(self, owner: str) -> None:
@@ -224,7 +224,7 @@ AND (lease_until IS NULL OR {_LEASE_IS_VOID}) ORDER BY d.due, d.id LIMIT :limit
 """
 OVERDUE = f"""
 {DELIVERIES} WHERE d.status IN ('pending', 'retry') AND {_OPEN} AND d.stale_at < :now
-AND (lease_until IS NULL OR {_LEASE_IS_VOID}) ORDER BY d.id
+AND (lease_until IS NULL OR {_LEASE_IS_VOID}) ORDER BY d.id LIMIT :limit
 """
 _WANTED = """
 SELECT json_extract(a.value, '$[0]') AS delivery, s.profile,

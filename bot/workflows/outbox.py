@@ -52,13 +52,11 @@ async def call_off_late(around: Round) -> None:
 
     No server is needed for this: while the relay is down, nothing is kept back behind it.
     """
-    store, now = around.store, around.clock()
-    late = await around.workers.store(store.overdue, _new_owner(), now)
-    for at in range(0, len(late), _TOGETHER):
-        batch = late[at : at + _TOGETHER]
+    store, now, owner = around.store, around.clock(), _new_owner()
+    while late := await around.workers.store(store.overdue, owner, now, _TOGETHER):
         # It may have arrived: neither repeated nor dropped without a person.
-        held = [delivery for delivery in batch if delivery.resent]
-        over = [delivery for delivery in batch if not delivery.resent]
+        held = [delivery for delivery in late if delivery.resent]
+        over = [delivery for delivery in late if not delivery.resent]
         await around.workers.store(
             store.together,
             [partial(store.record, d.id, DeliveryStatus.HELD, HELD, now) for d in held]
