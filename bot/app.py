@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
-import stat
 import sys
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -25,7 +23,7 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 from urllib.parse import urlsplit
 
 from bot.apart import Apart
-from bot.config import laid_down
+from bot.config.kept import KEPT_CONFIG, laid_down
 from bot.errors import ConfigError, StateError, StateLockedError, TemplateError, UsageError
 from bot.files import (
     deliver_to_maildir,
@@ -76,7 +74,6 @@ _MODEL_MEMORY = 2**31  # bytes of addresses; a session holds 150 MB
 _SERVICE_SECONDS = 60.0
 _LARGEST_ANSWER = 8 * 2**20  # bytes: 32 vectors of 4096 numbers
 _LOOPBACK = ("127.0.0.0/8", "::1/128")
-_KEPT_CONFIG = "config.kept"  # beside the database
 _LEAST_ROOM = 1024 * 1024  # bytes; with less, nothing is begun that could not be written down
 
 
@@ -723,20 +720,6 @@ def kept_files(state: Path) -> Mapping[str, str] | None:
         return store.kept_files()
 
 
-def kept_config(state: Path) -> str:
-    """Return the configuration as it was last validated, "" where there is none that may be believed.
-
-    Whoever could write it could send our mail, and the password for it, elsewhere: it counts only where
-    it and its folder are ours, and nobody else may write them.
-    """
-    file = state / _KEPT_CONFIG
-    if not (_ours_alone(state) and _ours_alone(file)):
-        return ""
-    with suppress(OSError, UnicodeDecodeError):
-        return file.read_text(encoding="utf-8")
-    return ""
-
-
 def keep_config(config: Config) -> None:
     """Keep a configuration that was validated just now, and none that is not worth it.
 
@@ -745,17 +728,9 @@ def keep_config(config: Config) -> None:
     text = laid_down(config)
     with suppress(StateError):  # what can be validated again need not be kept
         if text:
-            write_file(config.state / _KEPT_CONFIG, text.encode(), mode=0o600)
+            write_file(config.state / KEPT_CONFIG, text.encode(), mode=0o600)
         elif text is not None:
-            withdraw(config.state / _KEPT_CONFIG)
-
-
-def _ours_alone(path: Path) -> bool:
-    try:
-        found = path.stat()
-    except OSError:
-        return False
-    return found.st_uid == os.geteuid() and not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+            withdraw(config.state / KEPT_CONFIG)
 
 
 def _is_local(url: str) -> bool:

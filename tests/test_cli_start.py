@@ -60,14 +60,14 @@ print(code, *sorted(sys.modules), file=sys.stderr)
 """
 
 
-def loaded(cwd, *arguments):
+def loaded(cwd, *arguments, ends=("0", "None")):
     """Run a command in a fresh interpreter; return the modules it has at its end."""
     done = subprocess.run(
         [sys.executable, "-c", _LIST_MODULES, *arguments],
         cwd=cwd, env=environment(), capture_output=True, encoding="utf-8", check=True, timeout=60,
     )  # fmt: skip
     code, *modules = done.stderr.split("\n")[-2].split()
-    assert code in ("0", "None"), done.stderr
+    assert code in ends, done.stderr
     return set(modules)
 
 
@@ -90,6 +90,17 @@ def test_once_with_nothing_due_loads_no_templates_feeds_or_network(tmp_path):
         assert set(site.answered[answered:]) == {304}
     assert "aiohttp" in unchanged
     assert not unchanged & NOT_IDLE
+
+
+def test_a_health_check_every_minute_loads_neither_the_house_nor_pydantic(tmp_path):
+    with replaying(sample_day(1)) as site:
+        run(tmp_path, "init", "--email", "you@example.org", "--categories", "cs.CL",
+            "--mirror", site.url)  # fmt: skip
+        run(tmp_path, "--now", "2026-11-19T08:00Z", "collect")
+    asked = loaded(tmp_path, "status", "--alive", ends=("1",))  # no `serve` runs
+    assert "http.client" in asked
+    assert not asked & {*NOT_IDLE, *HEAVY, "bot.app", "bot.store", "bot.models", "bot.sources"}
+    assert "bot.app" in loaded(tmp_path, "status")
 
 
 def test_no_garbage_is_looked_for_while_modules_load(monkeypatch):

@@ -9,8 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from bot.app import kept_config
-from bot.config import Config, laid_down, load_config, load_quickly, table_names
+from bot.config import (
+    Config,
+    kept_config,
+    laid_down,
+    load_config,
+    load_quickly,
+    table_names,
+)
 from bot.config.kept import key_of
 from bot.config.tables import TABLES
 from bot.config.texts import read_texts

@@ -11,10 +11,10 @@ from itertools import pairwise
 import pytest
 
 from bot import app as wiring
-from bot.app import App, kept_config, open_app
+from bot.app import App, open_app
 from bot.cli.service import Service
 from bot.cli.troubles import Troubles
-from bot.config import load_config
+from bot.config import kept_config, load_config
 from bot.errors import DiskFullError, StateError, StateLockedError, TemplateError
 from bot.store.troubles import set_troubles, troubles, written
 from bot.workflows.enrich import Enriched

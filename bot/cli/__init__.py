@@ -88,7 +88,7 @@ def _command(name: str) -> Command:
         "demo": "beginning", "init": "beginning", "check": "checking",
         "once": "running", "collect": "running", "compose": "running", "publish": "running",
         "deliver": "running", "serve": "serving", "preview": "looking", "rank": "looking",
-        "explain": "looking", "trending": "looking", "status": "keeping", "sources": "sourcing",
+        "explain": "looking", "trending": "looking", "status": "alive", "sources": "sourcing",
         "search": "finding", "similar": "finding", "profiles": "profiling",
         "subscribers": "subscribing", "suppressions": "subscribing", "deliveries": "posting",
         "quarantine": "posting", "inbound": "incoming",

@@ -1,7 +1,8 @@
 """status --alive: whether `serve` answers, for a container's health check; no curl is needed.
 
 A knock at our own door, not a source that is fetched: so it is in no need of `fetch` and its manners,
-and starts within a fraction of the time (decision 125).
+and starts within a fraction of the time (decision 125). It comes every minute, so what shows the whole
+status is loaded where that is asked for.
 """
 
 from __future__ import annotations
@@ -12,14 +13,36 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from bot.cli.terminal import as_json, say
+from bot.cli.typed import configuration_path
+from bot.config import kept_config, load_quickly
 from bot.errors import StateError
+from bot.loading import load
 
 if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Mapping
+    from pathlib import Path
+
     from bot.config import Config
 
 _SECONDS = 10.0  # a loop that is silent for so long does nothing for readers either
 _LONGEST = 65_536  # bytes of an answer
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "::1"}  # noqa: S104 - asked, not bound
+
+
+def status(args: argparse.Namespace) -> int:
+    """Show what a person asks first, or with --alive only whether `serve` answers."""
+    if not args.alive:
+        shown: int = load("bot.cli.keeping").status(args)
+        return shown
+    config = load_quickly(configuration_path(args), _kept_files, kept_config)
+    return alive(config, as_document=args.json)
+
+
+def _kept_files(state: Path) -> Mapping[str, str] | None:
+    from bot.app import kept_files  # where an included file is wrong
+
+    return kept_files(state)
 
 
 def alive(config: Config, *, as_document: bool) -> int:

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from bot.alarms import Known
 from bot.app import App
-from bot.cli.opening import configuration, opened
+from bot.cli.opening import opened
 from bot.cli.posting import resting
 from bot.cli.semantics import tier
 from bot.cli.terminal import as_json, say, table, when
@@ -25,10 +25,6 @@ _TWO_DAYS = 48  # hours
 
 def status(args: argparse.Namespace) -> int:
     """Show what a person asks first."""
-    if args.alive:
-        from bot.cli.alive import alive
-
-        return alive(configuration(args), as_document=args.json)
     with opened(args) as app:
         asyncio.run(app.mirror())
         document = {

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import argparse
 import logging
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bot.app import App, kept_config, kept_files, open_app
-from bot.config import load_quickly, not_yet
+from bot.app import App, kept_files, open_app
+from bot.cli.typed import configuration_path
+from bot.config import kept_config, load_quickly, not_yet
 from bot.errors import UsageError
 from bot.ports import Clock
 
@@ -26,11 +25,7 @@ def configuration(args: argparse.Namespace) -> Config:
     """Load the configuration the command names. Raises ConfigError."""
     from bot.config import load_config
 
-    return load_config(_named(args), kept_files)
-
-
-def _named(args: argparse.Namespace) -> Path:
-    return Path(args.config or os.environ.get("PAPERROUND_CONFIG") or "config.toml")
+    return load_config(configuration_path(args), kept_files)
 
 
 def clock(args: argparse.Namespace) -> Clock:
@@ -47,7 +42,11 @@ def opened(args: argparse.Namespace, *, quickly: bool = False) -> Iterator[App]:
 
     `quickly` takes the configuration as it was last validated, where nothing of it has changed since.
     """
-    config = load_quickly(_named(args), kept_files, kept_config) if quickly else configuration(args)
+    config = (
+        load_quickly(configuration_path(args), kept_files, kept_config)
+        if quickly
+        else configuration(args)
+    )
     warn_of_not_yet(config)
     with open_app(config, clock(args), watched=args.now is None) as app:
         yield app

@@ -10,7 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import argparse
+
     from bot.config import Config
+
+
+def configuration_path(args: argparse.Namespace) -> Path:
+    """Return the path of the configuration that the command names."""
+    return Path(args.config or os.environ.get("PAPERROUND_CONFIG") or "config.toml")
 
 
 def as_typed() -> str:

@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from bot.config.checks import not_yet
-from bot.config.kept import laid_down, load_quickly
+from bot.config.kept import kept_config, laid_down, load_quickly
 from bot.config.texts import read_from
 from bot.config.values import (
     RESERVED_NAMES,
@@ -52,6 +52,7 @@ __all__ = [
     "SourceSettings",
     "SubscribeSettings",
     "WebSettings",
+    "kept_config",
     "keys_of",
     "laid_down",
     "load_config",

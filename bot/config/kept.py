@@ -10,8 +10,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import stat
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from datetime import timedelta
 from importlib import import_module
 from importlib.util import find_spec
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
     from bot.config.reading import Kept
     from bot.config.tables import Config
 
+KEPT_CONFIG = "config.kept"  # in the state folder, beside the database
 _OF_CONFIG = ("_origins", "_notes")  # that no text tells by itself
 
 
@@ -47,6 +51,28 @@ def load_quickly(path: str | Path, kept: Kept, recall: Callable[[Path], str]) ->
     from bot.config.reading import load_texts
 
     return load_texts(texts, kept)
+
+
+def kept_config(state: Path) -> str:
+    """Return the configuration as it was last validated, "" where there is none that may be believed.
+
+    Whoever could write it could send our mail, and the password for it, elsewhere: it counts only where
+    it and its folder are ours, and nobody else may write them.
+    """
+    file = state / KEPT_CONFIG
+    if not (_ours_alone(state) and _ours_alone(file)):
+        return ""
+    with suppress(OSError, UnicodeDecodeError):
+        return file.read_text(encoding="utf-8")
+    return ""
+
+
+def _ours_alone(path: Path) -> bool:
+    try:
+        found = path.stat()
+    except OSError:
+        return False
+    return found.st_uid == os.geteuid() and not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
 
 
 def laid_down(config: Config) -> str | None:
