@@ -13,6 +13,7 @@ from io import BytesIO
 import feedparser
 import pytest
 
+from bot.cli import looking
 from support_cli import CONFIG, MORNING, NEXT, Desk, desk_in, mails, run, text_of, walk_a_morning
 from support_replay import Answer, replaying, sample_day
 
@@ -393,3 +394,12 @@ def test_trending_where_nobody_voted(desk):
     later = ("--now", "2027-06-01T00:00Z")
     assert "No source has told votes" in desk(*later, "trending").words
     assert desk(*later, "trending", "--json").document == []
+
+
+@pytest.mark.parametrize(
+    ("probability", "said"),
+    [(0.0, "less than 1%"), (0.004, "less than 1%"), (0.034, "3%"), (0.62, "62%"),
+     (0.985, "98%"), (0.997, "more than 99%"), (1.0, "more than 99%")],
+)  # fmt: skip
+def test_no_probability_is_told_as_certainty(probability, said):
+    assert looking._sure(probability) == said  # noqa: SLF001 - what `explain` ends with

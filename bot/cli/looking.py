@@ -314,6 +314,7 @@ async def _ranked(app: App, profile: Profile, papers: Sequence[Paper]) -> list[R
         return await ranked_papers(papers, profile, past, app.workers, app.clock(), meanings)
 
 
+_NEARLY_CERTAIN = 0.99
 # What a reason without a text is: the further examples in one sum, parts of words in common, or what
 # was said without a vote.
 _WORDLESS = defaultdict(
@@ -351,7 +352,16 @@ def _show_explained(paper: Paper, ranked: list[Ranked]) -> None:
     rows.append(("", "score", f"{best.score:+.3f}", ""))
     table("", ("interest", "what", "share", ""), rows, numbers=(2,))
     insisted = ", and `always` asks for it" if best.always else ""
-    say(f"Wanted with a probability of {best.probability:.0%}{insisted}.")
+    say(f"Wanted with a probability of {_sure(best.probability)}{insisted}.")
+
+
+def _sure(probability: float) -> str:
+    """Return a probability in per cent; none is called certain, nor out of the question."""
+    if probability >= _NEARLY_CERTAIN:
+        return f"more than {_NEARLY_CERTAIN:.0%}"
+    if probability <= 1 - _NEARLY_CERTAIN:
+        return f"less than {1 - _NEARLY_CERTAIN:.0%}"
+    return f"{probability:.0%}"
 
 
 # ── trending ──────────────────────────────────────────────────────────────────────────────────────
