@@ -441,7 +441,7 @@ class App:
 
         Raises StateError, TemplateError.
         """
-        from bot.workflows.publish import publish
+        from bot.workflows.publish import private_names, publish
 
         async with self._locked("publish"):
             config = await self._standing()
@@ -449,7 +449,7 @@ class App:
                 return await publish(
                     config, self.founding.authority, self.store, self.workers, self.renderer(),
                     write_file, config.state / "public", afresh=afresh, withdraw=withdraw,
-                    write_all=write_all,
+                    write_all=write_all, private=private_names(self.config),
                 )  # fmt: skip
 
     async def deliver(

@@ -132,6 +132,16 @@ def test_a_retired_profile_rests_while_its_table_stands(desk, site):
     assert "--undo" in forced.err
 
 
+def test_the_archive_of_a_retired_profile_goes_when_it_turns_private(desk):
+    desk(*MORNING, "profiles", "retire", "proteins")
+    edit(desk, "[profiles.proteins]", "[profiles.proteins]\npublic = false")
+    desk(*MORNING, "publish")
+    public = desk.state / "public"
+    assert not [path for path in public.rglob("*") if "proteins" in path.name]
+    assert (public / "p" / "experts").is_dir()
+    assert "publish 0 of" in desk(*MORNING, "publish").words, "and it goes once"
+
+
 def test_retiring_is_taken_back(desk, site):
     desk(*MORNING, "profiles", "retire", "proteins")
     assert desk(*MORNING, "profiles", "retire", "proteins", "--undo").code == 0

@@ -8,7 +8,8 @@ made again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -45,16 +46,18 @@ async def publish(
     afresh: bool = False,
     withdraw: Callable[[Path], bool] = lambda _: False,
     write_all: FilesWriter | None = None,
+    private: Collection[str] = (),
 ) -> Published:
     """Write every feed and page of the public profiles whose content changed.
 
     No clock is read: what is trending is counted to the last time that votes were, so the same
     store gives the same bytes. With `afresh` all is made and compared, whatever the note says.
-    `withdraw` removes what was published of a profile before it became private; `write_all` writes
-    many files faster than one by one. Raises StateError, TemplateError.
+    `withdraw` removes what was published of a profile before it became private; `private` are such
+    that `config` does not have, as they were retired. `write_all` writes many files faster than one by
+    one. Raises StateError, TemplateError.
     """
     note = await workers.cpu(Note.read, folder)
-    if _withdrawn(config, note, folder, withdraw):
+    if _withdrawn(private_names(config).union(private), note, folder, withdraw):
         note = Note()
     house = house_of(config, authority)
     # Read before all that it stands for: what is written meanwhile is looked at in the next round.
@@ -109,14 +112,20 @@ def _left_behind(config: Config, folder: Path) -> list[str]:
     return []
 
 
-def _withdrawn(config: Config, note: Note, folder: Path, withdraw: Callable[[Path], bool]) -> bool:
-    """Remove what was published of the profiles that are private now; tell whether there was any."""
-    private = {
+def private_names(config: Config) -> frozenset[str]:
+    """Return the names, present and former, of the profiles that are private."""
+    return frozenset(
         each
         for name, profile in config.profiles.items()
         if not profile.public
         for each in (name, *profile.was)
-    }
+    )
+
+
+def _withdrawn(
+    private: AbstractSet[str], note: Note, folder: Path, withdraw: Callable[[Path], bool]
+) -> bool:
+    """Remove what was published of the profiles that are private now; tell whether there was any."""
     forms = ("rss", "atom", "json")
     paths = [f"{where}/{name}" for where in ("p", "feeds") for name in sorted(private)]
     paths += [f"feeds/{name}.{form}" for name in sorted(private) for form in forms]
