@@ -100,7 +100,10 @@ def test_a_health_check_every_minute_loads_neither_the_house_nor_pydantic(tmp_pa
     asked = loaded(tmp_path, "status", "--alive", ends=("1",))  # no `serve` runs
     assert "http.client" in asked
     assert not asked & {*NOT_IDLE, *HEAVY, "bot.app", "bot.store", "bot.models", "bot.sources"}
-    assert "bot.app" in loaded(tmp_path, "status")
+    for command in (["status"], ["search", "experts"]):
+        found = loaded(tmp_path, *command)
+        assert "bot.app" in found
+        assert "pydantic" not in found, "nothing of the configuration changed"
 
 
 def test_no_garbage_is_looked_for_while_modules_load(monkeypatch):

@@ -31,7 +31,7 @@ def search(args: argparse.Namespace) -> int:
             f"{typed!r} names nothing to look for. Type words, a \"phrase\", author:NAME, "
             "title:WORD, cat:cs.LG or since:2026-11-01."
         )  # fmt: skip
-    with opened(args) as app:
+    with opened(args, quickly=True) as app:
         told = asyncio.run(_found(app, typed, args))
         found = list(told.papers)
         if told.instead and not args.json:
@@ -87,7 +87,7 @@ def _say_nothing_found(app: App, typed: str) -> None:
 
 def similar(args: argparse.Namespace) -> int:
     """Show the stored papers nearest to one."""
-    with opened(args) as app:
+    with opened(args, quickly=True) as app:
         paper = stored_paper(app, args.paper)
         found = asyncio.run(find.similar(paper, app.store, app.workers, args.limit))
         if args.json:

@@ -32,7 +32,7 @@ def inbound(args: argparse.Namespace) -> int:
         pass  # a server whose pipe breaks calls the mail undeliverable
     recipient = args.recipient or next(filter(None, map(os.environ.get, _RECIPIENT_VARIABLES)), "")
     try:
-        with opened(args) as app:
+        with opened(args, quickly=True) as app:
             return _tell(asyncio.run(_receive(app, raw, recipient)), args)
     except (ConfigError, StateError) as error:
         log.error("%s The mail was not taken in: the mail server keeps it and tries again.", error)  # noqa: TRY400 - a sentence for people

@@ -25,7 +25,7 @@ _TWO_DAYS = 48  # hours
 
 def status(args: argparse.Namespace) -> int:
     """Show what a person asks first."""
-    with opened(args) as app:
+    with opened(args, quickly=True) as app:
         asyncio.run(app.mirror())
         document = {
             "now": app.clock(),
@@ -166,7 +166,7 @@ def _profiles(app: App) -> list[dict[str, object]]:
 
 def sources(args: argparse.Namespace) -> int:
     """List the sources and how they stand."""
-    with opened(args) as app:
+    with opened(args, quickly=True) as app:
         told = _sources(app)
         if args.json:
             as_json(told)
