@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from contextlib import ExitStack
 from datetime import UTC, date, datetime, timedelta
-from functools import cache
 from itertools import pairwise
 
 import pytest
@@ -142,7 +141,8 @@ class ByServe(Walked):
 @pytest.fixture
 def by_once(tmp_path, monkeypatch, capsys):
     # Of a command that has nothing to do, building what reads its words takes two thirds of the time.
-    monkeypatch.setattr("bot.cli.parser", cache(parser))
+    whole = parser()
+    monkeypatch.setattr("bot.cli.parser", lambda _: whole)
     for _ in desk_in(tmp_path, monkeypatch, capsys):
         yield ByOnce(tmp_path)
 
