@@ -21,6 +21,7 @@ from bot.cli.typed import as_typed
 from bot.config import SourceSettings, not_yet
 from bot.errors import ConfigError, PaperroundError, ParseError
 from bot.models import Document, Failure, NotModified, Parsed, SourceState
+from bot.outputs.wording import counted
 from bot.ports import Fetcher
 from bot.sources.spans import Span
 
@@ -82,7 +83,7 @@ def _examples(app: App) -> Iterator[Finding]:
 
 def _configuration(app: App) -> Iterator[Finding]:
     config = app.config
-    counts = f"{len(config.sources)} sources, {len(config.profiles)} profiles"
+    counts = f"{counted(len(config.sources), 'source')}, {counted(len(config.profiles), 'profile')}"
     yield Finding("configuration", ok=True, words=f"{config.path} ({counts})")
     yield Finding("state", ok=True, words=f"{config.state} can be written")
     yield from mode_findings(config)

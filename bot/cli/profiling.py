@@ -24,6 +24,7 @@ from bot.errors import UsageError
 from bot.identity import parse_identifier
 from bot.models import Feedback, Opinion, Paper, Subscription, SubscriptionStatus
 from bot.outputs.cards import title_of
+from bot.outputs.wording import counted
 from bot.ranking import Suggestion, suggested
 from bot.schedule import next_edition
 from bot.text import shorten
@@ -313,7 +314,7 @@ def _as_toml(
     likes = {one.identifiers[0]: one for one in references}
     shown = list(likes.values())[:_MOST_LIKES]
     lines = [
-        comment(f"{len(likes)} papers from the {entries} entries of {file}"),
+        comment(f"{counted(len(likes), 'paper')} of {file}, which has {entries:,} in all"),
         f"[profiles.{name}]",
         "like = [",
         *(f"    {quoted(one.identifiers[0])},{_titled(one)}" for one in shown),
