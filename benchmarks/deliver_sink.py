@@ -123,11 +123,12 @@ def floor_seconds(port: int, messages: int, length: int, sessions: int) -> float
 class Told:
     """What a program of ours printed as JSON, and the most memory it and its children held, in MB.
 
-    `peaks` has the program's own first, then its children's, in the order they were started.
+    `peaks` has the program's own first, then its children's, in the order they were started; `together`
+    is the most that all of them held at one moment.
     """
 
-    def __init__(self, figures: dict[str, float], peaks: list[float]) -> None:
-        self.figures, self.peaks = figures, peaks
+    def __init__(self, figures: dict[str, float], peaks: list[float], together: float) -> None:
+        self.figures, self.peaks, self.together = figures, peaks, together
 
 
 def told_by(module: str, *arguments: object, longest: float = _RUN_SECONDS) -> Told:
@@ -135,8 +136,9 @@ def told_by(module: str, *arguments: object, longest: float = _RUN_SECONDS) -> T
     command = [sys.executable, "-m", module, *map(str, arguments)]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         peaks: dict[int, float] = {}
+        sums = [0.0]
         ended = threading.Event()
-        watch = threading.Thread(target=_watch, args=(process.pid, peaks, ended))
+        watch = threading.Thread(target=_watch, args=(process.pid, peaks, sums, ended))
         watch.start()
         try:
             printed, _ = process.communicate(timeout=longest)
@@ -148,16 +150,19 @@ def told_by(module: str, *arguments: object, longest: float = _RUN_SECONDS) -> T
             watch.join()
     if process.returncode:
         raise RuntimeError(f"{module} ended with {process.returncode}")
-    return Told(json.loads(printed), list(peaks.values()))
+    return Told(json.loads(printed), list(peaks.values()), round(sums[0], 1))
 
 
-def _watch(pid: int, peaks: dict[int, float], ended: threading.Event) -> None:
+def _watch(pid: int, peaks: dict[int, float], sums: list[float], ended: threading.Event) -> None:
     # getrusage would tell of a child what its parent held when it was forked (Linux keeps the
     # greater of both); VmHWM is of the program itself, and ends with it.
     while not ended.wait(_PEEK_SECONDS):
+        held = 0.0
         for each in _family(pid):
-            if (peak := _peak_of(each)) is not None:
-                peaks[each] = peak
+            if (found := _memory_of(each)) is not None:
+                now, peaks[each] = found
+                held += now
+        sums[0] = max(sums[0], held)
 
 
 def _family(pid: int) -> list[int]:
@@ -171,11 +176,14 @@ def _family(pid: int) -> list[int]:
     return found
 
 
-def _peak_of(pid: int) -> float | None:
-    """Return the most memory a process ever held, in MB; None for one that has gone."""
+def _memory_of(pid: int) -> tuple[float, float] | None:
+    """Return what a process holds, and the most it ever held, in MB; None for one that has gone."""
     try:
         status = Path(f"/proc/{pid}/status").read_text()
     except OSError:
         return None
-    found = re.search(r"VmHWM:\s+(\d+) kB", status)
-    return round(int(found[1]) / 1024, 1) if found else None
+    found = dict(re.findall(r"(VmRSS|VmHWM):\s+(\d+) kB", status))
+    if len(found) < 2:  # noqa: PLR2004 - it is ending
+        return None
+    now, most = (round(int(found[name]) / 1024, 1) for name in ("VmRSS", "VmHWM"))
+    return now, most

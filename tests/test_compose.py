@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from bot.models import Event, Role, SourceState, Weather
+from bot.ranking.space import direction, pooled
 from bot.store import Store
 from bot.store.papers import PaperLedger
 from bot.workflows import compose as workflow
@@ -123,6 +124,13 @@ async def test_what_many_profiles_are_chosen_from_is_read_once(tmp_path, monkeyp
         assert sorted(read) == [1, 2, 3]
         desk.came(4, now=NOW + DAY)
         assert [_picked(each) for each in await desk.make(NOW + DAY)] == [{4}] * 5
+
+
+async def test_after_a_run_only_what_each_paper_says_is_kept(desk):
+    desk.came(1, 2)
+    await desk.make()
+    assert pooled.cache_info().currsize == 0
+    assert direction.cache_info().currsize > 0
 
 
 async def test_what_is_shared_in_a_run_is_bounded(tmp_path, monkeypatch):

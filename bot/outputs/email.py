@@ -71,9 +71,9 @@ __all__ = ["HTML_LIMIT", "DigestMaterial", "Press", "Sign", "subject_line"]
 
 # Gmail clips a mail near 102 KB and hides what follows, the unsubscribe link first of all.
 HTML_LIMIT = 95_000
-_PAPERS_KEPT = 4096  # some 6 KB each
+_PAPERS_KEPT = 2048  # some 6 KB each
 _PACKED_BYTES = 32 * 2**20  # cards beyond those: some 35,000, of two thousand profiles' mornings
-_NUMBERED_KEPT = 6000  # cards at their places in a section, some 4 KB each
+_NUMBERED_KEPT = 2048  # cards at their places in a section, some 4 KB each, and their cards
 _FRAMES_KEPT = 512  # of sections and whole mails, some 10 KB each
 _NO_PAPERS = {"cards": NOTHING, "titles": NOTHING}
 

@@ -141,6 +141,8 @@ async def compose(
             )  # fmt: skip
         if composed is not None:
             made.append(composed)
+    if background is not None:
+        await workers.cpu(ranking.put_away)  # a service goes on for a day, and mails are made next
     return made
 
 
