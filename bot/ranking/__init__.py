@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from bot.identity import known_by, parse_identifier
@@ -105,14 +106,15 @@ def rank(
     interests = Interests(profile, background.examples, meaning=background.meaning)
     ranked: list[Ranked] = []
     admitted, weighed = _weighed(papers, interests, background)
-    for at, paper in enumerate(admitted):
-        score, always = weighed.score(at), bool(weighed.insisting[at])
+    for at, (paper, score) in enumerate(zip(admitted, weighed.scores(), strict=True)):
+        always = bool(weighed.insisting[at])
         speaks = score > 0 or bool(weighed.clauses[at]) or interests.empty
         if always or (speaks and not interests.dislikes(paper)):
             chance = probability(score, interests.scale, background.wanted, interests.curve)
             ranked.append(Ranked(paper, score, weighed.reasons(at), always, chance))
-    ranked.sort(key=_order)
-    return ranked
+    ranked.sort(key=_best)
+    # What few have in common is not asked of all: a date and a name take longer than a score.
+    return [each for _, equal in groupby(ranked, _best) for each in _by_newness(list(equal))]
 
 
 def put_away() -> None:
@@ -135,7 +137,8 @@ def share_wanted(judged: Mapping[Paper, bool], profile: Profile, background: Bac
 
     interests = Interests(profile, background.examples, meaning=background.meaning)
     papers, weighed = _weighed(list(judged), interests, background)
-    told = [(max(weighed.score(at), 0.0), judged[paper]) for at, paper in enumerate(papers)]
+    scores = zip(papers, weighed.scores(), strict=True)
+    told = [(max(score, 0.0), judged[paper]) for paper, score in scores]
     return share_by(told, interests.scale, interests.curve)
 
 
@@ -149,10 +152,18 @@ def _weighed(
     return admitted, interests.weigh(admitted, warmth)
 
 
-def _order(ranked: Ranked) -> tuple[float, float, str]:
+def _best(ranked: Ranked) -> float:
+    return -round(ranked.score, 9)
+
+
+def _by_newness(equal: list[Ranked]) -> list[Ranked]:
+    return sorted(equal, key=_newest) if len(equal) > 1 else equal
+
+
+def _newest(ranked: Ranked) -> tuple[float, str]:
     published = ranked.paper.published
     newness = published.timestamp() if published else 0.0
-    return (-round(ranked.score, 9), -newness, min(map(str, ranked.paper.identifiers), default=""))
+    return -newness, min(map(str, ranked.paper.identifiers), default="")
 
 
 def _latest(papers: Iterable[Paper]) -> datetime:

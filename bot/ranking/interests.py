@@ -128,7 +128,7 @@ class Interests:
 
     def admits(self, paper: Paper) -> bool:
         """Whether nothing excludes the paper and it is in one of the categories asked for."""
-        if any(matches(wanted, paper) for wanted in self._exclude):
+        if self._exclude and any(matches(wanted, paper) for wanted in self._exclude):
             return False
         return not self._restrict or any(_has_category(c, paper) for c in self._restrict)
 
@@ -138,6 +138,8 @@ class Interests:
 
     def _insisting(self, paper: Paper) -> list[Reason]:
         """Return the clauses by which the profile wants the paper whatever its score."""
+        if not self._always:
+            return []
         # A paper's own identifier tells nobody anything: without a text it was put forward by hand.
         said = {
             "" if wanted.field == "paper" else wanted.text
@@ -161,9 +163,7 @@ class Interests:
             disliked = disliked + self._disliked.meant(papers, vectors, self._meaning)
         return Weighed(
             towards=towards,
-            clauses=[
-                (*self._keyword_reasons(p), *self._person_and_place_reasons(p)) for p in papers
-            ],
+            clauses=[self._clauses(paper) for paper in papers],
             about=self._about,
             described=shares(self._about, described).tolist(),
             said=[text for text, _ in self._said],
@@ -175,25 +175,30 @@ class Interests:
             insisting=[self._insisting(p) for p in papers],
         )
 
-    def _keyword_reasons(self, paper: Paper) -> Iterator[Reason]:
-        title, abstract = spaced(paper.title), spaced(paper.abstract)
-        for text, phrase, looked_for, weight in self._keywords:
-            found = phrase and (looked_for in title or looked_for in abstract)
-            if not weight or not found:
-                continue
-            in_title, in_abstract = (
-                count_phrase(phrase, words(said)) for said in (paper.title, paper.abstract)
-            )
-            strength = _KEYWORD_IN_TITLE if in_title else _KEYWORD_IN_ABSTRACT
-            again = _KEYWORD_AGAIN * math.log(in_title + in_abstract)
-            yield Reason(InterestKind.KEYWORD, text, weight * (strength + again))
+    def _clauses(self, paper: Paper) -> list[Reason]:
+        """Return the keywords, authors and categories that the paper has."""
+        found = self._keyword_reasons(paper)
+        if self._authors and not self._followed.isdisjoint(any_goes_by(paper.authors)):
+            found += self._person_reasons(paper)
+        if self._categories:
+            found += self._place_reasons(paper)
+        return found
 
-    def _person_and_place_reasons(self, paper: Paper) -> Iterator[Reason]:
-        followed = not self._followed.isdisjoint(any_goes_by(paper.authors))
-        for wanted, weight in self._authors if followed else ():
+    def _keyword_reasons(self, paper: Paper) -> list[Reason]:
+        title, abstract = spaced(paper.title), spaced(paper.abstract)
+        return [
+            Reason(InterestKind.KEYWORD, text, weight * _plainness(phrase, paper))
+            for text, phrase, looked_for, weight in self._keywords
+            if (looked_for in title or looked_for in abstract) and weight and phrase
+        ]
+
+    def _person_reasons(self, paper: Paper) -> Iterator[Reason]:
+        for wanted, weight in self._authors:
             name = next((a for a in paper.authors if same_person(wanted, a)), None)
             if name is not None and weight:
                 yield Reason(InterestKind.AUTHOR, one_line(readable(name)), _AUTHOR * weight)
+
+    def _place_reasons(self, paper: Paper) -> Iterator[Reason]:
         for wanted, weight in self._categories:
             if weight and _has_category(wanted, paper):
                 primary = (
@@ -202,6 +207,15 @@ class Interests:
                 yield Reason(
                     InterestKind.CATEGORY, wanted, _CATEGORY * weight * (1 if primary else 0.5)
                 )
+
+
+def _plainness(phrase: Sequence[str], paper: Paper) -> float:
+    """Return how plainly a paper has a phrase that it is known to have: in its title, or again."""
+    in_title, in_abstract = (
+        count_phrase(phrase, words(said)) for said in (paper.title, paper.abstract)
+    )
+    strength = _KEYWORD_IN_TITLE if in_title else _KEYWORD_IN_ABSTRACT
+    return strength + _KEYWORD_AGAIN * math.log(in_title + in_abstract)
 
 
 class _Examples:
@@ -215,7 +229,7 @@ class _Examples:
 
     def has(self, paper: Paper) -> bool:
         """Whether the paper is one of them."""
-        return any(name in self._places for name in paper.identifiers)
+        return bool(self._places) and any(name in self._places for name in paper.identifiers)
 
     def shares(self, papers: Sequence[Paper], towards: Sequence[Direction], space: Space) -> Reals:
         """Return what each example adds to each paper by words, as (papers, examples); 0 to itself."""

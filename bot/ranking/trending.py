@@ -35,6 +35,8 @@ def trend(paper: Paper, now: datetime, reception: Reception | None = None) -> fl
     More votes, comments, sources, likes, ballots or submissions never make it less, more age never more.
     Without a reception it is what the paper itself tells: its votes, as old as it is.
     """
+    if reception is None and not paper.votes and not paper.comments:
+        return 0.0  # as most of a day's papers, for every profile
     heard = reception or _heard_of(paper, now)
     if _voice(heard) <= 0:
         return 0.0

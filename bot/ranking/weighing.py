@@ -95,12 +95,16 @@ class Weighed:
     warmth: Sequence[float]
     insisting: Sequence[Sequence[Reason]]
 
-    def score(self, at: int) -> float:
-        """Return a paper's score: what its reasons add up to."""
-        clauses = [reason.share for reason in self.clauses[at]]
-        shown = (*self.liked.shares[at], *self.disliked.shares[at])
-        parts = (*clauses, *self.described[at], *self.meant[at], *shown, self.warmth[at])
-        return math.fsum(parts)
+    def scores(self) -> list[float]:
+        """Return each paper's score: what its reasons add up to."""
+        rows = zip(
+            self.clauses, self.described, self.meant, self.liked.shares, self.disliked.shares,
+            self.warmth, strict=True,
+        )  # fmt: skip
+        return [
+            math.fsum((*[c.share for c in clauses], *described, *meant, *liked, *disliked, warmth))
+            for clauses, described, meant, liked, disliked, warmth in rows
+        ]
 
     def reasons(self, at: int) -> Reasons:
         """Return a paper's reasons, the weightiest first; only those of `always` are zero."""
