@@ -43,12 +43,11 @@ from bot.outputs.links import (
 from bot.outputs.news import notice_text
 from bot.outputs.site import (
     SEARCH,
-    Made,
+    Own,
     Record,
     Said,
     Sheet,
     Site,
-    Whole,
     frame_of,
     no_link,
 )
@@ -94,14 +93,12 @@ def paper_sheets(site: Site, render: Renderer) -> Iterator[Sheet]:
     pages = site.pages()
     for paper, (folder, *_) in pages.items():
         picked = tuple(choices.get(paper, ()))
+        told = Own(paper, site.votable, tuple([(each.edition, each.heading) for each in picked]))
         yield Sheet(
             f"{folder}/index.html",
-            (
-                Whole((paper,)), site.votable, Made(tuple(choice.edition for choice in picked)),
-                *(choice.heading for choice in picked),
-            ),
+            (told,),
             partial(_make_of, site, paper, folder, picked, render),
-        )  # fmt: skip
+        )
     taken = {folder for folder, *_ in pages.values()}
     for paper, (home, *others) in pages.items():
         for folder in others:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from bot.models import Edition, Paper, Pick, Scheme
 from bot.outputs.addresses import link_to, paper_folder
@@ -78,12 +78,24 @@ class Made:
         return cls(tuple(edition.id for edition in editions))
 
 
+class Own(NamedTuple):
+    """On a sheet: a paper, whole, on the page that is its own. There are as many as papers.
+
+    And what that page tells besides: whether readers can vote, and the editions that picked it, by their
+    ids, each with its profile's heading.
+    """
+
+    paper: int
+    votable: bool
+    editions: tuple[tuple[int, str], ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Sheet:
     """A file of the site before it is made.
 
     `path` is relative to the public folder; `told` is all that its bytes follow from, beside the
-    settings that all files share: Whole, Said, Titled, Made, profiles, and values whose `repr` says
+    settings that all files share: Whole, Said, Titled, Made, Own, profiles, and values whose `repr` says
     all of them. Before it is made, the site has all papers that it names.
     """
 

@@ -18,7 +18,18 @@ from bot.models import Paper
 from bot.outputs.charts import Chart, filled, periods
 from bot.outputs.former import with_former
 from bot.outputs.pages import site_feeds, site_pages
-from bot.outputs.site import Archive, Made, Record, Said, Sheet, Site, Titled, Whole, folders_of
+from bot.outputs.site import (
+    Archive,
+    Made,
+    Own,
+    Record,
+    Said,
+    Sheet,
+    Site,
+    Titled,
+    Whole,
+    folders_of,
+)
 from bot.ports import PaperHistory, PaperMark, PublishStore, Renderer, VotedStore, Workers
 from bot.schedule import local_date
 from bot.workflows.noted import Note, digest_of
@@ -188,6 +199,8 @@ class Desk:
                 match told:
                     case Whole() | Said():
                         papers.update(told.papers)
+                    case Own():
+                        papers.add(told.paper)
                     case Titled():
                         titles.update(told.papers)
         await self._fetched(papers)
@@ -262,7 +275,7 @@ class _Telling:
         self._papers, self._editions = papers, editions
         self._profiles: dict[str, str] = {}
         self._sayings: Mapping[type, Callable[[Any], str]] = {
-            Whole: self._whole, Said: self._said, Titled: self._said, Made: self._made,
+            Whole: self._whole, Said: self._said, Titled: self._said, Made: self._made, Own: self._own,
             list: self._several, tuple: self._several,
         }  # fmt: skip
 
@@ -282,6 +295,10 @@ class _Telling:
 
     def _made(self, told: Made) -> str:
         return f"e{[(edition, self._editions.get(edition)) for edition in told.editions]}"
+
+    def _own(self, told: Own) -> str:
+        picked = [(edition, self._editions.get(edition), name) for edition, name in told.editions]
+        return f"o{told.paper} {self._marked(told.paper).whole} {told.votable} {picked}"
 
     def _several(self, told: Iterable[object]) -> str:
         return f"({','.join([self.of(each) for each in told])})"
