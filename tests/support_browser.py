@@ -78,10 +78,11 @@ class Browser:
     def press(self, words: str, *, refused: bool = False) -> None:
         before = self.driver.find_element("tag name", "html")
         self.driver.find_element("xpath", f'//button[normalize-space()="{words}"]').click()
-        wait_until(lambda: self._is_new(before), "the next page")
+        wait_until(lambda: self.has_left(before), "the next page")
         self._complain(refused=refused)
 
-    def _is_new(self, before: object) -> bool:
+    def has_left(self, before: object) -> bool:
+        """Whether there is another page than the one with this root."""
         found = self.driver.find_elements("tag name", "html")  # none while one page follows another
         return bool(found) and found[0] != before
 

@@ -94,7 +94,7 @@ def follow(browser, words):
 
 
 def arrived(browser, before):
-    wait_until(lambda: browser.driver.find_element("tag name", "html") != before, "the next page")
+    wait_until(lambda: browser.has_left(before), "the next page")
     told = [e for e in browser.driver.get_log("browser") if "favicon" not in e["message"]]
     assert told == [], "the console is quiet"
 
