@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from benchmarks import library
-from benchmarks.deliver_office import SENDER
+from benchmarks.deliver_office import HOUSE, SENDER, SIGNED
 from bot.config import Config, load_config
 from bot.models import (
     Attempt,
@@ -50,11 +50,7 @@ _SECRET = b"a secret for benchmarks, 32 bytes"
 def configure(folder: Path, port: int, profiles: int) -> Config:
     """Write a configuration into `folder`, whose mail goes to that port, and read it."""
     lines = [
-        "[bot]",
-        'title = "Papers at Example"',
-        'base_url = "https://papers.example.org"',
-        'contact = "library@papers.example.org"',
-        'imprint = "Example Library, 1 Main Street, 12345 Town"',
+        *HOUSE,
         'timezone = "UTC"',
         "[mail]",
         f'from = "{SENDER}"',
@@ -64,10 +60,7 @@ def configure(folder: Path, port: int, profiles: int) -> Config:
         'tls = "none"',
         "rate = 100000.0",
         "connections = 4",
-        "[mail.dkim]",
-        'domain = "papers.example.org"',
-        'selector = "bench"',
-        'key = "file:dkim.pem"',
+        *SIGNED,
         # Words alone: what a model adds is measured elsewhere, and is not installed everywhere.
         "[semantic]",
         'use = "off"',

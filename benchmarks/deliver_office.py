@@ -37,28 +37,35 @@ _SECRET = b"a secret for benchmarks, 32 bytes"
 _DAY = timedelta(days=1)
 
 
+# What the configuration of every office begins with, and the table of its signature.
+HOUSE = (
+    "[bot]",
+    'title = "Papers at Example"',
+    'base_url = "https://papers.example.org"',
+    'contact = "library@papers.example.org"',
+    'imprint = "Example Library, 1 Main Street, 12345 Town"',
+)
+SIGNED = (
+    "[mail.dkim]",
+    'domain = "papers.example.org"',
+    'selector = "bench"',
+    'key = "file:dkim.pem"',
+)
+
+
 def configuration(folder: Path, mail: Mapping[str, object], *, signed: bool = True) -> Config:
     """Write a configuration into `folder` and read it; `mail` is for [mail], beside `from`.
 
     With `signed`, mail is signed with the key in `folder`/dkim.pem.
     """
     lines = [
-        "[bot]",
-        'title = "Papers at Example"',
-        'base_url = "https://papers.example.org"',
-        'contact = "library@papers.example.org"',
-        'imprint = "Example Library, 1 Main Street, 12345 Town"',
+        *HOUSE,
         "[mail]",
         f'from = "{SENDER}"',
         *(f"{key} = {_toml(value)}" for key, value in mail.items()),
     ]
     if signed:
-        lines += [
-            "[mail.dkim]",
-            'domain = "papers.example.org"',
-            'selector = "bench"',
-            'key = "file:dkim.pem"',
-        ]
+        lines += SIGNED
     for number in range(_PROFILES):
         lines += [f"[profiles.{_profile(number)}]", f'title = "{invented_topic(number)}"']
         lines += ['keywords = ["expert routing"]']

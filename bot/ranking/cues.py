@@ -155,10 +155,11 @@ _AGAINST = (
     (1.0, r"^(?:data|samples|patients|participants|interviews|measurements) (?:were|was)\b"),
 )  # fmt: skip
 _PROPOSES = 3.0
+_ANYTHING = ("",)  # which every sentence has in it
 
 
 def _cue(
-    weight: float, words: str, parts: tuple[str, ...] = ()
+    weight: float, words: str, parts: tuple[str, ...] = _ANYTHING
 ) -> tuple[float, re.Pattern[str], tuple[str, ...]]:
     return weight, pattern(words, re.IGNORECASE), parts
 
@@ -195,12 +196,9 @@ def cues(sentence: str) -> float:
     lower = sentence.lower() if sentence.isascii() else ""
     found = []
     for weight, cue, parts in _CUES:
-        for part in parts if lower else ():
+        for part in parts if lower else _ANYTHING:
             if part in lower:
+                if cue.search(sentence):
+                    found.append(weight)
                 break
-        else:
-            if parts and lower:
-                continue
-        if cue.search(sentence):
-            found.append(weight)
     return math.fsum(found)
