@@ -8,10 +8,12 @@ import re
 import stat
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from bot.app import open_app
 from bot.cli.parser import parser
 from bot.config import load_config
 from bot.loading import load
@@ -19,6 +21,7 @@ from bot.render import shipped_templates
 from support_cli import desk_in, environment, run
 from support_replay import replaying, sample_day
 
+NOW = datetime(2026, 11, 20, 6, tzinfo=UTC)
 HEAVY = {
     "pydantic", "rich", "aiohttp", "jinja2", "sqlite3", "feedparser", "numpy", "sqlite_utils",
     "asyncio",
@@ -117,6 +120,22 @@ def test_garbage_is_looked_for_again_though_loading_failed():
     with pytest.raises(ModuleNotFoundError):
         load("bot.nothing")
     assert gc.isenabled()
+
+
+def test_while_an_app_is_open_garbage_is_looked_for_a_tenth_as_often(tmp_path):
+    run(tmp_path, "init", "--email", "you@example.org", "--categories", "cs.CL")
+    before = gc.get_threshold()
+    with open_app(load_config(tmp_path / "config.toml"), lambda: NOW):
+        assert gc.get_threshold()[0] >= 10 * before[0]
+        assert gc.get_freeze_count() > 0
+    assert (gc.get_threshold(), gc.get_freeze_count()) == (before, 0)
+
+
+def test_making_a_database_loads_no_numpy(tmp_path):
+    run(tmp_path, "init", "--email", "you@example.org", "--categories", "cs.CL")
+    made = loaded(tmp_path, "subscribers", "list")
+    assert "sqlite_utils" in made
+    assert "numpy" not in made
 
 
 # ── Help ──────────────────────────────────────────────────────────────────────────────────────────

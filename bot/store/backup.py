@@ -10,6 +10,7 @@ import json
 import logging
 import shutil
 import sqlite3
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
@@ -236,9 +237,10 @@ def upgrade(db: Connection, raw: sqlite3.Connection) -> None:
     `raw` is what stands behind `db`. Of several starters at once, one does it and the others find it
     done. The copy stays in `backups/`. Raises StateError: then the database is as it was.
     """
-    from sqlite_utils import Database
+    with _without_numpy():
+        from sqlite_utils import Database
 
-    from bot.store import schema
+        from bot.store import schema
 
     # Migrations.apply begins deferred: two starters would meet "database is locked".
     with db.transaction():
@@ -262,6 +264,19 @@ def upgrade(db: Connection, raw: sqlite3.Connection) -> None:
             "%s was brought from schema %d to %d; as it was before, it lies at %s",
             db.path, version, connection.SCHEMA_VERSION, kept,
         )  # fmt: skip
+
+
+@contextmanager
+def _without_numpy() -> Iterator[None]:
+    """Keep sqlite-utils from loading numpy, 11 MB, of whose kinds of numbers no migration has any."""
+    if "numpy" in sys.modules:
+        yield
+        return
+    sys.modules["numpy"] = None  # type: ignore[assignment]  # so the language says "not to be had"
+    try:
+        yield
+    finally:
+        sys.modules.pop("numpy", None)
 
 
 def _keep_before(path: Path, version: int) -> Path:
