@@ -357,7 +357,7 @@ class Reason:
     share: float
 
 
-@dataclass(frozen=True, slots=True)
+@made_often(frozen=True, slots=True)
 class Ranked:
     """A paper, how well it fits, and exactly why; `always` when the profile insists on it.
 

@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 
 from benchmarks import ranking_adapter
 from bot.models import InterestKind
-from bot.ranking import Background, rank
+from bot.ranking import Background, put_away, rank
 from bot.ranking.hashing import BUCKETS, PAIRS, RUNS, hashed_terms, named_terms
 from bot.ranking.nearness import Description
-from bot.ranking.space import direction, shipped
+from bot.ranking.space import direction, having, pooled, shipped
+from bot.ranking.words import count_phrase, words
 from support_round import NOW, a_paper, a_profile, arxiv
 
 ABSTRACT = (
@@ -97,6 +98,24 @@ def test_what_shares_only_the_words_of_every_paper_is_not_near():
     one = direction("Sparse experts", "In this paper we propose a method. Results show experts.")
     other = direction("Knitting wool", "In this paper we propose a method. Results show wool.")
     assert shipped().likeness([one], [other])[0, 0] < 0.01
+
+
+@given(st.lists(texts, max_size=6), texts)
+def test_who_has_a_phrase_has_every_term_of_it(some, phrase):
+    found = having([direction("", text) for text in some], direction("", phrase))
+    looked_for = words(phrase)
+    assert set(found) >= {
+        at for at, text in enumerate(some) if count_phrase(looked_for, words(text))
+    }
+
+
+def test_profiles_that_leave_out_different_papers_look_up_in_the_same_ones():
+    papers = [NEAR, a_paper(arxiv(2), title="Knitting", abstract=ABSTRACT)]
+    put_away()
+    for excluded in ("knitting", "sparse"):
+        profile = a_profile(keywords=("token",), exclude=(f"title:{excluded}",))
+        assert len(rank(papers, profile, KNOWN)) == 1
+    assert pooled.cache_info().misses == 1
 
 
 # ── Examples together ─────────────────────────────────────────────────────────────────────────────

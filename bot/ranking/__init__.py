@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from itertools import groupby
 from typing import TYPE_CHECKING
 
 from bot.identity import known_by, parse_identifier
 from bot.models import Identifier, Paper, Ranked
 from bot.ranking.asked import asks_for_nothing, named
 from bot.ranking.background import Background
-from bot.ranking.calibration import ENOUGH, probability, share_by
+from bot.ranking.calibration import ENOUGH, probabilities, probability, share_by
 from bot.ranking.examples import condensed
 from bot.ranking.learning import judged, learnt
 from bot.ranking.likeness import nearest, nearest_to, telling_first, telling_words
@@ -99,22 +98,21 @@ def rank(
     `background` may be papers, which `like` and `dislike` may name.
     """
     from bot.ranking.interests import Interests  # numpy: a run with nothing due does without
+    from bot.ranking.ordering import best_first
 
     papers = list(papers)
     if not isinstance(background, Background):
         background = Background(examples=known_by([*(background or ()), *papers]))
     interests = Interests(profile, background.examples, meaning=background.meaning)
-    ranked: list[Ranked] = []
-    admitted, weighed = _weighed(papers, interests, background)
-    for at, (paper, score) in enumerate(zip(admitted, weighed.scores(), strict=True)):
-        always = bool(weighed.insisting[at])
-        speaks = score > 0 or bool(weighed.clauses[at]) or interests.empty
-        if always or (speaks and not interests.dislikes(paper)):
-            chance = probability(score, interests.scale, background.wanted, interests.curve)
-            ranked.append(Ranked(paper, score, weighed.reasons(at), always, chance))
-    ranked.sort(key=_best)
-    # What few have in common is not asked of all: a date and a name take longer than a score.
-    return [each for _, equal in groupby(ranked, _best) for each in _by_newness(list(equal))]
+    weighed = _weighed(papers, interests, background)
+    scores = weighed.scores()
+    ordered = best_first(papers, scores, interests.wanted(weighed, scores))
+    told = scores.tolist()
+    chances = probabilities(told, interests.scale, background.wanted, interests.curve)
+    return [
+        Ranked(papers[at], told[at], weighed.reasons(at), at in weighed.insisting, chances[at])
+        for at in ordered
+    ]
 
 
 def put_away() -> None:
@@ -136,34 +134,18 @@ def share_wanted(judged: Mapping[Paper, bool], profile: Profile, background: Bac
     from bot.ranking.interests import Interests
 
     interests = Interests(profile, background.examples, meaning=background.meaning)
-    papers, weighed = _weighed(list(judged), interests, background)
-    scores = zip(papers, weighed.scores(), strict=True)
-    told = [(max(score, 0.0), judged[paper]) for paper, score in scores]
+    papers = [paper for paper in judged if interests.admits(paper)]
+    scores = _weighed(papers, interests, background).scores().tolist()
+    told = [(max(score, 0.0), judged[p]) for p, score in zip(papers, scores, strict=True)]
     return share_by(told, interests.scale, interests.curve)
 
 
-def _weighed(
-    papers: Sequence[Paper], interests: Interests, background: Background
-) -> tuple[list[Paper], Weighed]:
-    """Return the papers that nothing excludes, and what each interest adds to them."""
+def _weighed(papers: Sequence[Paper], interests: Interests, background: Background) -> Weighed:
+    """Return what each interest adds to each paper."""
     now = background.now or _latest(papers)
-    admitted = [paper for paper in papers if interests.admits(paper)]
-    warmth = [trend(paper, now, background.receptions.get(paper.id)) for paper in admitted]
-    return admitted, interests.weigh(admitted, warmth)
-
-
-def _best(ranked: Ranked) -> float:
-    return -round(ranked.score, 9)
-
-
-def _by_newness(equal: list[Ranked]) -> list[Ranked]:
-    return sorted(equal, key=_newest) if len(equal) > 1 else equal
-
-
-def _newest(ranked: Ranked) -> tuple[float, str]:
-    published = ranked.paper.published
-    newness = published.timestamp() if published else 0.0
-    return -newness, min(map(str, ranked.paper.identifiers), default="")
+    return interests.weigh(
+        papers, [trend(paper, now, background.receptions.get(paper.id)) for paper in papers]
+    )
 
 
 def _latest(papers: Iterable[Paper]) -> datetime:

@@ -10,7 +10,7 @@ the development split of the ranking benchmark, over profiles of keywords, of a 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 WANTED_SHARE = 0.02  # of a day's candidates: the stated prior, about the benchmark's own share
@@ -43,8 +43,19 @@ def probability(
     score: float, scale: float = 1.0, share: float = WANTED_SHARE, curve: Curve = WORDS
 ) -> float:
     """Return the chance, from 0 to 1, that a paper is wanted where `share` of all papers are."""
-    odds = _log_odds(share) + curve.offset + curve.steepness * score / scale
-    return 1 / (1 + math.exp(-odds)) if odds > 0 else math.exp(odds) / (1 + math.exp(odds))
+    (chance,) = probabilities([score], scale, share, curve)
+    return chance
+
+
+def probabilities(
+    scores: Iterable[float],
+    scale: float = 1.0,
+    share: float = WANTED_SHARE,
+    curve: Curve = WORDS,
+) -> list[float]:
+    """Return the same of many scores, in their order."""
+    least, slope = _log_odds(share) + curve.offset, curve.steepness / scale
+    return [_from_log_odds(least + slope * score) for score in scores]
 
 
 # ── What a profile's own feedback says of its share ───────────────────────────────────────────────
@@ -82,3 +93,7 @@ def share_by(
 
 def _log_odds(share: float) -> float:
     return math.log(share / (1 - share))
+
+
+def _from_log_odds(odds: float) -> float:
+    return 1 / (1 + math.exp(-odds)) if odds > 0 else math.exp(odds) / (1 + math.exp(odds))

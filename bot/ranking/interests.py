@@ -9,11 +9,14 @@ logarithm: the twentieth says less than the first, and each has its part of what
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bot.identity import parse_identifier
 from bot.models import Identifier, InterestKind, Paper, Reason
@@ -22,9 +25,9 @@ from bot.ranking.calibration import MEANING, WORDS, scale
 from bot.ranking.hashing import Reals
 from bot.ranking.meaning import Meaning, likeness
 from bot.ranking.nearness import Description, shares
-from bot.ranking.space import Direction, Space, direction, shipped
+from bot.ranking.space import Direction, Space, direction, having, shipped
 from bot.ranking.weighing import Shown, Weighed
-from bot.ranking.words import any_goes_by, count_phrase, same_person, spaced, words
+from bot.ranking.words import any_goes_by, count_phrase, same_person, words
 from bot.text import one_line, readable, shorten
 
 if TYPE_CHECKING:
@@ -78,10 +81,14 @@ def matches(wanted: Clause, paper: Paper) -> bool:
 
 def _has_category(wanted: str, paper: Paper) -> bool:
     """`cs` matches every `cs.…`; case is no matter."""
-    folded = wanted.casefold()
-    return any(
-        c.casefold() == folded or c.casefold().startswith(f"{folded}.") for c in paper.categories
-    )
+    return wanted.casefold() in _fields(paper.categories)
+
+
+@lru_cache(maxsize=2048)
+def _fields(categories: tuple[str, ...]) -> frozenset[str]:
+    """Return categories and the archives above them, folded: of a paper's, for whatever profile asks."""
+    parts = [category.casefold().split(".") for category in categories]
+    return frozenset(".".join(each[:n]) for each in parts for n in range(1, len(each) + 1))
 
 
 class Interests:
@@ -100,9 +107,10 @@ class Interests:
     ) -> None:
         self._space, self._meaning = space or shipped(), meaning
         self.curve = MEANING if meaning else WORDS
-        self._keywords = [
-            (text, words(text), spaced(text), w) for text, w in map(weighted, profile.keywords)
-        ]
+        # In an order of their own: sums of the same shares are the same whatever order they are said in.
+        self._keywords = sorted(
+            (text, words(text), w) for text, w in map(weighted, profile.keywords)
+        )
         self._authors = [weighted(author) for author in profile.authors]
         self._followed = any_goes_by(tuple(name for name, _ in self._authors))
         self._categories = [weighted(c.removeprefix("=")) for c in profile.categories]
@@ -111,10 +119,10 @@ class Interests:
         self._about = [Description.of(about, _ABOUT)] if about else []
         self._about += [
             Description.of(text, _KEYWORD_NEAR * w, _KEYWORD_NEAREST)
-            for text, _, _, w in self._keywords
+            for text, _, w in self._keywords
         ]
         self._said = [(about, _ABOUT_MEANT)] if about else []
-        self._said += [(text, _KEYWORD_MEANT * w) for text, _, _, w in self._keywords if text and w]
+        self._said += [(text, _KEYWORD_MEANT * w) for text, _, w in self._keywords if text and w]
         self._exclude = [clause(written) for written in profile.exclude]
         self._always = [clause(written) for written in profile.always]
         self._trending = profile.trending
@@ -132,14 +140,21 @@ class Interests:
             return False
         return not self._restrict or any(_has_category(c, paper) for c in self._restrict)
 
-    def dislikes(self, paper: Paper) -> bool:
-        """Whether the paper is itself one that the profile dislikes, and does not like as well."""
-        return self._disliked.has(paper) and not self._liked.has(paper)
+    def wanted(self, weighed: Weighed, scores: Reals) -> NDArray[np.intp]:
+        """Return the places of the weighed papers that are ranked."""
+        papers = weighed.papers
+        speaks = (scores > 0) | self.empty
+        speaks[list(weighed.clauses)] = True
+        speaks[[at for at in self._disliked.among(papers) if not self._liked.has(papers[at])]] = (
+            False
+        )
+        speaks[list(weighed.insisting)] = True
+        if self._exclude or self._restrict:
+            speaks &= np.array([self.admits(paper) for paper in papers], np.bool_)
+        return np.flatnonzero(speaks)
 
     def _insisting(self, paper: Paper) -> list[Reason]:
         """Return the clauses by which the profile wants the paper whatever its score."""
-        if not self._always:
-            return []
         # A paper's own identifier tells nobody anything: without a text it was put forward by hand.
         said = {
             "" if wanted.field == "paper" else wanted.text
@@ -162,58 +177,76 @@ class Interests:
             liked = liked + self._liked.meant(papers, vectors, self._meaning)
             disliked = disliked + self._disliked.meant(papers, vectors, self._meaning)
         return Weighed(
+            papers=papers,
             towards=towards,
-            clauses=[self._clauses(paper) for paper in papers],
+            clauses=self._clauses(papers, towards),
             about=self._about,
-            described=shares(self._about, described).tolist(),
+            described=shares(self._about, described),
             said=[text for text, _ in self._said],
-            meant=meant.tolist(),
-            liked=Shown(InterestKind.LIKE, self._liked.titles, liked.tolist()),
-            disliked=Shown(InterestKind.DISLIKE, self._disliked.titles, (-disliked).tolist()),
-            votes=[str(paper.votes) if paper.votes else "" for paper in papers],
-            warmth=[_TRENDING * trend * self._trending for trend in trends],
-            insisting=[self._insisting(p) for p in papers],
+            meant=meant,
+            liked=Shown(InterestKind.LIKE, self._liked.titles, liked),
+            disliked=Shown(InterestKind.DISLIKE, self._disliked.titles, -disliked),
+            warmth=np.array(trends, np.float64) * (_TRENDING * self._trending),
+            insisting=_some(
+                (at, self._insisting(paper))
+                for at, paper in enumerate(papers if self._always else ())
+            ),
         )
 
-    def _clauses(self, paper: Paper) -> list[Reason]:
-        """Return the keywords, authors and categories that the paper has."""
-        found = self._keyword_reasons(paper)
-        if self._authors and not self._followed.isdisjoint(any_goes_by(paper.authors)):
-            found += self._person_reasons(paper)
-        if self._categories:
-            found += self._place_reasons(paper)
+    def _clauses(
+        self, papers: Sequence[Paper], towards: Sequence[Direction]
+    ) -> dict[int, list[Reason]]:
+        """Return the keywords, authors and categories that papers have, by the papers' places."""
+        found: dict[int, list[Reason]] = {}
+        for at, reason in chain(
+            self._keyword_reasons(papers, towards),
+            self._person_reasons(papers),
+            self._place_reasons(papers),
+        ):
+            found.setdefault(at, []).append(reason)
         return found
 
-    def _keyword_reasons(self, paper: Paper) -> list[Reason]:
-        title, abstract = spaced(paper.title), spaced(paper.abstract)
-        return [
-            Reason(InterestKind.KEYWORD, text, weight * _plainness(phrase, paper))
-            for text, phrase, looked_for, weight in self._keywords
-            if (looked_for in title or looked_for in abstract) and weight and phrase
-        ]
+    def _keyword_reasons(
+        self, papers: Sequence[Paper], towards: Sequence[Direction]
+    ) -> Iterator[tuple[int, Reason]]:
+        for text, phrase, weight in self._keywords:
+            if weight and phrase:
+                for at in having(towards, direction("", text)):
+                    if plainness := _plainness(phrase, papers[at]):
+                        yield at, Reason(InterestKind.KEYWORD, text, weight * plainness)
 
-    def _person_reasons(self, paper: Paper) -> Iterator[Reason]:
+    def _person_reasons(self, papers: Sequence[Paper]) -> Iterator[tuple[int, Reason]]:
+        for at, paper in enumerate(papers if self._authors else ()):
+            if not self._followed.isdisjoint(any_goes_by(paper.authors)):
+                for reason in self._authors_of(paper):
+                    yield at, reason
+
+    def _authors_of(self, paper: Paper) -> Iterator[Reason]:
         for wanted, weight in self._authors:
             name = next((a for a in paper.authors if same_person(wanted, a)), None)
             if name is not None and weight:
                 yield Reason(InterestKind.AUTHOR, one_line(readable(name)), _AUTHOR * weight)
 
-    def _place_reasons(self, paper: Paper) -> Iterator[Reason]:
+    def _place_reasons(self, papers: Sequence[Paper]) -> Iterator[tuple[int, Reason]]:
         for wanted, weight in self._categories:
-            if weight and _has_category(wanted, paper):
-                primary = (
-                    bool(paper.categories) and paper.categories[0].casefold() == wanted.casefold()
-                )
-                yield Reason(
-                    InterestKind.CATEGORY, wanted, _CATEGORY * weight * (1 if primary else 0.5)
-                )
+            for at, paper in enumerate(papers if weight else ()):
+                if _has_category(wanted, paper):
+                    primary = paper.categories[0].casefold() == wanted.casefold()
+                    share = _CATEGORY * weight * (1 if primary else 0.5)
+                    yield at, Reason(InterestKind.CATEGORY, wanted, share)
+
+
+def _some(pairs: Iterable[tuple[int, list[Reason]]]) -> dict[int, list[Reason]]:
+    return {at: reasons for at, reasons in pairs if reasons}
 
 
 def _plainness(phrase: Sequence[str], paper: Paper) -> float:
-    """Return how plainly a paper has a phrase that it is known to have: in its title, or again."""
+    """Return how plainly a paper has a phrase: in its title, or again; 0 where it has not."""
     in_title, in_abstract = (
         count_phrase(phrase, words(said)) for said in (paper.title, paper.abstract)
     )
+    if not in_title + in_abstract:
+        return 0.0
     strength = _KEYWORD_IN_TITLE if in_title else _KEYWORD_IN_ABSTRACT
     return strength + _KEYWORD_AGAIN * math.log(in_title + in_abstract)
 
@@ -226,10 +259,15 @@ class _Examples:
         self.titles = [shorten(one_line(readable(paper.title)), 80) for paper in papers]
         self.towards = [direction(paper.title, paper.abstract) for paper in papers]
         self._places = {name: at for at, p in enumerate(papers) for name in p.identifiers}
+        self._names = frozenset(self._places)
 
     def has(self, paper: Paper) -> bool:
         """Whether the paper is one of them."""
-        return bool(self._places) and any(name in self._places for name in paper.identifiers)
+        return not self._names.isdisjoint(paper.identifiers)
+
+    def among(self, papers: Sequence[Paper]) -> list[int]:
+        """Return the places of those of the papers that are some of them."""
+        return [at for at, paper in enumerate(papers if self._names else ()) if self.has(paper)]
 
     def shares(self, papers: Sequence[Paper], towards: Sequence[Direction], space: Space) -> Reals:
         """Return what each example adds to each paper by words, as (papers, examples); 0 to itself."""
@@ -242,10 +280,9 @@ class _Examples:
         return _shared(self._but_to_itself(papers, found), _LIKE_MEANT, _LIKE_MEANT_UNIT)
 
     def _but_to_itself(self, papers: Sequence[Paper], found: Reals) -> Reals:
-        for at, paper in enumerate(papers if self._places else ()):
-            for name in paper.identifiers:
-                if name in self._places:
-                    found[at, self._places[name]] = 0.0
+        for at in self.among(papers):
+            for name in papers[at].identifiers & self._names:
+                found[at, self._places[name]] = 0.0
         return found
 
 
@@ -254,9 +291,11 @@ def _shared(likeness: Reals, worth: float, unit: float) -> Reals:
 
     Together they say the logarithm of their sum.
     """
-    if not likeness.size:
-        return likeness
-    totals = map(math.fsum, likeness.tolist())
-    scales = [worth * math.log1p(total / unit) / total if total else 0.0 for total in totals]
-    found: Reals = likeness * np.array(scales)[:, None]
+    totals = likeness.sum(axis=1)
+    some = np.flatnonzero(totals)
+    # By the scalar function, as the kernel is (space.py).
+    said = [worth * math.log1p(total / unit) for total in totals[some].tolist()]
+    scales = np.zeros(len(totals))
+    scales[some] = said / totals[some]
+    found: Reals = likeness * scales[:, None]
     return found

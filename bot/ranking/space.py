@@ -93,6 +93,16 @@ def _cosines(papers: Sequence[Direction], others: Sequence[Direction]) -> Reals:
     return found
 
 
+def having(papers: Sequence[Direction], phrase: Direction) -> list[int]:
+    """Return the places of the papers that have every term of a phrase: no other can have the phrase."""
+    pools = range(0, len(papers), POOLED)
+    return [
+        start + at
+        for start in pools
+        for at in pooled(tuple(papers[start : start + POOLED])).having(phrase).tolist()
+    ]
+
+
 class Pool:
     """Papers by their terms: made once for a day's candidates, for whatever is looked up in them."""
 
@@ -115,6 +125,12 @@ class Pool:
             return np.zeros(self._size)
         found = np.bincount(self._owners[places], self._weights[places] * worth, self._size)
         return found.astype(np.float64)
+
+    def having(self, other: Direction) -> NDArray[np.intp]:
+        """Return which papers have every term that another direction has."""
+        places, _ = self._having(other.buckets, other.weights)
+        found = np.bincount(self._owners[places], minlength=self._size)
+        return np.flatnonzero(found == len(other.buckets))
 
     def _having(
         self, buckets: NDArray[np.int64], weights: Reals

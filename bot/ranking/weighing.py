@@ -7,11 +7,12 @@ most of the work, is found out for those.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import overload
 
-from bot.models import InterestKind, Reason
+from bot.models import InterestKind, Paper, Reason
+from bot.ranking.hashing import Reals
 from bot.ranking.nearness import Description
 from bot.ranking.space import Direction
 from bot.text import one_line, shorten
@@ -21,18 +22,18 @@ _LONGEST_TEXT = 80
 
 
 class Reasons(Sequence[Reason]):
-    """Reasons that are made when somebody looks at them; else like a tuple of them."""
+    """A paper's reasons, which are made when somebody looks at them; else like a tuple of them."""
 
-    __slots__ = ("_made", "_make")
+    __slots__ = ("_at", "_made", "_weighed")
 
-    def __init__(self, make: Callable[[], Iterable[Reason]]) -> None:
-        self._make, self._made = make, None
+    def __init__(self, weighed: Weighed, at: int) -> None:
+        self._weighed, self._at, self._made = weighed, at, None
 
     _made: tuple[Reason, ...] | None
 
     def _all(self) -> tuple[Reason, ...]:
         if self._made is None:
-            self._made = tuple(self._make())
+            self._made = tuple(self._weighed.told(self._at))
         return self._made
 
     @overload
@@ -61,11 +62,11 @@ class Shown:
 
     kind: InterestKind
     titles: Sequence[str]
-    shares: Sequence[Sequence[float]]
+    shares: Reals
 
     def reasons(self, at: int) -> Iterator[Reason]:
         """Yield the weightiest examples' shares, and those of all others in one without a text."""
-        pairs = zip(self.shares[at], self.titles, strict=True)
+        pairs = zip(self.shares[at].tolist(), self.titles, strict=True)
         weightiest = sorted(pairs, key=lambda pair: (-abs(pair[0]), pair[1]))
         for share, title in weightiest[:_NAMED_EXAMPLES]:
             if share:
@@ -78,52 +79,56 @@ class Shown:
 class Weighed:
     """Every interest's shares in each paper's score, a row a paper; those in one row make the score.
 
-    `clauses` are the keywords, authors and categories that a paper has. `described` is how near its
-    words are to the texts of `about`, `meant` how near it is in meaning to what was `said`. `warmth` is
-    what its votes add. `insisting` are the clauses of `always` that it has, which add nothing.
+    `clauses` are the keywords, authors and categories that a paper has, by its place; most have none.
+    `described` is how near its words are to the texts of `about`, `meant` how near it is in meaning to
+    what was `said`. `warmth` is what its votes add. `insisting` are the clauses of `always` that it has,
+    which add nothing.
     """
 
+    papers: Sequence[Paper]
     towards: Sequence[Direction]
-    clauses: Sequence[Sequence[Reason]]
+    clauses: Mapping[int, Sequence[Reason]]
     about: Sequence[Description]
-    described: Sequence[Sequence[float]]
+    described: Reals
     said: Sequence[str]
-    meant: Sequence[Sequence[float]]
+    meant: Reals
     liked: Shown
     disliked: Shown
-    votes: Sequence[str]
-    warmth: Sequence[float]
-    insisting: Sequence[Sequence[Reason]]
+    warmth: Reals
+    insisting: Mapping[int, Sequence[Reason]]
 
-    def scores(self) -> list[float]:
+    def scores(self) -> Reals:
         """Return each paper's score: what its reasons add up to."""
-        rows = zip(
-            self.clauses, self.described, self.meant, self.liked.shares, self.disliked.shares,
-            self.warmth, strict=True,
-        )  # fmt: skip
-        return [
-            math.fsum((*[c.share for c in clauses], *described, *meant, *liked, *disliked, warmth))
-            for clauses, described, meant, liked, disliked, warmth in rows
-        ]
+        found = self.warmth.copy()
+        for part in (self.described, self.meant, self.liked.shares, self.disliked.shares):
+            found += part.sum(axis=1)
+        for at, clauses in self.clauses.items():
+            found[at] += math.fsum(clause.share for clause in clauses)
+        return found
 
     def reasons(self, at: int) -> Reasons:
         """Return a paper's reasons, the weightiest first; only those of `always` are zero."""
-        return Reasons(lambda: sorted(self._reasons(at), key=_weightiest))
+        return Reasons(self, at)
+
+    def told(self, at: int) -> list[Reason]:
+        """Make a paper's reasons."""
+        return sorted(self._reasons(at), key=_weightiest)
 
     def _reasons(self, at: int) -> Iterator[Reason]:
-        yield from self.clauses[at]
-        for wanted, share in zip(self.about, self.described[at], strict=True):
+        yield from self.clauses.get(at, ())
+        for wanted, share in zip(self.about, self.described[at].tolist(), strict=True):
             if share:
                 yield Reason(InterestKind.ABOUT, wanted.common(self.towards[at]), share)
-        for text, share in zip(self.said, self.meant[at], strict=True):
+        for text, share in zip(self.said, self.meant[at].tolist(), strict=True):
             if share:
                 yield Reason(InterestKind.MEANING, shorten(one_line(text), _LONGEST_TEXT), share)
         yield from self.liked.reasons(at)
         yield from self.disliked.reasons(at)
-        if self.warmth[at]:
+        if warmth := float(self.warmth[at]):
             # Without votes it is comments, opinions or further sources that warm it.
-            yield Reason(InterestKind.TRENDING, self.votes[at], self.warmth[at])
-        yield from self.insisting[at]
+            votes = self.papers[at].votes
+            yield Reason(InterestKind.TRENDING, str(votes) if votes else "", warmth)
+        yield from self.insisting.get(at, ())
 
 
 def _weightiest(reason: Reason) -> tuple[float, str, str]:

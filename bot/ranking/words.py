@@ -68,12 +68,6 @@ def words(value: str) -> tuple[str, ...]:
     return tuple(map(_stem, _WORD.findall(fold(value))))
 
 
-@lru_cache(maxsize=8192)
-def spaced(value: str) -> str:
-    """Return the text's words each between spaces: what a phrase is looked up in before it is counted."""
-    return f" {' '.join(words(value))} "
-
-
 def telling(word: str) -> bool:
     """Whether a folded word says anything by itself: no stop word, no number, no single letter."""
     return len(word) > 1 and word not in _STOP and not word.isdigit()
