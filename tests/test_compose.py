@@ -7,7 +7,8 @@ from datetime import timedelta
 import pytest
 
 from bot.models import Event, Role, SourceState, Weather
-from bot.ranking.space import direction, pooled
+from bot.ranking.pool import pooled
+from bot.ranking.space import direction
 from bot.store import Store
 from bot.store.papers import PaperLedger
 from bot.workflows import compose as workflow

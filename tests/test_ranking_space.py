@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 from importlib.resources import files
 
 import numpy as np
@@ -15,7 +16,8 @@ from bot.models import InterestKind
 from bot.ranking import Background, put_away, rank
 from bot.ranking.hashing import BUCKETS, PAIRS, RUNS, hashed_terms, named_terms
 from bot.ranking.nearness import Description
-from bot.ranking.space import direction, having, pooled, shipped
+from bot.ranking.pool import Direction, Pool, pooled
+from bot.ranking.space import direction, having, shipped
 from bot.ranking.words import count_phrase, words
 from support_round import NOW, a_paper, a_profile, arxiv
 
@@ -98,6 +100,28 @@ def test_what_shares_only_the_words_of_every_paper_is_not_near():
     one = direction("Sparse experts", "In this paper we propose a method. Results show experts.")
     other = direction("Knitting wool", "In this paper we propose a method. Results show wool.")
     assert shipped().likeness([one], [other])[0, 0] < 0.01
+
+
+def _product(one: Direction, other: Direction) -> float:
+    weights = dict(zip(other.buckets.tolist(), other.weights.tolist(), strict=True))
+    pairs = zip(one.buckets.tolist(), one.weights.tolist(), strict=True)
+    return math.fsum(weight * weights.get(bucket, 0.0) for bucket, weight in pairs)
+
+
+@pytest.mark.parametrize("examples", [0, 1, 12, 20])
+def test_products_are_the_same_by_looking_up_and_by_the_table_of_common_terms(examples):
+    """One example is looked up, twelve need the table, twenty are more than are multiplied at a time."""
+    draw = random.Random(examples)  # noqa: S311 - the same every time
+
+    def text() -> str:  # as in papers: a few words are in most texts, most words in a few
+        return " ".join(f"word{int(draw.paretovariate(0.5)) % 5000}" for _ in range(60))
+
+    papers = [direction("", text()) for _ in range(300)]
+    liked = [direction("", text()) for _ in range(examples)]
+    expected = np.array([[_product(paper, each) for each in liked] for paper in papers])
+    found = Pool(papers).products(liked)
+    assert found.shape == (300, examples)
+    assert np.allclose(found, expected, rtol=0, atol=1e-13)
 
 
 @given(st.lists(texts, max_size=6), texts)

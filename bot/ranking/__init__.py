@@ -116,11 +116,11 @@ def rank(
 
 
 def put_away() -> None:
-    """Let go of the day's papers as they are looked up in: 18 MB for each five hundred.
+    """Let go of the day's papers as they are looked up in: 60 MB for fifteen hundred.
 
-    They are made again in a tenth of a second; what each of them takes longest, its direction, stays.
+    They are made again in a fifth of a second; what each of them takes longest, its direction, stays.
     """
-    from bot.ranking.space import pooled
+    from bot.ranking.pool import pooled
 
     pooled.cache_clear()
 

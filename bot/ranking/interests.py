@@ -25,7 +25,8 @@ from bot.ranking.calibration import MEANING, WORDS, scale
 from bot.ranking.hashing import Reals
 from bot.ranking.meaning import Meaning, likeness
 from bot.ranking.nearness import Description, shares
-from bot.ranking.space import Direction, Space, direction, having, shipped
+from bot.ranking.pool import Direction
+from bot.ranking.space import Space, direction, having, shipped
 from bot.ranking.weighing import Shown, Weighed
 from bot.ranking.words import any_goes_by, count_phrase, same_person, words
 from bot.text import one_line, readable, shorten

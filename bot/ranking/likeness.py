@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from bot.models import InterestKind, Paper, Ranked, Reason
 
 if TYPE_CHECKING:  # numpy
-    from bot.ranking.space import Direction
+    from bot.ranking.pool import Direction
 
 _TELLING_TERMS = 16
 _MOST_WORDS = 24  # of a text that somebody types

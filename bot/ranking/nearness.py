@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from bot.ranking.hashing import RUNS, Reals, named_terms
-from bot.ranking.space import Direction, direction
+from bot.ranking.pool import Direction
+from bot.ranking.space import direction
 
 _SHOWN_TERMS = 3
 

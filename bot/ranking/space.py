@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import as_file, files
 
@@ -18,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bot.ranking.hashing import BUCKETS, PAIRS, RUNS, Reals, hashed_terms
+from bot.ranking.pool import POOLED, Direction, pooled
 
 # Chosen on the development split of the ranking benchmark; docs/ranking.md has the figures.
 _SATURATION = 2.0  # a term that occurs again counts less: n·3/(n+2)
@@ -25,17 +25,7 @@ _PAIRS_WORTH = 0.7  # beside single words
 _WORDS_SHARE = 0.7  # of the cosine; the runs of letters have the rest
 _CENTRING = 1.5  # how much of what two texts share with papers in general is taken off
 _SHARPNESS = 5.0  # of the kernel: one close example counts far more than several vague ones
-POOLED = 500  # papers that are looked up in together: 18 MB, and 50 while it is made
 _CACHED = 2048  # directions, about 12 kB each: a day's candidates, for every profile of a run
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Direction:
-    """A text as a sparse vector of length 1; `general` is its cosine with papers in general."""
-
-    buckets: NDArray[np.int64]
-    weights: Reals
-    general: float
 
 
 class Space:
@@ -84,12 +74,11 @@ class Space:
 
 
 def _cosines(papers: Sequence[Direction], others: Sequence[Direction]) -> Reals:
-    """Return the scalar products as (papers, others): each term looks up the papers that have it."""
+    """Return the scalar products as (papers, others)."""
     found = np.zeros((len(papers), len(others)))
     for start in range(0, len(papers) if others else 0, POOLED):
         pool = pooled(tuple(papers[start : start + POOLED]))
-        for at, other in enumerate(others):
-            found[start : start + POOLED, at] = pool.products(other)
+        found[start : start + POOLED] = pool.products(others)
     return found
 
 
@@ -101,55 +90,6 @@ def having(papers: Sequence[Direction], phrase: Direction) -> list[int]:
         for start in pools
         for at in pooled(tuple(papers[start : start + POOLED])).having(phrase).tolist()
     ]
-
-
-class Pool:
-    """Papers by their terms: made once for a day's candidates, for whatever is looked up in them."""
-
-    def __init__(self, papers: Sequence[Direction]) -> None:
-        self._size = len(papers)
-        buckets = np.concatenate([paper.buckets for paper in papers])
-        order = np.argsort(buckets, kind="stable")
-        weights = np.concatenate([paper.weights for paper in papers])
-        owners = np.repeat(
-            np.arange(len(papers), dtype=np.int32), [len(paper.buckets) for paper in papers]
-        )
-        self._weights, self._owners = weights[order], owners[order]
-        self._terms, starts = np.unique(buckets[order], return_index=True)
-        self._starts = np.append(starts, len(buckets))
-
-    def products(self, other: Direction) -> Reals:
-        """Return each paper's scalar product with another direction."""
-        places, worth = self._having(other.buckets, other.weights)
-        if not len(places):
-            return np.zeros(self._size)
-        found = np.bincount(self._owners[places], self._weights[places] * worth, self._size)
-        return found.astype(np.float64)
-
-    def having(self, other: Direction) -> NDArray[np.intp]:
-        """Return which papers have every term that another direction has."""
-        places, _ = self._having(other.buckets, other.weights)
-        found = np.bincount(self._owners[places], minlength=self._size)
-        return np.flatnonzero(found == len(other.buckets))
-
-    def _having(
-        self, buckets: NDArray[np.int64], weights: Reals
-    ) -> tuple[NDArray[np.int64], Reals]:
-        """Return the places of all that has one of these terms, and the term's weight for each."""
-        at = np.searchsorted(self._terms, buckets)
-        at[at == len(self._terms)] = 0
-        known = self._terms[at] == buckets if len(self._terms) else np.zeros(len(at), np.bool_)
-        first = self._starts[at[known]]
-        having = self._starts[at[known] + 1] - first
-        ends = np.cumsum(having)
-        places = np.arange(having.sum()) + np.repeat(first - ends + having, having)
-        return places, np.repeat(weights[known], having)
-
-
-@lru_cache(maxsize=4)
-def pooled(papers: tuple[Direction, ...]) -> Pool:
-    """Return the pool of these papers; the next profile of the same hour has the same."""
-    return Pool(papers)
 
 
 @lru_cache(maxsize=1)

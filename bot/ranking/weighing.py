@@ -14,7 +14,7 @@ from typing import overload
 from bot.models import InterestKind, Paper, Reason
 from bot.ranking.hashing import Reals
 from bot.ranking.nearness import Description
-from bot.ranking.space import Direction
+from bot.ranking.pool import Direction
 from bot.text import one_line, shorten
 
 _NAMED_EXAMPLES = 5  # the others' shares are told in one sum

@@ -1,0 +1,130 @@
+"""A day's papers by their terms, for many profiles to look their examples up in.
+
+Of the terms that two papers have in common most are common ones, few in number. For these the papers are
+a table of numbers, and all examples are multiplied by it at once; rare terms look up the papers that
+have them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bot.ranking.hashing import Reals
+
+POOLED = 1536  # papers that are looked up in together: 60 MB, and 125 while it is made
+_COMMON = (
+    144  # of them, or more, have a term of the table: of all pairs, three quarters have such a one
+)
+_FEW = 2000  # terms: fewer, as a description's, are looked up without the table
+# Examples, terms and papers that are multiplied at a time. Of matrices of up to 2^18 multiplications
+# OpenBLAS makes the product in one thread; of larger ones in several, which wait longer than they work.
+_TOGETHER, _TERMS, _PAPERS = 16, 256, 64
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Direction:
+    """A text as a sparse vector of length 1; `general` is its cosine with papers in general."""
+
+    buckets: NDArray[np.int64]
+    weights: Reals
+    general: float
+
+
+class Pool:
+    """Papers by their terms: made once for a day's candidates, for whatever is looked up in them."""
+
+    def __init__(self, papers: Sequence[Direction]) -> None:
+        self._size = len(papers)
+        lengths = [len(paper.buckets) for paper in papers]
+        buckets = np.concatenate([paper.buckets for paper in papers], dtype=np.int32)
+        order = np.argsort(buckets, kind="stable")
+        owners = np.repeat(np.arange(len(papers), dtype=np.int32), lengths)
+        self._owners = owners[order]
+        self._weights = np.concatenate([paper.weights for paper in papers])[order]
+        buckets = buckets[order]
+        starts = np.flatnonzero(np.diff(buckets, prepend=-1))
+        # The last term is the one that no paper has.
+        self._terms = np.append(buckets[starts], -1)
+        self._starts = np.append(starts, [len(buckets), len(buckets)])
+        self._columns, self._table = self._tabled()
+
+    def _tabled(self) -> tuple[NDArray[np.int64], Reals]:
+        """Return the column of each term, -1 for one that is not common, and the papers' weights of these.
+
+        The table lies in tiles, as (terms, papers) of (`_TERMS`, `_PAPERS`) each.
+        """
+        common = np.flatnonzero(np.diff(self._starts) >= _COMMON)
+        columns = np.full(len(self._terms), -1)
+        columns[common] = np.arange(len(common))
+        table = np.zeros((-(-len(common) // _TERMS), -(-self._size // _PAPERS), _TERMS, _PAPERS))
+        places, having = self._places(common)
+        column, owner = np.repeat(np.arange(len(common)), having), self._owners[places]
+        at = (column // _TERMS, owner // _PAPERS, column % _TERMS, owner % _PAPERS)
+        table[at] = self._weights[places]
+        return columns, table
+
+    def products(self, others: Sequence[Direction]) -> Reals:
+        """Return each paper's scalar products with other directions, as (papers, others)."""
+        found = np.zeros((self._size, len(others)))
+        for start in range(0, len(others), _TOGETHER):
+            found[:, start : start + _TOGETHER] = self._products(others[start : start + _TOGETHER])
+        return found
+
+    def _products(self, others: Sequence[Direction]) -> Reals:
+        who = np.repeat(np.arange(len(others)), [len(each.buckets) for each in others])
+        terms = self._known(np.concatenate([each.buckets for each in others]))
+        weights = np.concatenate([each.weights for each in others])
+        if len(terms) < _FEW:
+            return self._of_rare(who, terms, weights, len(others))
+        columns = self._columns[terms]
+        rare, common = columns < 0, columns >= 0
+        found = self._of_rare(who[rare], terms[rare], weights[rare], len(others))
+        rows = np.zeros((len(others), len(self._table) * _TERMS))
+        rows[who[common], columns[common]] = weights[common]
+        return found + self._of_common(rows)
+
+    def _known(self, buckets: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the terms' places among those of the papers; the last for one that no paper has."""
+        last = len(self._terms) - 1
+        places = np.searchsorted(self._terms[:last], buckets.astype(np.int32))
+        return np.where(self._terms[places] == buckets, places, last)
+
+    def _of_common(self, rows: Reals) -> Reals:
+        """Return the products of the others' rows with the table, tile by tile."""
+        tiles = rows.reshape(len(rows), -1, 1, _TERMS).transpose(1, 2, 0, 3)
+        found: Reals = np.matmul(np.ascontiguousarray(tiles), self._table).sum(axis=0)
+        return found.transpose(0, 2, 1).reshape(-1, len(rows))[: self._size]
+
+    def _of_rare(
+        self, who: NDArray[np.int64], terms: NDArray[np.int64], weights: Reals, others: int
+    ) -> Reals:
+        """Return the products by looking up, for each term, which papers have it."""
+        places, having = self._places(terms)
+        cells = self._owners[places] * others + np.repeat(who, having)
+        worth = self._weights[places] * np.repeat(weights, having)
+        found = np.bincount(cells, worth, self._size * others).astype(np.float64)
+        return found.reshape(self._size, others)
+
+    def having(self, other: Direction) -> NDArray[np.intp]:
+        """Return which papers have every term that another direction has."""
+        places, _ = self._places(self._known(other.buckets))
+        counts = np.bincount(self._owners[places], minlength=self._size)
+        return np.flatnonzero(counts == len(other.buckets))
+
+    def _places(self, terms: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the places of all entries of these terms, and how many each term has."""
+        first = self._starts[terms]
+        having = self._starts[terms + 1] - first
+        ends = np.cumsum(having)
+        return np.arange(having.sum()) + np.repeat(first - ends + having, having), having
+
+
+@lru_cache(maxsize=3)
+def pooled(papers: tuple[Direction, ...]) -> Pool:
+    """Return the pool of these papers; the next profile of the same hour has the same."""
+    return Pool(papers)
