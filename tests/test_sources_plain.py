@@ -205,6 +205,11 @@ def rss(inside: str, before: str = "") -> bytes:
         rss("<description>a <b>bold</b> word</description>"),
         rss("<description>broken"),
         rss("<link>/relative</link>").replace(b"<rss", b'<rss xml:base="http://example.org/"'),
+        rss('<link xml:base="http://example.org/">/relative</link>'),
+        rss("").replace(b"<item", b'<item base="http://example.org/"'),
+        rss("")
+        .replace(b"<channel>", b"<channel>" * 30)
+        .replace(b"</ch", b"</channel>" * 29 + b"</ch"),
         rss("<pubDate>yesterday</pubDate>"),
         rss("<author>ada@example.org (Ada)</author>"),
         rss("<author>Ada</author><author><name>Grace</name></author>"),
@@ -232,6 +237,10 @@ def test_neither_reader_opens_what_a_body_names(field, monkeypatch):
 def test_a_deep_document_costs_no_stack():
     deep = rss("<x>" * 50_000 + "</x>" * 50_000)
     assert read_plain(deep) is not None
+
+
+def test_a_title_may_have_the_words_of_a_base_or_a_doctype():
+    assert read_plain(rss("<description>a base = 2, <![CDATA[<!DOCTYPE html>]]></description>"))
 
 
 def test_more_entries_than_are_read_are_counted():

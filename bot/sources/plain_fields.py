@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -68,10 +69,10 @@ _AS_THEY_ARE = frozenset({"href", "term", "scheme", "label", "ispermalink", "dom
 _PLAIN_TYPES = frozenset({"text", "plain", "html", "text/plain", "text/html"})
 
 
-def lowered(attributes: dict[str, str]) -> dict[str, str]:
+def lowered(attributes: Iterable[tuple[str, str]]) -> dict[str, str]:
     """Return attributes by lower-cased name, those that are only for XML or RDF left out."""
     found: dict[str, str] = {}
-    for name, value in attributes.items():
+    for name, value in attributes:
         if name in _AS_THEY_ARE and name not in found:
             found[name] = value
             continue
@@ -80,10 +81,10 @@ def lowered(attributes: dict[str, str]) -> dict[str, str]:
             if name.startswith(_RDF):
                 if name.split(" ")[1] == "about":
                     found[ABOUT] = value
-            elif not name.startswith(_XML):
+            elif not name.startswith(_XML) or " base" in key:
                 raise NotPlainError
-        elif key in found:
-            raise NotPlainError
+        elif key in found or key == "base":
+            raise NotPlainError  # addresses may be relative to something else than the document
         else:
             found[key] = value.lower() if key in ("rel", "type") else value
     return found
