@@ -34,7 +34,7 @@ def main(background: str) -> int:
     idf = _idf(texts)
     step = float(idf.max()) / _IDF_STEPS
     steps = np.round(idf / step).astype(np.uint8)
-    space = Space(steps.astype(np.float64) * step, np.zeros(BUCKETS))
+    space = Space(steps, step, np.zeros(BUCKETS, np.float32))
     directions = [space.direction(*text) for text in texts]
     mean = np.zeros(BUCKETS)
     for each in directions:

@@ -38,15 +38,18 @@ class Terms:
 
 def hashed_terms(title: str, abstract: str) -> Terms:
     """Return a text's terms; none for a text without letters."""
-    found: list[NDArray[np.int64]] = []
-    weights: list[Reals] = []
-    for text, weight in ((title, _TITLE_WEIGHT), (abstract, 1)):
-        for part in _kinds(words(text)[:_LONGEST]):
-            found.append(part)
-            weights.append(np.full(len(part), float(weight)))
-    buckets, places = np.unique(np.concatenate(found), return_inverse=True)
-    counts = np.bincount(places, np.concatenate(weights), len(buckets)).astype(np.float64)
-    return Terms(buckets, counts)
+    kinds = _kinds(words(title)[:_LONGEST], words(abstract)[:_LONGEST])
+    # Twice the bucket, and one more in a title: one sort brings equal terms together and tells the two apart.
+    marked = np.concatenate([buckets for buckets, _ in kinds], dtype=np.int32) << 1
+    start = 0
+    for buckets, of_title in kinds:
+        marked[start : start + of_title] += 1
+        start += len(buckets)
+    marked.sort()
+    buckets = marked >> 1
+    first = np.flatnonzero(np.append(True, buckets[1:] != buckets[:-1])[: len(buckets)])
+    counts = np.add.reduceat(1.0 + (_TITLE_WEIGHT - 1) * (marked & 1), first)
+    return Terms(buckets[first].astype(np.int64), counts)
 
 
 def named_terms(text: str) -> dict[int, str]:
@@ -59,23 +62,34 @@ def named_terms(text: str) -> dict[int, str]:
         for one, other, first, second in zip(told, told[1:], tells, tells[1:], strict=False)
         if first and second
     ]
-    of_words, of_pairs, *_ = _kinds(told)
+    (of_words, _), (of_pairs, _), *_ = _kinds(told, ())
     return {
         **dict(zip(of_words.tolist(), single, strict=True)),
         **dict(zip(of_pairs.tolist(), double, strict=True)),
     }
 
 
-def _kinds(text: tuple[str, ...]) -> tuple[NDArray[np.int64], ...]:
-    """Return the buckets of the words, of the pairs, and of the runs of letters."""
-    numbers = np.array([_number(word) for word in text], np.uint64)
+def _kinds(
+    title: tuple[str, ...], abstract: tuple[str, ...]
+) -> list[tuple[NDArray[np.int64], int]]:
+    """Return the buckets of the words, of the pairs, and of the runs of letters.
+
+    With each, how many of them, the first, are the title's.
+    """
+    # The word between them says nothing, so no pair reaches across it.
+    numbers = np.array([_number(word) for word in (*title, "", *abstract)], np.uint64)
     tells = numbers > 0
-    pairs = (numbers[:-1] * _STEP + numbers[1:])[tells[:-1] & tells[1:]]
-    return (
-        _placed(numbers[tells], WORDS, PAIRS - WORDS),
-        _placed(pairs, PAIRS, RUNS - PAIRS),
-        *(_placed(_runs(text, length), RUNS, BUCKETS - RUNS) for length in _RUN_LENGTHS),
-    )
+    both = tells[:-1] & tells[1:]
+    pairs = numbers[:-1] * _STEP + numbers[1:]
+    end = len(title)
+    before, after = (f" {' '.join(text)} " if text else "" for text in (title, abstract))
+    letters = np.frombuffer((before + after).encode("utf-32-le", "surrogatepass"), np.uint32)
+    runs = [_runs(letters, len(before), length) for length in _RUN_LENGTHS]
+    return [
+        (_placed(numbers[tells], WORDS, PAIRS - WORDS), int(np.count_nonzero(tells[:end]))),
+        (_placed(pairs[both], PAIRS, RUNS - PAIRS), int(np.count_nonzero(both[:end]))),
+        *((_placed(part, RUNS, BUCKETS - RUNS), of_title) for part, of_title in runs),
+    ]
 
 
 @lru_cache(maxsize=100_000)
@@ -84,17 +98,14 @@ def _number(word: str) -> int:
     return zlib.crc32(word.encode("utf-8", "surrogatepass")) + 1 if telling(word) else 0
 
 
-def _runs(text: tuple[str, ...], length: int) -> Integers:
-    """Return a number for every run of letters, spaces between words included."""
-    spaced = f" {' '.join(text)} "
-    letters = np.frombuffer(spaced.encode("utf-32-le", "surrogatepass"), np.uint32)
-    count = len(letters) - length + 1
-    if not text or count < 1:
-        return np.empty(0, np.uint64)
+def _runs(letters: NDArray[np.uint32], border: int, length: int) -> tuple[Integers, int]:
+    """Return a number for every run of letters that does not cross the border, and how many end before it."""
+    count = max(0, len(letters) - length + 1)
     numbers = np.full(count, length, np.uint64)
     for at in range(length):
         numbers = numbers * _STEP + letters[at : at + count]
-    return numbers
+    inside = max(0, border - length + 1)
+    return np.concatenate((numbers[:inside], numbers[border:])), inside
 
 
 def _placed(numbers: Integers, first: int, size: int) -> NDArray[np.int64]:

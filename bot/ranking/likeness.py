@@ -87,9 +87,11 @@ def telling_first(text: str) -> list[str]:
 
     names = named_terms(text)
     terms = hashed_terms("", text)
-    worth = shipped().idf
+    worth = shipped().telling(terms.buckets).tolist()
     found = [
-        (-float(worth[b]), names[b]) for b in terms.buckets.tolist() if b < PAIRS and b in names
+        (-each, names[b])
+        for b, each in zip(terms.buckets.tolist(), worth, strict=True)
+        if b < PAIRS and b in names
     ]
     return [word.removesuffix("y") or word for _, word in sorted(found)[:_MOST_WORDS]]
 

@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 
 from bot.ranking.hashing import Reals
 
-POOLED = 1536  # papers that are looked up in together: 60 MB, and 125 while it is made
+POOLED = 1536  # papers that are looked up in together: 48 MB, and 105 while it is made
 _COMMON = (
     144  # of them, or more, have a term of the table: of all pairs, three quarters have such a one
 )
-_FEW = 2000  # terms: fewer, as a description's, are looked up without the table
+_MANY = 2000  # terms: texts of fewer, as a description, are looked up without the table
 # Examples, terms and papers that are multiplied at a time. Of matrices of up to 2^18 multiplications
 # OpenBLAS makes the product in one thread; of larger ones in several, which wait longer than they work.
 _TOGETHER, _TERMS, _PAPERS = 16, 256, 64
@@ -70,23 +70,21 @@ class Pool:
 
     def products(self, others: Sequence[Direction]) -> Reals:
         """Return each paper's scalar products with other directions, as (papers, others)."""
-        found = np.zeros((self._size, len(others)))
-        for start in range(0, len(others), _TOGETHER):
-            found[:, start : start + _TOGETHER] = self._products(others[start : start + _TOGETHER])
-        return found
-
-    def _products(self, others: Sequence[Direction]) -> Reals:
-        who = np.repeat(np.arange(len(others)), [len(each.buckets) for each in others])
-        terms = self._known(np.concatenate([each.buckets for each in others]))
-        weights = np.concatenate([each.weights for each in others])
-        if len(terms) < _FEW:
-            return self._of_rare(who, terms, weights, len(others))
-        columns = self._columns[terms]
-        rare, common = columns < 0, columns >= 0
-        found = self._of_rare(who[rare], terms[rare], weights[rare], len(others))
+        found = np.empty((self._size, len(others)))
         rows = np.zeros((len(others), len(self._table) * _TERMS))
-        rows[who[common], columns[common]] = weights[common]
-        return found + self._of_common(rows)
+        tabled = sum(len(each.buckets) for each in others) >= _MANY
+        for at, other in enumerate(others):
+            terms = self._known(other.buckets)
+            columns = self._columns[terms]
+            common = (columns >= 0) & tabled
+            rare = ~common
+            found[:, at] = self._by_looking_up(terms[rare], other.weights[rare])
+            rows[at, columns[common]] = other.weights[common]
+        if tabled:
+            for start in range(0, len(others), _TOGETHER):
+                some = slice(start, start + _TOGETHER)
+                found[:, some] += self._by_table(rows[some])
+        return found
 
     def _known(self, buckets: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the terms' places among those of the papers; the last for one that no paper has."""
@@ -94,21 +92,17 @@ class Pool:
         places = np.searchsorted(self._terms[:last], buckets.astype(np.int32))
         return np.where(self._terms[places] == buckets, places, last)
 
-    def _of_common(self, rows: Reals) -> Reals:
+    def _by_looking_up(self, terms: NDArray[np.int64], weights: Reals) -> Reals:
+        """Return the products with one direction: each term looks up the papers that have it."""
+        places, having = self._places(terms)
+        worth = np.repeat(weights, having) * self._weights[places]
+        return np.bincount(self._owners[places], worth, self._size).astype(np.float64)
+
+    def _by_table(self, rows: Reals) -> Reals:
         """Return the products of the others' rows with the table, tile by tile."""
         tiles = rows.reshape(len(rows), -1, 1, _TERMS).transpose(1, 2, 0, 3)
         found: Reals = np.matmul(np.ascontiguousarray(tiles), self._table).sum(axis=0)
         return found.transpose(0, 2, 1).reshape(-1, len(rows))[: self._size]
-
-    def _of_rare(
-        self, who: NDArray[np.int64], terms: NDArray[np.int64], weights: Reals, others: int
-    ) -> Reals:
-        """Return the products by looking up, for each term, which papers have it."""
-        places, having = self._places(terms)
-        cells = self._owners[places] * others + np.repeat(who, having)
-        worth = self._weights[places] * np.repeat(weights, having)
-        found = np.bincount(cells, worth, self._size * others).astype(np.float64)
-        return found.reshape(self._size, others)
 
     def having(self, other: Direction) -> NDArray[np.intp]:
         """Return which papers have every term that another direction has."""

@@ -29,19 +29,25 @@ _CACHED = 2048  # directions, about 12 kB each: a day's candidates, for every pr
 
 
 class Space:
-    """How telling each bucket is (`idf`), and where papers in general point (`mean`)."""
+    """How telling each bucket is, in steps of one size, and where papers in general point (`mean`)."""
 
-    def __init__(self, idf: Reals, mean: Reals) -> None:
-        self.idf, self._mean = idf, mean
-        self.spread = float(mean @ mean)  # what two papers in general have in common
+    def __init__(self, steps: NDArray[np.uint8], step: float, mean: NDArray[np.float32]) -> None:
+        # Small numbers, as shipped: what is looked up all over a table is slow where it fits no cache.
+        self._steps, self._step, self._mean = steps, step, mean
+        told = mean[mean > 0].astype(np.float64)
+        self.spread = float(told @ told)  # what two papers in general have in common
+
+    def telling(self, buckets: NDArray[np.int64]) -> Reals:
+        """Return how telling each of these buckets is."""
+        return self._steps[buckets] * np.float64(self._step)
 
     def direction(self, title: str, abstract: str) -> Direction:
         """Return a text's direction; one of no terms is at a right angle to everything."""
         terms = hashed_terms(title, abstract)
         weights = terms.counts * (1 + _SATURATION) / (terms.counts + _SATURATION)
-        weights *= self.idf[terms.buckets]
-        weights[(terms.buckets >= PAIRS) & (terms.buckets < RUNS)] *= _PAIRS_WORTH
-        runs = int(np.searchsorted(terms.buckets, RUNS))
+        weights *= self.telling(terms.buckets)
+        pairs, runs = np.searchsorted(terms.buckets, (PAIRS, RUNS)).tolist()
+        weights[pairs:runs] *= _PAIRS_WORTH
         for kind, share in ((slice(runs), _WORDS_SHARE), (slice(runs, None), 1 - _WORDS_SHARE)):
             if length := math.sqrt(weights[kind] @ weights[kind]):
                 weights[kind] *= math.sqrt(share) / length
@@ -97,10 +103,9 @@ def shipped() -> Space:
     """Return the space that comes with paperround."""
     # A constant too large for source code: read once, like the module itself (decision 80).
     with as_file(files("bot.ranking").joinpath("space.npz")) as path, np.load(path) as told:
-        idf = told["idf"].astype(np.float64) * float(told["idf_step"])
-        mean = np.zeros(BUCKETS)
-        mean[told["mean_buckets"]] = told["mean"].astype(np.float64)
-    return Space(idf, mean)
+        mean = np.zeros(BUCKETS, np.float32)
+        mean[told["mean_buckets"]] = told["mean"]
+        return Space(told["idf"], float(told["idf_step"]), mean)
 
 
 @lru_cache(maxsize=_CACHED)

@@ -59,7 +59,8 @@ def fold(value: str) -> str:
     if text.isascii():
         return text.lower()
     decomposed = unicodedata.normalize("NFKD", text).casefold().translate(_STROKES)
-    return "".join(char for char in decomposed if not unicodedata.combining(char))
+    marks = {ord(char): None for char in set(decomposed) if unicodedata.combining(char)}
+    return decomposed.translate(marks) if marks else decomposed
 
 
 @lru_cache(maxsize=8192)
