@@ -199,7 +199,10 @@ def title_key(title: str, first_author: str) -> Identifier:
 
 def strongest(identifiers: Iterable[Identifier]) -> Identifier:
     """Return the identifier a paper is best known by. Raises ValueError where there is none."""
-    return min(identifiers, key=lambda identifier: (_KNOWN_BY[identifier.scheme], identifier.value))
+    named = tuple(identifiers)
+    if len(named) == 1:
+        return named[0]
+    return min(named, key=lambda identifier: (_KNOWN_BY[identifier.scheme], identifier.value))
 
 
 # The arXiv id first: it is short, and free to read.

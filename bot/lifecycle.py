@@ -105,8 +105,10 @@ def _sentence(text: str) -> str:
 
 def is_withdrawn(paper: Paper) -> bool:
     """Tell whether a paper is withdrawn; a version later than the one that said so takes it back."""
+    if not paper.notice:
+        return False
     said = dict(paper.stamps).get("notice", Stamp())
-    return bool(paper.notice) and (said.version == 0 or said.version >= paper.version)
+    return said.version == 0 or said.version >= paper.version
 
 
 def withdrawal(paper: Paper) -> str:

@@ -226,14 +226,13 @@ def _is_web_page(body: bytes) -> bool:
     return bool(_WEB_PAGE.match(head))
 
 
-def said(entry: Entry, *keys: str) -> str:
+def said(entry: Entry, key: str, *others: str) -> str:
     """Return the first of these fields that holds text, as written, or ""."""
-    for key in keys:
-        # `entry.get` warns for fields that feedparser has under two names.
-        value = _get(entry, key)
-        if value and isinstance(value, str) and not value.isspace():
-            return value
-    return ""
+    # `entry.get` warns for fields that feedparser has under two names.
+    value = _get(entry, key)
+    if value and isinstance(value, str) and not value.isspace():
+        return value
+    return said(entry, *others) if others else ""
 
 
 def parts(entry: Entry, key: str) -> list[Entry]:

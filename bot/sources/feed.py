@@ -220,7 +220,7 @@ def _sighting(
             named = f"{url} {named}"  # another feed's entry "2" is another
         identifiers = frozenset({identity.title_key(named, next(iter(authors), ""))})
     published, updated = moment(entry, "published", "created"), moment(entry, "updated")
-    changed = updated or moment(entry, "published", "created")
+    changed = updated or published
     published = clamped(published or updated, now)
     listed = categories(entry)
     notice = lifecycle.notice_in(reading.title, abstract)

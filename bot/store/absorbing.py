@@ -151,12 +151,13 @@ class AbsorbLedger(PaperLedger):
 
         What shares no identifier with any other, here or in the store, is a group by itself.
         """
-        times = Counter(chain.from_iterable(record.names for record in told))
+        times = Counter(chain.from_iterable([record.names for record in told]))
+        # Names that something else has too, here or in the store.
+        common = stored.papers.keys() | {name for name, count in times.items() if count > 1}
         single: list[_Record] = []
         tied: list[_Record] = []
         for record in told:
-            alone_here = all(times[n] == 1 and n not in stored.papers for n in record.names)
-            (single if alone_here else tied).append(record)
+            (single if common.isdisjoint(record.names) else tied).append(record)
         groups = [
             (at.place, [at], Group(alone(at.sighting.paper), (0,)))
             for at in _placed(single, told)
@@ -285,7 +286,9 @@ def _digest(
     """
     if sighting.votes is not None or sighting.comments is not None:
         return 0
-    told = (*map(str, row), *sorted(names), sighting.event, seen_on, str(at), sighting.guid)
+    if len(names) > 1:
+        names = sorted(names)
+    told = [*map(str, row), *names, sighting.event, seen_on, str(at), sighting.guid]
     digest = blake2b("\x1f".join(told).encode("utf-8", "backslashreplace"), digest_size=8).digest()
     return int.from_bytes(digest, "big") >> 1 or 1
 
@@ -418,9 +421,10 @@ def _put_newcomer(lists: _Lists, record: _Record, seen_before: datetime | None) 
     lists.to_index.append(number)
     lists.identifiers += [(name, number) for name in record.names]
     lists.add_sightings(number, (record,))
-    lists.add_events(number, gained((), paper))
+    if events := gained((), paper):
+        lists.add_events(number, events)
     if lists.keep_guids and sighting.guid:
-        lists.add_guids(number, {sighting.guid}, fresh=True)
+        lists.new_guids.append((lists.source, sighting.guid, number))
 
 
 def _event_rows(

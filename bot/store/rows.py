@@ -53,6 +53,7 @@ _MEANT = {
 # To look a member of an Enum up by its value costs five times as much.
 _ROLES = {role.value: role for role in Role}
 _JSON = json.JSONDecoder()
+_in_json = json.JSONEncoder().encode
 _KINDS = {kind.value: kind for kind in InterestKind}
 
 
@@ -94,7 +95,7 @@ def paper_row(paper: Paper) -> tuple[object, ...]:
 def _links_text(links: frozenset[Link]) -> str:
     """Return links as JSON. A string alone takes `json` a tenth of what a list takes it."""
     ordered = sorted(links) if len(links) > 1 else links
-    pairs = ['["' + link.rel + '", ' + json.dumps(link.href) + "]" for link in ordered]
+    pairs = ['["' + link.rel + '", ' + _in_json(link.href) + "]" for link in ordered]
     return f"[{', '.join(pairs)}]"
 
 

@@ -48,9 +48,9 @@ def one_line(value: str) -> str:
 
 def _is_tidy(value: str) -> bool:
     """Tell whether a text is one line with single spaces already: most are."""
-    return (
-        _is_printable(value) and "  " not in value and value[:1] != " " and value[-1:] != " "
-    )  # of all white space only the space is printable
+    # Of all white space only the space is printable. What is compared with itself is not looked at.
+    printable = value.isprintable() if len(value) <= _SHORT else _is_printable(value)
+    return printable and "  " not in value and value == value.strip()
 
 
 def _is_printable(value: str) -> bool:
@@ -300,7 +300,7 @@ def plain(fragment: str) -> str:
     """
     fragment = fragment[:_LONGEST_FRAGMENT].replace(_AMPERSAND, "")
     if "<" not in fragment and "&" not in fragment:
-        return fragment if _is_tidy(fragment) else _paragraphs(fragment)
+        return fragment if "\n" not in fragment and _is_tidy(fragment) else _paragraphs(fragment)
     bare = fragment.replace("</p>", "\n\n").replace("<p>", "")
     if "<" in bare or _has_controls(fragment):  # most have paragraphs, and nothing else
         if _is_simple(fragment):
