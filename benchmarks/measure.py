@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 
 def cpu_of(command: Sequence[str]) -> float:
@@ -32,6 +33,16 @@ def medians(rounds: int, *measured: Callable[[], float]) -> list[float]:
     """Return each one's median; the rounds are interleaved, since these machines are shared."""
     taken = [[measure() for measure in measured] for _ in range(rounds)]
     return [statistics.median(column) for column in zip(*taken, strict=True)]
+
+
+def most_held() -> float:
+    """Return the most MB that this process has held.
+
+    `ru_maxrss` would begin with what the process that started this one held.
+    """
+    status = Path("/proc/self/status").read_text().splitlines()
+    (line,) = (each for each in status if each.startswith("VmHWM:"))
+    return int(line.split()[1]) / 1024
 
 
 def machine() -> str:

@@ -10,7 +10,6 @@ the bare product of their vectors with the papers' (`benchmarks.rank_product`), 
 from __future__ import annotations
 
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -25,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks import library, peers
-from benchmarks.measure import python
+from benchmarks.measure import most_held, python
 from bot.config import Profile
 from bot.identity import known_by
 from bot.models import Paper
@@ -174,8 +173,7 @@ def main(day: int) -> int:
     for profile, background in wishes:
         rank(new, profile, background)
     taken = time.process_time() - before
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"day": taken, "MB": peak}))
+    print(json.dumps({"day": taken, "MB": most_held()}))
     return 0
 
 

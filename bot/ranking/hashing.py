@@ -77,13 +77,15 @@ def _kinds(
     With each, how many of them, the first, are the title's.
     """
     # The word between them says nothing, so no pair reaches across it.
-    numbers = np.array([_number(word) for word in (*title, "", *abstract)], np.uint64)
+    text = (*title, "", *abstract)
+    numbers = np.fromiter(map(_number, text), np.uint64, len(text))
     tells = numbers > 0
     both = tells[:-1] & tells[1:]
     pairs = numbers[:-1] * _STEP + numbers[1:]
     end = len(title)
     before, after = (f" {' '.join(text)} " if text else "" for text in (title, abstract))
-    letters = np.frombuffer((before + after).encode("utf-32-le", "surrogatepass"), np.uint32)
+    told = (before + after).encode("utf-32-le", "surrogatepass")
+    letters = np.frombuffer(told, np.uint32).astype(np.uint64)
     runs = [_runs(letters, len(before), length) for length in _RUN_LENGTHS]
     return [
         (_placed(numbers[tells], WORDS, PAIRS - WORDS), int(np.count_nonzero(tells[:end]))),
@@ -98,12 +100,13 @@ def _number(word: str) -> int:
     return zlib.crc32(word.encode("utf-8", "surrogatepass")) + 1 if telling(word) else 0
 
 
-def _runs(letters: NDArray[np.uint32], border: int, length: int) -> tuple[Integers, int]:
+def _runs(letters: Integers, border: int, length: int) -> tuple[Integers, int]:
     """Return a number for every run of letters that does not cross the border, and how many end before it."""
     count = max(0, len(letters) - length + 1)
     numbers = np.full(count, length, np.uint64)
     for at in range(length):
-        numbers = numbers * _STEP + letters[at : at + count]
+        numbers *= _STEP
+        numbers += letters[at : at + count]
     inside = max(0, border - length + 1)
     return np.concatenate((numbers[:inside], numbers[border:])), inside
 

@@ -213,7 +213,7 @@ class Interests:
         for text, phrase, weight in self._keywords:
             if weight and phrase:
                 for at in having(towards, direction("", text)):
-                    if plainness := _plainness(phrase, papers[at]):
+                    if plainness := _plainness(phrase, papers[at].title, papers[at].abstract):
                         yield at, Reason(InterestKind.KEYWORD, text, weight * plainness)
 
     def _person_reasons(self, papers: Sequence[Paper]) -> Iterator[tuple[int, Reason]]:
@@ -241,11 +241,10 @@ def _some(pairs: Iterable[tuple[int, list[Reason]]]) -> dict[int, list[Reason]]:
     return {at: reasons for at, reasons in pairs if reasons}
 
 
-def _plainness(phrase: Sequence[str], paper: Paper) -> float:
+@lru_cache(maxsize=20_000)  # a word that most papers have is what many profiles ask for
+def _plainness(phrase: tuple[str, ...], title: str, abstract: str) -> float:
     """Return how plainly a paper has a phrase: in its title, or again; 0 where it has not."""
-    in_title, in_abstract = (
-        count_phrase(phrase, words(said)) for said in (paper.title, paper.abstract)
-    )
+    in_title, in_abstract = (count_phrase(phrase, words(text)) for text in (title, abstract))
     if not in_title + in_abstract:
         return 0.0
     strength = _KEYWORD_IN_TITLE if in_title else _KEYWORD_IN_ABSTRACT

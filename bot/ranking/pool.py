@@ -14,9 +14,9 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from bot.ranking.hashing import Reals
+from bot.ranking.hashing import BUCKETS, Reals
 
-POOLED = 1536  # papers that are looked up in together: 48 MB, and 105 while it is made
+POOLED = 1536  # papers that are looked up in together: 52 MB, and 110 while it is made
 _COMMON = (
     144  # of them, or more, have a term of the table: of all pairs, three quarters have such a one
 )
@@ -48,8 +48,9 @@ class Pool:
         self._weights = np.concatenate([paper.weights for paper in papers])[order]
         buckets = buckets[order]
         starts = np.flatnonzero(np.diff(buckets, prepend=-1))
-        # The last term is the one that no paper has.
-        self._terms = np.append(buckets[starts], -1)
+        # Terms are numbered; the last number is of those that no paper has.
+        self._numbers = np.full(BUCKETS, len(starts), np.int32)
+        self._numbers[buckets[starts]] = np.arange(len(starts))
         self._starts = np.append(starts, [len(buckets), len(buckets)])
         self._columns, self._table = self._tabled()
 
@@ -58,8 +59,8 @@ class Pool:
 
         The table lies in tiles, as (terms, papers) of (`_TERMS`, `_PAPERS`) each.
         """
-        common = np.flatnonzero(np.diff(self._starts) >= _COMMON)
-        columns = np.full(len(self._terms), -1)
+        common = np.flatnonzero(np.diff(self._starts) >= _COMMON).astype(np.int32)
+        columns = np.full(len(self._starts) - 1, -1)
         columns[common] = np.arange(len(common))
         table = np.zeros((-(-len(common) // _TERMS), -(-self._size // _PAPERS), _TERMS, _PAPERS))
         places, having = self._places(common)
@@ -74,7 +75,7 @@ class Pool:
         rows = np.zeros((len(others), len(self._table) * _TERMS))
         tabled = sum(len(each.buckets) for each in others) >= _MANY
         for at, other in enumerate(others):
-            terms = self._known(other.buckets)
+            terms = self._numbers[other.buckets]
             columns = self._columns[terms]
             common = (columns >= 0) & tabled
             rare = ~common
@@ -86,13 +87,7 @@ class Pool:
                 found[:, some] += self._by_table(rows[some])
         return found
 
-    def _known(self, buckets: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return the terms' places among those of the papers; the last for one that no paper has."""
-        last = len(self._terms) - 1
-        places = np.searchsorted(self._terms[:last], buckets.astype(np.int32))
-        return np.where(self._terms[places] == buckets, places, last)
-
-    def _by_looking_up(self, terms: NDArray[np.int64], weights: Reals) -> Reals:
+    def _by_looking_up(self, terms: NDArray[np.int32], weights: Reals) -> Reals:
         """Return the products with one direction: each term looks up the papers that have it."""
         places, having = self._places(terms)
         worth = np.repeat(weights, having) * self._weights[places]
@@ -106,11 +101,11 @@ class Pool:
 
     def having(self, other: Direction) -> NDArray[np.intp]:
         """Return which papers have every term that another direction has."""
-        places, _ = self._places(self._known(other.buckets))
+        places, _ = self._places(self._numbers[other.buckets])
         counts = np.bincount(self._owners[places], minlength=self._size)
         return np.flatnonzero(counts == len(other.buckets))
 
-    def _places(self, terms: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def _places(self, terms: NDArray[np.int32]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return the places of all entries of these terms, and how many each term has."""
         first = self._starts[terms]
         having = self._starts[terms + 1] - first

@@ -15,6 +15,7 @@ from bot.text import readable
 _WORD = pattern(
     r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|[^\W_\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+"
 )
+_ASCII_WORD = pattern(r"[a-z0-9]+")  # the same of what is folded and has ASCII letters alone
 _STOP = frozenset(
     "a an and are as at be been between both but by can could do does due each et al for from "
     "had has have how however in into is it its may more most much no nor not of on one only or "
@@ -66,7 +67,8 @@ def fold(value: str) -> str:
 @lru_cache(maxsize=8192)
 def words(value: str) -> tuple[str, ...]:
     """Return the text's words in order, folded."""
-    return tuple(map(_stem, _WORD.findall(fold(value))))
+    folded = fold(value)
+    return tuple(map(_stem, (_ASCII_WORD if folded.isascii() else _WORD).findall(folded)))
 
 
 def telling(word: str) -> bool:
