@@ -6,13 +6,13 @@ Compiling those that only a paper's text asks for is a tenth of what an idle `on
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, AnyStr
 
 _ASKED_FOR = ("finditer", "findall", "fullmatch", "match", "search", "split", "sub", "subn")
 
 if TYPE_CHECKING:
 
-    def pattern(expression: str, flags: int = 0) -> re.Pattern[str]:
+    def pattern(expression: AnyStr, flags: int = 0) -> re.Pattern[AnyStr]:
         """Return what `re.compile` would, compiled at its first use."""
         ...
 
@@ -21,7 +21,7 @@ else:
     class pattern:  # noqa: N801 - called as `re.compile` is
         """What `re.compile` returns, compiled at its first use."""
 
-        def __init__(self, expression: str, flags: int = 0) -> None:
+        def __init__(self, expression: str | bytes, flags: int = 0) -> None:
             self._given = (expression, flags)
 
         def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - any method of a pattern

@@ -38,5 +38,6 @@ def test_what_a_pattern_tells_and_what_nothing_has():
     assert pattern("a|b", re.ASCII).pattern == "a|b"
     assert [m.start() for m in pattern("o").finditer(TEXT)] == [6]
     assert copy.copy(pattern("two")).search(TEXT)
+    assert pattern(rb"t(wo)").findall(TEXT.encode()) == [b"wo"]
     with pytest.raises(AttributeError):
         _ = pattern("a").nonsense

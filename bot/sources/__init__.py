@@ -82,7 +82,7 @@ def request(
     known = state.fingerprint == fingerprint(source) and _same_week(state.last_ok, now)
     validators = (state.etag, state.last_modified) if known else ("", "")
     asked = Request(at or own, *validators)
-    given = token if origin(asked.url) == origin(own) else ""
+    given = token if token and origin(asked.url) == origin(own) else ""
     return kind.signed(asked, Caller(given, contact))
 
 

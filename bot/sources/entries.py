@@ -22,6 +22,7 @@ from xml.parsers import expat
 
 from bot import text
 from bot.errors import ParseError, PatienceError
+from bot.patterns import pattern
 from bot.sources.bounds import (
     MOST_CATEGORIES_SENT,
     MOST_ENTRIES,
@@ -35,8 +36,8 @@ T = TypeVar("T")
 
 _get = dict.get
 
-_ENTRY_STARTS = re.compile(rb"<(?:\w+:)?(?:item|entry)[\s>]", re.IGNORECASE)
-_CATEGORY_STARTS = re.compile(rb"<(?:\w+:)?(?:category|subject|keywords|tag)[\s>/]", re.IGNORECASE)
+_ENTRY_STARTS = pattern(rb"<(?:\w+:)?(?:item|entry)[\s>]", re.IGNORECASE)
+_CATEGORY_STARTS = pattern(rb"<(?:\w+:)?(?:category|subject|keywords|tag)[\s>/]", re.IGNORECASE)
 MOST_AUTHORS = 10_000
 MOST_CATEGORIES = 100
 LONGEST_TITLE = 2000
@@ -46,11 +47,11 @@ LONGEST_ADDRESS = 2000
 
 _EARLIEST, _LATEST = 1900, 2200  # years; what lies outside is a mistake of the feed's
 
-_ROOT_ENDS = re.compile(rb"</(?:[\w.-]+:)?(?:rss|feed|rdf|channel)\s*(?:>|$)", re.IGNORECASE)
-_XML_DECLARATION = re.compile(rb"<\?xml[^>]*>\s*")
-_WEB_PAGE = re.compile(rb"<(?:!doctype\s+html|html)\b", re.IGNORECASE)
+_ROOT_ENDS = pattern(rb"</(?:[\w.-]+:)?(?:rss|feed|rdf|channel)\s*(?:>|$)", re.IGNORECASE)
+_XML_DECLARATION = pattern(rb"<\?xml[^>]*>\s*")
+_WEB_PAGE = pattern(rb"<(?:!doctype\s+html|html)\b", re.IGNORECASE)
 # An absolute address that nothing has to be made of: most are.
-_PLAIN_ADDRESS = re.compile(
+_PLAIN_ADDRESS = pattern(
     r"https?://[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*(?::\d{1,5})?"
     r"(?:/(?!\.)[\w~:@!$&'()*+,=%-][\w~:@!$&'()*+,=%.-]*)*/?(?:\?[\w~:@!$&'()*+,=%./-]+)?",
     re.ASCII,

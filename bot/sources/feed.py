@@ -26,6 +26,7 @@ from bot.models import (
     Sighting,
     Stamp,
 )
+from bot.patterns import pattern
 from bot.sources import jsonfeed, names
 from bot.sources.bounds import Entry
 from bot.sources.entries import (
@@ -52,7 +53,7 @@ if TYPE_CHECKING:
 AUTHORITY = 20
 
 _MOST_PDFS = 10
-_MAIL_ADDRESS = re.compile(r"[<(]?[^\s<>()@]{1,100}@[^\s<>()@]{1,200}[>)]?")
+_MAIL_ADDRESS = pattern(r"[<(]?[^\s<>()@]{1,100}@[^\s<>()@]{1,200}[>)]?")
 
 _UNTITLED = "(untitled)"
 _DOI_FIELDS = ("prism_doi", "doi", "dc_doi", "dc_identifier")
@@ -62,20 +63,18 @@ _RARE = frozenset(
 )  # fmt: skip
 _NONE: Entry = {}
 # Markup that was escaped twice, and so is still there when it has been made plain once.
-_STILL_MARKUP = re.compile(
+_STILL_MARKUP = pattern(
     r"</(?:p|div|a|span|ul|ol|li|h[1-6]|table|blockquote|em|strong|sup|sub|b|i)>|<br ?/?>|<(?:img|p) ",
     re.IGNORECASE,
 )
-_PMID = re.compile(r"(?:pubmed|pmid):\s*(\d{1,9})", re.IGNORECASE)
-_DOI_AT_END = re.compile(r"(?:^|[:/\s])(10\.\d{4,9}/\S+)$")
+_PMID = pattern(r"(?:pubmed|pmid):\s*(\d{1,9})", re.IGNORECASE)
+_DOI_AT_END = pattern(r"(?:^|[:/\s])(10\.\d{4,9}/\S+)$")
 # What publishers put where an abstract belongs: "Nature, Published online: 20 April 2023; doi:…".
-_IMPRINT = re.compile(
-    r"^[^\n;]{1,120}, Published online: [^\n;]{1,40};?\s*(?:\|\s*)?(?:doi:\S+)?\s*"
-)
+_IMPRINT = pattern(r"^[^\n;]{1,120}, Published online: [^\n;]{1,40};?\s*(?:\|\s*)?(?:doi:\S+)?\s*")
 _IMPRINT_WORDS, _LONGEST_IMPRINT = ", Published online: ", 140
 _LONGEST_ISSUE = 400
-_ISSUE_ONLY = re.compile(r"[^\n]{1,150}, (?:Volume|Vol\.) [^\n]{1,120}, (?:Page|Pages) [^\n]{1,80}")
-_ACL_DESCRIPTION = re.compile(
+_ISSUE_ONLY = pattern(r"[^\n]{1,150}, (?:Volume|Vol\.) [^\n]{1,120}, (?:Page|Pages) [^\n]{1,80}")
+_ACL_DESCRIPTION = pattern(
     r"(?:(?P<names>.{1,20000}?)\s)?in (?P<volume>[A-Z\d].{0,300})", re.DOTALL
 )
 

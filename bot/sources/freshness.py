@@ -7,16 +7,17 @@ from datetime import UTC, datetime, time, timedelta
 from email.utils import parsedate_to_datetime
 
 from bot.models import Document, NotModified
+from bot.patterns import pattern
 
 DAY = timedelta(days=1)
 
 _LONGEST_SKIP = 3  # days that skipDays may hold a poll back
 _MOST_HEAD = 65_536  # bytes of a document in which its channel's own fields stand
 
-_SPEAKS = re.compile(rb"<(?:ttl|skip)", re.IGNORECASE)
-_TTL = re.compile(rb"<ttl>\s*(\d{1,6})\s*</ttl>", re.IGNORECASE)
-_SKIPPED_DAY = re.compile(rb"<day>\s*([a-z]+)\s*</day>")
-_SKIPPED_HOUR = re.compile(rb"<hour>\s*(\d{1,2})\s*</hour>")
+_SPEAKS = pattern(rb"<(?:ttl|skip)", re.IGNORECASE)
+_TTL = pattern(rb"<ttl>\s*(\d{1,6})\s*</ttl>", re.IGNORECASE)
+_SKIPPED_DAY = pattern(rb"<day>\s*([a-z]+)\s*</day>")
+_SKIPPED_HOUR = pattern(rb"<hour>\s*(\d{1,2})\s*</hour>")
 _MAX_AGE = re.compile(r"(?:^|[\s,])max-age\s*=\s*\"?(\d{1,12})", re.IGNORECASE)
 _NO_CACHE = re.compile(r"(?:^|[\s,])no-(?:cache|store)(?:$|[\s,=])", re.IGNORECASE)
 _WEEKDAYS = (b"monday", b"tuesday", b"wednesday", b"thursday", b"friday", b"saturday", b"sunday")

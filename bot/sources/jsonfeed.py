@@ -7,19 +7,19 @@ from __future__ import annotations
 
 import html
 import json
-import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, TypeAlias
 
 from bot.errors import ParseError
+from bot.patterns import pattern
 from bot.sources.bounds import MOST_ENTRIES, Entry
 from bot.sources.entries import Feed, host_of, iso_moment
 from bot.sources.freshness import http_date
 
 Fields: TypeAlias = Mapping[str, Any]
 
-_VERSION = re.compile(r"https?://(?:www\.)?jsonfeed\.org/version/1(?:\.\d)?/?")
+_VERSION = pattern(r"https?://(?:www\.)?jsonfeed\.org/version/1(?:\.\d)?/?")
 
 
 def is_json(body: bytes) -> bool:

@@ -7,12 +7,13 @@ these fields alone.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from xml.parsers import expat
 
+from bot.patterns import pattern
+
 _ENTRIES = frozenset({"item", "entry"})
-_WORTH_IT = re.compile(
+_WORTH_IT = pattern(
     rb"<(?:dc:)?identifier\b[^<]{0,600}(?:<!\[CDATA\[[^<]{0,600})?</(?:dc:)?identifier>"
     rb"\s*<(?:dc:)?identifier\b|<given_name\b|<family_name\b|<last_name\b"
 )

@@ -11,16 +11,17 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 from bot import text
+from bot.patterns import pattern
 from bot.sources.entries import LONGEST_NAME, MOST_AUTHORS
 
-_SUFFIX = re.compile(r"(?:Jr|Sr|II|III|IV)\.?", re.IGNORECASE)
-_NOBODY = re.compile(r"(?:et al\.?|others|:|\W*)", re.IGNORECASE)
-_PREAMBLE = re.compile(r"^(?:(?:for|on behalf of) the|and)\s+", re.IGNORECASE)
-_INITIALS = re.compile(r"(?:(?:[^\W\d_]{1,3}\.|[^\W\d_]\b|[A-Z]{1,3}\b)[\s-]*){1,4}")
-_AND = re.compile(r"\s+(?:and|&)\s+")
+_SUFFIX = pattern(r"(?:Jr|Sr|II|III|IV)\.?", re.IGNORECASE)
+_NOBODY = pattern(r"(?:et al\.?|others|:|\W*)", re.IGNORECASE)
+_PREAMBLE = pattern(r"^(?:(?:for|on behalf of) the|and)\s+", re.IGNORECASE)
+_INITIALS = pattern(r"(?:(?:[^\W\d_]{1,3}\.|[^\W\d_]\b|[A-Z]{1,3}\b)[\s-]*){1,4}")
+_AND = pattern(r"\s+(?:and|&)\s+")
 _LONGEST_REMEMBERED = 200
 # A name of several words that nothing has to be made of: most are.
-_ONE_NAME = re.compile(
+_ONE_NAME = pattern(
     r"(?!(?:for|on|and|et) )[^\W\d_][\w.'’-]{0,60}(?: (?!and )[^\W\d_][\w.'’-]{0,40}){1,2}",
     re.IGNORECASE,
 )

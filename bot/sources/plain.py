@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 from xml.parsers import expat
 
+from bot.patterns import pattern
 from bot.sources.bounds import (
     MOST_CATEGORIES_SENT,
     MOST_ENTRIES,
@@ -46,8 +47,8 @@ if TYPE_CHECKING:
 
 _REPEATED = frozenset("identifier given_name middle_name last_name family_name".split())
 _BOM = b"\xef\xbb\xbf"
-_DECLARED = re.compile(rb"^<\?.*encoding=['\"](.*?)['\"].*\?>")
-_CHARSET = re.compile(r";\s*charset\s*=\s*[\"']?([^\"';]*)", re.IGNORECASE)
+_DECLARED = pattern(rb"^<\?.*encoding=['\"](.*?)['\"].*\?>")
+_CHARSET = pattern(r";\s*charset\s*=\s*[\"']?([^\"';]*)", re.IGNORECASE)
 _UNICODE = frozenset({"utf-8", "utf8", "us-ascii", "ascii"})
 _WIDER_THAN_ASCII = frozenset({"iso-8859-1", "latin-1", "windows-1252", "iso-8859-15"})
 _NONE: dict[str, str] = {}

@@ -8,6 +8,7 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
+from bot.patterns import pattern
 from bot.sources.plain_words import ABOUT
 
 
@@ -17,7 +18,7 @@ class NotPlainError(ValueError):
 
 # ── Text ──
 
-_C1 = re.compile(r"[\x80-\x9f]")
+_C1 = pattern(r"[\x80-\x9f]")
 # What Windows has where Latin-1 has controls; the five that it has not are left alone.
 _WINDOWS = {
     code: bytes([code]).decode("cp1252")
@@ -35,8 +36,8 @@ def mended(text: str) -> str:
 
 # ── Addresses ──
 
-_TOO_MANY_SLASHES = re.compile(r"^([A-Za-z][A-Za-z0-9+-.]*://)/+")
-_ENTITY_LIKE = re.compile(r"&([A-Za-z0-9_]+);")
+_TOO_MANY_SLASHES = pattern(r"^([A-Za-z][A-Za-z0-9+-.]*://)/+")
+_ENTITY_LIKE = pattern(r"&([A-Za-z0-9_]+);")
 
 
 def absolute(href: str) -> str:
@@ -103,13 +104,13 @@ _MONTHS = {
         "jan feb mar apr may jun jul aug sep oct nov dec".split(), start=1
     )
 }
-_RFC822 = re.compile(
+_RFC822 = pattern(
     r"(?:(?:mon|tue|wed|thu|fri|sat|sun),? )?(\d\d?) "
     r"(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec) (\d{4}) "
     r"(\d\d):(\d\d)(?::(\d\d))? (?:([+-])(\d\d)(\d\d)|gmt|z|ut|(e[sd]t))",
     re.ASCII | re.IGNORECASE,
 )
-_W3C = re.compile(
+_W3C = pattern(
     r"(\d{4})-(\d\d)-(\d\d)(?:t(\d\d):(\d\d)(?::(\d\d)(?:\.\d{1,9})?)?"
     r"(?:z|([+-])(\d\d):(\d\d)))?",
     re.ASCII | re.IGNORECASE,

@@ -293,6 +293,7 @@ class _Poll:
             failed = polling.after_unreadable(source, state, failure, now, self.jitter)
             await self._moving(None)
             return await self._failed(failed)
+        answer = replace(answer, body=b"")  # many wait for the store, and their bytes need not
         absorbed = await self._absorb(parsed, polling.cut_off(after) if parsed.more else after)
         words = [parsed.quiet, polling.stale_in_words(after) if after.stale_since else ""]
         words = [*filter(None, words), *parsed.warnings, *_relinked(absorbed)]
