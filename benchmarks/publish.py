@@ -23,6 +23,7 @@ from benchmarks.library import NOW, fill, paper, records
 from benchmarks.measure import medians
 from bot.config import BotSettings, Config, Profile
 from bot.files import files_written_together, write_file
+from bot.loading import little_garbage
 from bot.models import Edition, Event, InterestKind, Pick, Reason, Sighting, SourceState
 from bot.outputs.feeds import trending_feed
 from bot.outputs.syndication import Feed, as_rss
@@ -165,7 +166,7 @@ class _Site:
 
     def publish(self, *, afresh: bool = False) -> Published:
         """Publish the site as `paperround publish` does."""
-        with files_written_together() as write_files:
+        with files_written_together() as write_files, little_garbage():
             return asyncio.run(
                 publish(
                     self._config, "example.org,2026", self._store, Workers(_at_once, _at_once),

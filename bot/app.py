@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import sys
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
@@ -35,7 +34,7 @@ from bot.files import (
     workflow_lock,
     write_file,
 )
-from bot.loading import load
+from bot.loading import little_garbage, load
 from bot.models import Document, Failure, NotModified, Request
 from bot.ports import Clock, Fetcher, Mailer, MailSession, Printer, Renderer, Worker, Workers
 from bot.schedule import due_edition, local_date
@@ -68,7 +67,6 @@ T = TypeVar("T")
 log = logging.getLogger("paperround")
 
 _TURN_SECONDS = 0.001
-_LOOKED_AFTER = 10_000  # objects that may hold others, more made than gone; Python has 700
 _MOST_SERVERS = 500  # whose dates are remembered
 _READING_SECONDS = 600.0  # what one run may spend on the meaning of texts
 _BATCH_SECONDS = 120.0  # 32 texts take one or two, on a small machine twenty
@@ -757,7 +755,7 @@ def _workers() -> Iterator[Workers]:
         ThreadPoolExecutor(1, "cpu") as cpu,
         Apart(loads=("feedparser", "bot.workflows.collect")) as apart,
         _brief_turns(),
-        _little_garbage(),
+        little_garbage(),
     ):
         yield Workers(store=_worker(store), cpu=_worker(cpu), apart=apart)
 
@@ -774,22 +772,6 @@ def _brief_turns() -> Iterator[None]:
         yield
     finally:
         sys.setswitchinterval(before)
-
-
-@contextmanager
-def _little_garbage() -> Iterator[None]:
-    """Look for garbage a tenth as often: nearly all of ours goes by itself, at its last use.
-
-    What was loaded is none, and is not looked through again and again.
-    """
-    before = gc.get_threshold()
-    gc.set_threshold(_LOOKED_AFTER, *before[1:])
-    gc.freeze()
-    try:
-        yield
-    finally:
-        gc.unfreeze()
-        gc.set_threshold(*before)
 
 
 def _worker(executor: Executor) -> Worker:

@@ -344,7 +344,7 @@ class InterestKind(StrEnum):
     ALWAYS = "always"  # adds nothing to a score: the paper is there whatever it is
 
 
-@dataclass(frozen=True, slots=True)
+@made_often(frozen=True, slots=True)
 class Reason:
     """One interest's share in a score. `share` may be negative; all shares add up to the score.
 
@@ -381,7 +381,7 @@ class Role(StrEnum):
     FOLDED = "folded"  # says nearly the same as the new one it follows, and is told of with it
 
 
-@dataclass(frozen=True, slots=True)
+@made_often(frozen=True, slots=True)
 class Pick:
     """A paper's place and reasons in an edition. `version` is the paper's when it was picked.
 

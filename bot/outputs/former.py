@@ -7,7 +7,6 @@ a server has nothing that could redirect, and `rel="self"` names the new address
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bot.outputs.site import Sheet
@@ -23,7 +22,7 @@ def with_former(profiles: Iterable[Profile], sheets: Iterable[Sheet]) -> Iterato
         yield sheet
         for now, then in renamed:
             if sheet.path.startswith(now):
-                yield replace(sheet, path=then + sheet.path.removeprefix(now))
+                yield sheet._replace(path=then + sheet.path.removeprefix(now))
 
 
 def _ways(profile: Profile, old: str) -> tuple[tuple[str, str], ...]:

@@ -90,8 +90,7 @@ class Own(NamedTuple):
     editions: tuple[tuple[int, str], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Sheet:
+class Sheet(NamedTuple):
     """A file of the site before it is made.
 
     `path` is relative to the public folder; `told` is all that its bytes follow from, beside the

@@ -18,7 +18,7 @@ from bot.store.rows import (
     events_text,
     health_text,
     identifier_of,
-    pick_of,
+    picks_of,
     reasons_text,
 )
 
@@ -165,11 +165,9 @@ class EditionLedger(PaperLedger):
         editions = [edition_of(row) for row in rows]  # type: ignore[arg-type]  # sqlite3.Row
         picks: dict[int, dict[int, Pick]] = {}
         ids = {"ids": json.dumps([edition.id for edition in editions])}
-        for edition, paper, *told in self.db.rows(_PICKS, ids):
+        for edition, pick in picks_of(self.db.rows(_PICKS, ids)):
             # Two picks of one edition may have turned out to be one paper: the better place stays.
-            shown = picks.setdefault(edition, {})
-            if paper not in shown:
-                shown[paper] = pick_of(paper, *told)
+            picks.setdefault(edition, {}).setdefault(pick.paper, pick)
         return [
             replace(edition, picks=tuple(picks.get(edition.id, {}).values()))
             for edition in editions

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields, replace
 from datetime import date, datetime
 from functools import lru_cache
@@ -52,7 +52,6 @@ _MEANT = {
 
 # To look a member of an Enum up by its value costs five times as much.
 _ROLES = {role.value: role for role in Role}
-_JSON = json.JSONDecoder()
 _in_json = json.JSONEncoder().encode
 _KINDS = {kind.value: kind for kind in InterestKind}
 
@@ -218,25 +217,24 @@ def reasons_text(reasons: tuple[Reason, ...]) -> str:
     )
 
 
-def pick_of(
-    paper: int, position: int, role: str, version: int, score: float, reasons: str, told: str
-) -> Pick:
-    """Return a pick of `paper`: of what the one that was picked has become."""
-    return Pick(
-        position=position,
-        paper=paper,
-        role=_ROLES[role],
-        version=version,
-        score=score,
-        # What we wrote has no white space around it, and `json.loads` takes twice as long to see that.
-        reasons=tuple(
-            [
-                Reason(_KINDS[kind], text, share)
-                for kind, text, share in _JSON.raw_decode(reasons)[0]
-            ]
-        ),
-        told=events_of(told) if told else (),
-    )
+def picks_of(rows: Sequence[sqlite3.Row]) -> Iterator[tuple[int, Pick]]:
+    """Yield (edition, pick) of rows: the pick is of what the paper that was picked has become."""
+    # All reasons in one go: a call for each pick takes longer than to read it.
+    reasons = json.loads(f"[{','.join([row['reasons'] for row in rows])}]")
+    for row, why in zip(rows, reasons, strict=True):
+        edition, paper, position, role, version, score, _, told = row
+        yield (
+            edition,
+            Pick(
+                position=position,
+                paper=paper,
+                role=_ROLES[role],
+                version=version,
+                score=score,
+                reasons=tuple([Reason(_KINDS[kind], text, share) for kind, text, share in why]),
+                told=events_of(told) if told else (),
+            ),
+        )
 
 
 def events_text(events: Iterable[Event]) -> str:
