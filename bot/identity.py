@@ -16,6 +16,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from itertools import compress
+from operator import attrgetter
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
 
 from bot import lifecycle
@@ -213,6 +215,7 @@ _KNOWN_BY = {scheme: place for place, scheme in enumerate(Scheme)} | {Scheme.ARX
 
 # Fields of which the greatest (stamp, value) wins; an empty value never competes.
 _STAMPED = ("title", "authors", "abstract", "categories", "venue", "notice")
+_stamped_values = attrgetter(*_STAMPED)
 
 
 def stamped(paper: Paper, stamp: Stamp) -> Paper:
@@ -270,7 +273,7 @@ def merge(papers: Sequence[Paper]) -> Paper:
 
 def alone(record: Paper) -> Paper:
     """Return the paper that one record makes by itself: `merge([record])`."""
-    filled = [name for name in _STAMPED if getattr(record, name)]
+    filled = [*compress(_STAMPED, _stamped_values(record))]
     return record if filled == [name for name, _ in record.stamps] else merge([record])
 
 

@@ -18,12 +18,12 @@ from itertools import chain
 
 from bot.identity import Group, alone, diff, known_by, strongest
 from bot.lifecycle import gained
-from bot.models import Event, Identifier, Sighting, SourceState
+from bot.models import Event, Sighting, SourceState
 from bot.ports import Absorbed, Showing
 from bot.store.connection import Connection, seconds
 from bot.store.guids import Recognised, guids_of, keys_shown, put_guids, recognised
 from bot.store.papers import PaperLedger
-from bot.store.rows import PAPER_COLUMNS, name_of, paper_row
+from bot.store.rows import PAPER_COLUMNS, name_of, names_of, paper_row
 
 
 class AbsorbLedger(PaperLedger):
@@ -190,7 +190,7 @@ class AbsorbLedger(PaperLedger):
             )
             row = members[0].row if voted.paper is shown[0].paper else paper_row(voted.paper)
             key = voted.paper.key or strongest(shown[0].paper.identifiers)
-            paper = lists.add_paper(key, row, backfilled=old)
+            paper = lists.add_paper(name_of(key), row, backfilled=old)
         else:
             paper = self._update(voted, lists.now)
         if group.changed or group.is_new:
@@ -255,7 +255,7 @@ class _Record:
         # Votes are a series by the day we looked; anything else is dated by its source.
         at = now if sighting.votes is not None or sighting.at is None else sighting.at
         self.sighting, self.at, self.seen_on = sighting, seconds(at), at.date().isoformat()
-        self.names = [name_of(identifier) for identifier in sighting.paper.identifiers]
+        self.names = names_of(sighting.paper.identifiers)
         self.row = paper_row(sighting.paper)
         # Most are dated as their papers are.
         said = self.at if at is sighting.at else seconds(sighting.at)
@@ -267,7 +267,7 @@ class _Record:
         """Take what its guid told of it; the digest stays that of the record as it was shown."""
         if sighting is not self.sighting:
             self.sighting, self.renamed = sighting, True
-            self.names = [name_of(identifier) for identifier in sighting.paper.identifiers]
+            self.names = names_of(sighting.paper.identifiers)
 
 
 def _placed(some: list[_Record], told: list[_Record]) -> list[_Record]:
@@ -288,9 +288,9 @@ def _digest(
         return 0
     if len(names) > 1:
         names = sorted(names)
-    told = [*map(str, row), *names, sighting.event, seen_on, str(at), sighting.guid]
-    digest = blake2b("\x1f".join(told).encode("utf-8", "backslashreplace"), digest_size=8).digest()
-    return int.from_bytes(digest, "big") >> 1 or 1
+    told = (*row, *names, sighting.event, seen_on, at, sighting.guid)
+    words = "\x1f".join(map(str, told)).encode("utf-8", "backslashreplace")
+    return int.from_bytes(blake2b(words, digest_size=8).digest(), "big") >> 1 or 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -372,20 +372,20 @@ class _Lists:
     def __post_init__(self) -> None:
         self.at = seconds(self.now)
 
-    def add_paper(self, key: Identifier, row: tuple[object, ...], *, backfilled: bool) -> int:
-        """Add a new paper; return the number that it will have."""
+    def add_paper(self, key: str, row: tuple[object, ...], *, backfilled: bool) -> int:
+        """Add a new paper by the name of its key; return the number that it will have."""
         if self.newest < 0:
             last = self.db.row("SELECT seq FROM sqlite_sequence WHERE name = 'paper'")
             self.newest = last["seq"] if last else 0
         self.newest += 1
-        self.papers.append((self.newest, name_of(key), int(backfilled), self.at, self.at, *row))
+        self.papers.append((self.newest, key, int(backfilled), self.at, self.at, *row))
         return self.newest
 
     def add_sightings(self, paper: int, members: Iterable[_Record]) -> None:
         for record in members:
             sighting = record.sighting
             self.sightings.append(
-                (paper, self.source, sighting.event.value, self.at, record.seen_on, record.at,
+                (paper, self.source, str(sighting.event), self.at, record.seen_on, record.at,
                  sighting.votes, sighting.comments, record.digest)
             )  # fmt: skip
 
@@ -417,7 +417,11 @@ def _put_newcomer(lists: _Lists, record: _Record, seen_before: datetime | None) 
     if sighting.votes is not None or sighting.comments is not None:
         row = paper_row(_with_votes(Group(paper, (0,)), [sighting], 0).paper)
     old = seen_before is not None and (sighting.at is None or sighting.at < seen_before)
-    number = lists.add_paper(paper.key or strongest(paper.identifiers), row, backfilled=old)
+    if paper.key is None and len(record.names) == 1:
+        key = record.names[0]
+    else:
+        key = name_of(paper.key or strongest(paper.identifiers))
+    number = lists.add_paper(key, row, backfilled=old)
     lists.to_index.append(number)
     lists.identifiers += [(name, number) for name in record.names]
     lists.add_sightings(number, (record,))

@@ -61,6 +61,11 @@ def name_of(identifier: Identifier) -> str:
     return identifier.scheme + ":" + identifier.value
 
 
+def names_of(identifiers: Iterable[Identifier]) -> list[str]:
+    """Return identifiers as the store spells them, in the order in which they come."""
+    return [scheme + ":" + value for scheme, value in identifiers]
+
+
 def identifier_of(name: str) -> Identifier:
     """Read `scheme:value`."""
     scheme, _, value = name.partition(":")
