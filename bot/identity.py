@@ -90,8 +90,8 @@ def doi(value: str) -> Identifier | None:
         return None
     bare = value.strip()
     if not bare.startswith("10."):
-        bare = _DOI_HEAD.sub("", bare)
-        if match := _DOI_ADDRESS.match(bare):
+        bare = _DOI_HEAD.sub("", bare, count=1) if bare[:1] in "dD" else bare
+        if bare[:1] in "hH" and (match := _DOI_ADDRESS.match(bare)):
             bare = unquote(match.group(1))
     bare = bare.rstrip(".,;").lower()
     if not _DOI_SHAPE.fullmatch(bare) or len(bare.split(None, 1)) != 1:
@@ -214,8 +214,8 @@ _KNOWN_BY = {scheme: place for place, scheme in enumerate(Scheme)} | {Scheme.ARX
 # ── Merging ───────────────────────────────────────────────────────────────────────────────────────
 
 # Fields of which the greatest (stamp, value) wins; an empty value never competes.
-_STAMPED = ("title", "authors", "abstract", "categories", "venue", "notice")
-_stamped_values = attrgetter(*_STAMPED)
+STAMPED = ("title", "authors", "abstract", "categories", "venue", "notice")
+_stamped_values = attrgetter(*STAMPED)
 
 
 def stamped(paper: Paper, stamp: Stamp) -> Paper:
@@ -225,14 +225,14 @@ def stamped(paper: Paper, stamp: Stamp) -> Paper:
     """
     if not paper.notice and (notice := lifecycle.notice_in(paper.title, paper.abstract)):
         paper = replace(paper, notice=notice)
-    filled = tuple([name for name in _STAMPED if getattr(paper, name)])
+    filled = tuple([name for name in STAMPED if getattr(paper, name)])
     return replace(paper, stamps=stamps(filled, stamp))
 
 
 @lru_cache(maxsize=1024)
 def stamps(filled: tuple[str, ...], stamp: Stamp) -> tuple[tuple[str, Stamp], ...]:
     """Return the same stamp on each of these fields, of those that are merged."""
-    return tuple([(name, stamp) for name in _STAMPED if name in filled])
+    return tuple([(name, stamp) for name in STAMPED if name in filled])
 
 
 def merge(papers: Sequence[Paper]) -> Paper:
@@ -243,7 +243,7 @@ def merge(papers: Sequence[Paper]) -> Paper:
     """
     fields: dict[str, object] = {}
     stamps: list[tuple[str, Stamp]] = []
-    for name in _STAMPED:
+    for name in STAMPED:
         best = max(
             (
                 (_precedence(name, p), _stamp_of(p, name), getattr(p, name))
@@ -273,7 +273,7 @@ def merge(papers: Sequence[Paper]) -> Paper:
 
 def alone(record: Paper) -> Paper:
     """Return the paper that one record makes by itself: `merge([record])`."""
-    filled = [*compress(_STAMPED, _stamped_values(record))]
+    filled = [*compress(STAMPED, _stamped_values(record))]
     return record if filled == [name for name, _ in record.stamps] else merge([record])
 
 

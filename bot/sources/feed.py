@@ -11,6 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import compress
 from typing import TYPE_CHECKING
 
 from bot import identity, lifecycle, text
@@ -223,10 +224,7 @@ def _sighting(
     published = clamped(published or updated, now)
     listed = categories(entry)
     notice = lifecycle.notice_in(reading.title, abstract)
-    filled = {
-        "title": reading.title, "authors": authors, "abstract": abstract, "categories": listed,
-        "venue": venue, "notice": notice,
-    }  # fmt: skip
+    filled = compress(identity.STAMPED, (reading.title, authors, abstract, listed, venue, notice))
     stamp = Stamp(AUTHORITY, 0, stamp_day(changed, now))
     paper = Paper(
         title=reading.title,
@@ -239,7 +237,7 @@ def _sighting(
         links=_links(reading),
         notice=notice,
         # Not by `stamped`, which would make every paper twice.
-        stamps=identity.stamps(tuple([name for name, value in filled.items() if value]), stamp),
+        stamps=identity.stamps(tuple(filled), stamp),
     )
     guid = reading.guid if guids[reading.guid] == 1 else ""
     guid = guid or next(iter(reading.links), "") or str(identity.strongest(identifiers))
@@ -256,7 +254,7 @@ def _wording(reading: _Reading, channel: Entry) -> tuple[tuple[str, ...], str, s
     venue = said(reading.rare, "prism_publicationname")
     if not venue or text.one_line(_plain(venue)) == reading.title:
         venue = said(channel, "prism_publicationname")  # Atypon nests the title in the entry's own
-    if any("//aclanthology.org/" in link for link in reading.links):
+    if "//aclanthology.org/" in " ".join(reading.links):
         # The ACL Anthology has no author elements: "A B, C D and E F in Proceedings of …".
         described = _ACL_DESCRIPTION.fullmatch(abstract)
         if described and not authors:
@@ -270,8 +268,8 @@ def _wording(reading: _Reading, channel: Entry) -> tuple[tuple[str, ...], str, s
 def _authors(reading: _Reading) -> tuple[str, ...]:
     if reading.margin and reading.margin.authors:
         return names.bounded([text.one_line(name) for name in reading.margin.authors])
-    listed = [said(author, "name") for author in parts(reading.entry, "authors")]
-    listed = [name for name in listed if name]
+    authors = parts(reading.entry, "authors")
+    listed = [name for author in authors if (name := said(author, "name"))]
     if len(listed) <= 1:
         # feedparser cuts an address with a long top-level domain in two, and half of it stays.
         bare = said(reading.entry, "author")
@@ -300,18 +298,18 @@ def _abstract(entry: Entry) -> str:
 
 def _links(reading: _Reading) -> frozenset[Link]:
     links = [Link(Rel.ABSTRACT, address_) for address_ in reading.links[:1]]
-    typed = parts(reading.entry, "links")
-    offered = [said(reading.rare, "pdf_url")]
+    typed, offered = parts(reading.entry, "links"), []
     if reading.rare:
         typed += parts(reading.rare, "enclosures")
+        offered = [said(reading.rare, "pdf_url")]
     offered += [
         said(link, "href", "url")
         for link in typed
         if said(link, "type").startswith("application/pdf")
     ]
-    links += [
-        Link(Rel.PDF, pdf) for pdf in map(web_address, filter(None, offered[:_MOST_PDFS])) if pdf
-    ]
+    if offered:
+        found = map(web_address, filter(None, offered[:_MOST_PDFS]))
+        links += [Link(Rel.PDF, pdf) for pdf in found if pdf]
     return frozenset(links)
 
 
