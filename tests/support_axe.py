@@ -54,7 +54,8 @@ def grave(browser: Browser) -> list[str]:
 
 
 def _is_grave(violation: dict[str, Any]) -> bool:
-    return violation["impact"] in _GRAVE
+    # A heading that is left out is a step that those who hear a page look for.
+    return violation["impact"] in _GRAVE or violation["id"] == "heading-order"
 
 
 def _told(violation: dict[str, Any]) -> str:

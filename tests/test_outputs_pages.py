@@ -453,3 +453,11 @@ def test_two_values_never_share_a_folder():
         "10.1/X",
     ]
     assert len({paper_folder(Identifier(Scheme.DOI, value)) for value in values}) == len(values)
+
+
+def test_headings_leave_no_step_out():
+    for path, text in samples.pages(SITE, RENDER).items():
+        if path.endswith(".html"):
+            levels = [int(level) for level in re.findall(rb"<h([1-6])", text)]
+            steps = [below - above for above, below in zip([0, *levels], levels, strict=False)]
+            assert max(steps) == 1, (path, levels)
