@@ -17,9 +17,7 @@ from numpy.typing import NDArray
 from bot.ranking.hashing import BUCKETS, Reals
 
 POOLED = 1536  # papers that are looked up in together: 52 MB, and 110 while it is made
-_COMMON = (
-    144  # of them, or more, have a term of the table: of all pairs, three quarters have such a one
-)
+_COMMON = 192  # of them have a term that is in the table: two thirds of all pairs are of such terms
 _MANY = 2000  # terms: texts of fewer, as a description, are looked up without the table
 # Examples, terms and papers that are multiplied at a time. Of matrices of up to 2^18 multiplications
 # OpenBLAS makes the product in one thread; of larger ones in several, which wait longer than they work.
