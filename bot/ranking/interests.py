@@ -267,7 +267,10 @@ class _Examples:
 
     def among(self, papers: Sequence[Paper]) -> list[int]:
         """Return the places of those of the papers that are some of them."""
-        return [at for at, paper in enumerate(papers if self._names else ()) if self.has(paper)]
+        if not self._names:
+            return []
+        without = self._names.isdisjoint
+        return [at for at, paper in enumerate(papers) if not without(paper.identifiers)]
 
     def shares(self, papers: Sequence[Paper], towards: Sequence[Direction], space: Space) -> Reals:
         """Return what each example adds to each paper by words, as (papers, examples); 0 to itself."""

@@ -88,8 +88,9 @@ class Pool:
     def _by_looking_up(self, terms: NDArray[np.int32], weights: Reals) -> Reals:
         """Return the products with one direction: each term looks up the papers that have it."""
         places, having = self._places(terms)
-        worth = np.repeat(weights, having) * self._weights[places]
-        return np.bincount(self._owners[places], worth, self._size).astype(np.float64)
+        worth = np.repeat(weights, having)
+        worth *= self._weights.take(places)
+        return np.bincount(self._owners.take(places), worth, self._size).astype(np.float64)
 
     def _by_table(self, rows: Reals) -> Reals:
         """Return the products of the others' rows with the table, tile by tile."""

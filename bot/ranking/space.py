@@ -70,6 +70,8 @@ class Space:
 
     def nearness(self, papers: Sequence[Direction], others: Sequence[Direction]) -> Reals:
         """Return the cosines less what papers in general share, from 0 to 1, as (papers, others)."""
+        if not others:
+            return np.zeros((len(papers), 0))
         cosines = _cosines(papers, others)
         of_papers = np.array([paper.general for paper in papers])
         of_others = np.array([other.general for other in others])
@@ -82,7 +84,7 @@ class Space:
 def _cosines(papers: Sequence[Direction], others: Sequence[Direction]) -> Reals:
     """Return the scalar products as (papers, others)."""
     found = np.zeros((len(papers), len(others)))
-    for start in range(0, len(papers) if others else 0, POOLED):
+    for start in range(0, len(papers), POOLED):
         pool = pooled(tuple(papers[start : start + POOLED]))
         found[start : start + POOLED] = pool.products(others)
     return found
