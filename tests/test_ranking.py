@@ -88,11 +88,25 @@ def test_a_phrase_in_a_script_without_spaces_is_found():
     assert _score(paper, keywords=("言語モデル",)) >= 0.5
 
 
-def test_a_weight_multiplies():
+def test_a_keyword_with_a_weight_counts_as_if_it_were_written_so_many_times():
     paper = _paper(title="Expert routing")
-    assert _score(paper, keywords=("expert routing^3",)) == pytest.approx(
-        3 * _score(paper, keywords=("expert routing",))
-    )
+    once = _score(paper, keywords=("expert routing",))
+    thrice = _score(paper, keywords=("expert routing^3",))
+    assert thrice == pytest.approx(_score(paper, keywords=("expert routing",) * 3))
+    assert 2 * once < thrice < 3 * once, "what was said already says less the next time"
+
+
+def test_a_rare_keyword_tells_more_than_a_common_one():
+    common, rare = (_score(_paper(title=f"{word} films"), keywords=(word,))
+                    for word in ("learning", "perovskite"))  # fmt: skip
+    assert rare > 2 * common > 0
+
+
+@pytest.mark.parametrize("word", ["model", "the", "\u9032", "\u9032\u5316", "5"])
+def test_a_keyword_of_words_that_tell_nothing_is_found_all_the_same(word):
+    (found,) = rank([_paper(title=f"On {word} again")], _profile(keywords=(word,)))
+    assert any(each.kind is InterestKind.KEYWORD for each in found.reasons)
+    assert found.score > 0.1
 
 
 @pytest.mark.parametrize("written", ["C^*-algebra", "x^inf", "x^nan", "x^-1", "x^"])

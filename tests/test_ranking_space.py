@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from dataclasses import replace
 from importlib.resources import files
 
 import numpy as np
@@ -14,10 +15,12 @@ from hypothesis import strategies as st
 from benchmarks import ranking_adapter
 from bot.models import InterestKind
 from bot.ranking import Background, put_away, rank
+from bot.ranking.evidence import experience
 from bot.ranking.hashing import BUCKETS, PAIRS, RUNS, hashed_terms, named_terms
 from bot.ranking.nearness import Description
 from bot.ranking.pool import Direction, Pool, pooled
 from bot.ranking.space import direction, having, shipped
+from bot.ranking.weighing import together
 from bot.ranking.words import count_phrase, words
 from support_round import NOW, a_paper, a_profile, arxiv
 
@@ -188,6 +191,54 @@ def test_liking_one_more_paper_never_lowers_any_score(more, likes, title, abstra
     assert all(after[paper] >= score - 1e-9 for paper, score in before.items())
 
 
+def _share(ranked, kind: InterestKind) -> float:
+    return math.fsum(reason.share for reason in ranked.reasons if reason.kind is kind)
+
+
+def test_what_examples_have_said_a_keyword_says_again_for_less():
+    (alone,) = rank([NEAR], _liking(0, keywords=("sparse experts",)), KNOWN)
+    beside = [rank([NEAR], _liking(n, keywords=("sparse experts",)), KNOWN)[0] for n in (1, 5, 12)]
+    shares = [_share(each, InterestKind.KEYWORD) for each in (alone, *beside)]
+    assert shares == sorted(shares, reverse=True)
+    assert shares[-1] > 0
+    without = rank([NEAR], _liking(12), KNOWN)[0].score
+    assert beside[-1].score > without, "and still it lifts the paper"
+
+
+def test_a_keyword_finds_what_no_example_speaks_of_however_many_there_are():
+    wool = a_paper(arxiv(3), title="Knitting patterns in merino wool", abstract="Yarn is knitted.")
+    plain = a_paper(arxiv(4), title="Baking patterns in rye bread", abstract="Dough is baked.")
+    scores = []
+    for count in (1, 12, 40):
+        likes = [replace(LIKED[0], title=f"{LIKED[0].title} {n}", identifiers=frozenset({arxiv(n)}))
+                 for n in range(200, 200 + count)]  # fmt: skip
+        profile = _liking(0, like=tuple(str(arxiv(n)) for n in range(200, 200 + count)))
+        keyed = profile.model_copy(update={"keywords": ("merino wool",)})
+        found = rank([plain, wool], keyed, Background.of([], likes, NOW))
+        assert found[0].paper == wool
+        scores.append(_share(found[0], InterestKind.KEYWORD))
+    assert scores[-1] > scores[0] / 2, (
+        "forty papers that are not about wool hardly speak against it"
+    )
+
+
+def test_more_examples_are_trusted_more_and_the_twentieth_is_the_last_that_adds_trust():
+    trust = [experience(count) for count in range(30)]
+    assert trust == sorted(trust)
+    assert trust[10] == 1
+    assert trust[20:] == [trust[20]] * 10
+
+
+@given(st.lists(st.lists(st.floats(0, 50), min_size=3, max_size=3), min_size=1, max_size=4))
+def test_shares_of_evidence_add_up_to_the_logarithm_of_all_of_it(rows):
+    whole = np.array(rows)
+    one, two = together(8.0, whole[:, :1], whole[:, 1:])
+    assert (one.sum(axis=1) + two.sum(axis=1)) == pytest.approx(8 * np.log1p(whole.sum(axis=1)))
+    assert np.all(
+        (one >= 0) & (one[:, :1] * whole[:, 1:2] == pytest.approx(two[:, :1] * whole[:, :1]))
+    )
+
+
 def test_scores_are_the_same_on_every_machine():
     profile = _liking(3, about="How tokens find experts.", keywords=("expert routing",))
     (ranked,) = rank([NEAR], profile, KNOWN)
@@ -231,4 +282,4 @@ def test_the_adapter_scores_every_candidate_by_the_products_own_ranker(monkeypat
 
 
 EXPERT_ROUTING = [[6937, 132697], [543923]]
-SCORE = 38.93705876904114
+SCORE = 30.192594786025467

@@ -55,7 +55,7 @@ __all__ = [
 ]
 
 # Raised whenever scores change: those of two rankers are never compared.
-LIGHT, SEMANTIC = "light-2", "semantic-1"
+LIGHT, SEMANTIC = "light-3", "semantic-2"
 
 
 def ranker_of(background: Background) -> str:

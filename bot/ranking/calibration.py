@@ -13,30 +13,34 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from bot.ranking.evidence import BY_WORDS, experience
+
 WANTED_SHARE = 0.02  # of a day's candidates: the stated prior, about the benchmark's own share
 
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """One tier's numbers: the curve's own, and what interests usually give.
+    """One tier's numbers: the curve's own, and how much evidence interests usually are.
 
-    Keywords usually give `words`, and so does a description; n liked papers `likes` x log(1 + n x unit).
+    That of each liked paper (where there are ten of them), of all keywords, and of a description.
     """
 
     offset: float
     steepness: float
-    words: float
-    likes: float
-    unit: float
+    like: float
+    keywords: float
+    about: float
 
 
-WORDS = Curve(-1.65, 2.8, 1.0, 8.0, 0.08)
-MEANING = Curve(-1.71, 1.58, 0.576, 8.05, 0.0877)  # beside words
+WORDS = Curve(-1.54, 4.48, 0.188, 0.279, 0.564)
+MEANING = Curve(-1.83, 2.83, 0.204, 0.226, 0.428)  # beside words
 
 
 def scale(likes: int, *, keywords: bool, about: bool, curve: Curve = WORDS) -> float:
     """Return what the interests of a profile usually give together; at least 1."""
-    return max(1.0, curve.likes * math.log1p(curve.unit * likes) + curve.words * (keywords + about))
+    usual = curve.like * likes * experience(likes)
+    usual += curve.keywords * keywords + curve.about * about
+    return max(1.0, BY_WORDS * math.log1p(usual))
 
 
 def probability(

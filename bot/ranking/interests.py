@@ -2,8 +2,9 @@
 
 Every interest says how much it adds to a paper's score and in whose name: that is the whole score,
 so the reasons add up to it by construction. Interests only add (dislikes only take away): one more
-never lowers a score, and their order is no matter. Of examples it is the sum that counts, by its
-logarithm: the twentieth says less than the first, and each has its part of what they say together.
+never lowers a score, and their order is no matter. What liked papers, keywords and a description say
+of a paper's text is one body of evidence (`evidence.py`): the twentieth example says less than the
+first, a keyword less where the examples have said it, and each has its part of what they say together.
 """
 
 from __future__ import annotations
@@ -22,27 +23,28 @@ from bot.identity import parse_identifier
 from bot.models import Identifier, InterestKind, Paper, Reason
 from bot.ranking.asked import asks_for_nothing, named, weighted
 from bot.ranking.calibration import MEANING, WORDS, scale
+from bot.ranking.evidence import BY_MEANING, BY_WORDS, experience
 from bot.ranking.hashing import Reals
 from bot.ranking.meaning import Meaning, likeness
-from bot.ranking.nearness import Description, shares
+from bot.ranking.nearness import Description, evidence
 from bot.ranking.pool import Direction
 from bot.ranking.space import Space, direction, having, shipped
-from bot.ranking.weighing import Shown, Weighed
+from bot.ranking.weighing import Shown, Weighed, together
 from bot.ranking.words import any_goes_by, count_phrase, same_person, words
 from bot.text import one_line, readable, shorten
 
 if TYPE_CHECKING:
     from bot.config import Profile
 
-# What one full match is worth, in the same coin for all; docs/ranking.md says how they were weighed.
-_KEYWORD_IN_TITLE, _KEYWORD_IN_ABSTRACT, _KEYWORD_AGAIN = 0.5, 0.3, 0.05
-# A keyword's words and their parts, in whatever order: never more than the phrase in a title.
-_KEYWORD_NEAR, _KEYWORD_NEAREST = 2.5, 0.2
-# The same by meaning, beside words: of examples, and of what the profile says.
-_LIKE_MEANT, _LIKE_MEANT_UNIT = 3.2, 0.1
-_ABOUT_MEANT, _KEYWORD_MEANT = 18.0, 6.0
-_ABOUT, _LIKE, _AUTHOR, _CATEGORY, _TRENDING = 20.0, 8.0, 2.0, 0.2, 2.0
-_LIKE_UNIT = 0.01  # likeness to all examples together that counts as 1 under the logarithm
+# Evidence, in one coin with likeness to ten examples, of which this much counts as 1.
+_LIKE_UNIT, _LIKE_MEANT_UNIT = 0.01, 0.1
+# A keyword's, if one paper in 150 has its rarest word; docs/ranking.md says how all were weighed.
+_KEYWORD_IN_TITLE, _KEYWORD_IN_ABSTRACT, _KEYWORD_AGAIN = 0.1, 0.06, 0.01
+# A keyword's words and their parts, in whatever order: no more than such a phrase in a title.
+_KEYWORD_NEAR, _KEYWORD_NEAREST = 0.5, 0.2
+_ABOUT, _ABOUT_MEANT, _KEYWORD_MEANT = 10.0, 18.0, 2.0
+# What adds to the score as it is.
+_AUTHOR, _CATEGORY, _TRENDING = 2.0, 0.2, 2.0
 _FIELDS = frozenset({"title", "author", "abstract", "cat", "category", "paper"})
 
 
@@ -127,8 +129,11 @@ class Interests:
         self._exclude = [clause(written) for written in profile.exclude]
         self._always = [clause(written) for written in profile.always]
         self._trending = profile.trending
-        self._liked = _Examples(named((*profile.like, *profile.shelf), examples)[0])
-        self._disliked = _Examples(named(profile.dislike, examples)[0])
+        liked = named((*profile.like, *profile.shelf), examples)[0]
+        disliked = named(profile.dislike, examples)[0]
+        self._liked = _Examples(liked, experience(len(liked)))
+        # Whoever dislikes one paper has seen it beside what the profile says, and means it.
+        self._disliked = _Examples(disliked, max(1.0, experience(len(disliked))))
         self.scale = scale(
             len(self._liked.titles), keywords=bool(self._keywords), about=bool(about),
             curve=self.curve,
@@ -167,22 +172,33 @@ class Interests:
     def weigh(self, papers: Sequence[Paper], trends: Sequence[float]) -> Weighed:
         """Return what every interest adds to each of these papers."""
         towards = [direction(paper.title, paper.abstract) for paper in papers]
-        described = self._space.nearness(towards, [each.direction for each in self._about])
-        vectors = self._meaning.of_papers(papers) if self._meaning else None
-        liked = self._liked.shares(papers, towards, self._space)
-        disliked = self._disliked.shares(papers, towards, self._space)
+        near = self._space.nearness(towards, [each.direction for each in self._about])
+        plain, described, liked = together(
+            BY_WORDS,
+            self._plainly(papers, towards),
+            evidence(self._about, near),
+            self._liked.evidence(papers, towards, self._space),
+        )
+        (disliked,) = together(BY_WORDS, self._disliked.evidence(papers, towards, self._space))
         meant = np.zeros((len(papers), len(self._said)))
-        if self._meaning and vectors is not None:
-            meant = likeness(vectors, self._meaning.of_texts([text for text, _ in self._said]))
-            meant = meant * np.array([worth for _, worth in self._said], np.float64)
-            liked = liked + self._liked.meant(papers, vectors, self._meaning)
-            disliked = disliked + self._disliked.meant(papers, vectors, self._meaning)
+        if self._meaning:
+            vectors = self._meaning.of_papers(papers)
+            said = likeness(vectors, self._meaning.of_texts([text for text, _ in self._said]))
+            meant, liked_meant = together(
+                BY_MEANING,
+                said * np.array([worth for _, worth in self._said], np.float64),
+                self._liked.meant(papers, vectors, self._meaning),
+            )
+            (disliked_meant,) = together(
+                BY_MEANING, self._disliked.meant(papers, vectors, self._meaning)
+            )
+            liked, disliked = liked + liked_meant, disliked + disliked_meant
         return Weighed(
             papers=papers,
             towards=towards,
-            clauses=self._clauses(papers, towards),
+            clauses=self._clauses(papers, plain),
             about=self._about,
-            described=shares(self._about, described),
+            described=described,
             said=[text for text, _ in self._said],
             meant=meant,
             liked=Shown(InterestKind.LIKE, self._liked.titles, liked),
@@ -194,27 +210,33 @@ class Interests:
             ),
         )
 
-    def _clauses(
-        self, papers: Sequence[Paper], towards: Sequence[Direction]
-    ) -> dict[int, list[Reason]]:
+    def _clauses(self, papers: Sequence[Paper], plain: Reals) -> dict[int, list[Reason]]:
         """Return the keywords, authors and categories that papers have, by the papers' places."""
         found: dict[int, list[Reason]] = {}
         for at, reason in chain(
-            self._keyword_reasons(papers, towards),
+            self._keyword_reasons(plain),
             self._person_reasons(papers),
             self._place_reasons(papers),
         ):
             found.setdefault(at, []).append(reason)
         return found
 
-    def _keyword_reasons(
-        self, papers: Sequence[Paper], towards: Sequence[Direction]
-    ) -> Iterator[tuple[int, Reason]]:
-        for text, phrase, weight in self._keywords:
+    def _plainly(self, papers: Sequence[Paper], towards: Sequence[Direction]) -> Reals:
+        """Return the evidence of each keyword's phrase in each paper, as (papers, keywords)."""
+        found = np.zeros((len(papers), len(self._keywords)))
+        for place, (text, phrase, weight) in enumerate(self._keywords):
             if weight and phrase:
+                worth = weight * self._space.rareness(text)
                 for at in having(towards, direction("", text)):
-                    if plainness := _plainness(phrase, papers[at].title, papers[at].abstract):
-                        yield at, Reason(InterestKind.KEYWORD, text, weight * plainness)
+                    found[at, place] = worth * _plainness(
+                        phrase, papers[at].title, papers[at].abstract
+                    )
+        return found
+
+    def _keyword_reasons(self, plain: Reals) -> Iterator[tuple[int, Reason]]:
+        for at, place in np.argwhere(plain).tolist():
+            text, *_ = self._keywords[place]
+            yield at, Reason(InterestKind.KEYWORD, text, float(plain[at, place]))
 
     def _person_reasons(self, papers: Sequence[Paper]) -> Iterator[tuple[int, Reason]]:
         for at, paper in enumerate(papers if self._authors else ()):
@@ -252,10 +274,10 @@ def _plainness(phrase: tuple[str, ...], title: str, abstract: str) -> float:
 
 
 class _Examples:
-    """Papers that show what is wanted, or what is not."""
+    """Papers that show what is wanted, or what is not; likeness to them counts for so much."""
 
-    def __init__(self, papers: Sequence[Paper]) -> None:
-        self._papers = papers
+    def __init__(self, papers: Sequence[Paper], trust: float) -> None:
+        self._papers, self._trust = papers, trust
         self.titles = [shorten(one_line(readable(paper.title)), 80) for paper in papers]
         self.towards = [direction(paper.title, paper.abstract) for paper in papers]
         self._places = {name: at for at, p in enumerate(papers) for name in p.identifiers}
@@ -272,33 +294,20 @@ class _Examples:
         without = self._names.isdisjoint
         return [at for at, paper in enumerate(papers) if not without(paper.identifiers)]
 
-    def shares(self, papers: Sequence[Paper], towards: Sequence[Direction], space: Space) -> Reals:
-        """Return what each example adds to each paper by words, as (papers, examples); 0 to itself."""
+    def evidence(
+        self, papers: Sequence[Paper], towards: Sequence[Direction], space: Space
+    ) -> Reals:
+        """Return what each example says of each paper by words, as (papers, examples); 0 of itself."""
         found = self._but_to_itself(papers, space.likeness(towards, self.towards))
-        return _shared(found, _LIKE, _LIKE_UNIT)
+        return found * (self._trust / _LIKE_UNIT)
 
     def meant(self, papers: Sequence[Paper], vectors: Reals, meaning: Meaning) -> Reals:
         """Return the same by meaning, of papers with these vectors."""
-        found = likeness(vectors, meaning.of_papers(self._papers))
-        return _shared(self._but_to_itself(papers, found), _LIKE_MEANT, _LIKE_MEANT_UNIT)
+        found = self._but_to_itself(papers, likeness(vectors, meaning.of_papers(self._papers)))
+        return found * (self._trust / _LIKE_MEANT_UNIT)
 
     def _but_to_itself(self, papers: Sequence[Paper], found: Reals) -> Reals:
         for at in self.among(papers):
             for name in papers[at].identifiers & self._names:
                 found[at, self._places[name]] = 0.0
         return found
-
-
-def _shared(likeness: Reals, worth: float, unit: float) -> Reals:
-    """Return what the examples say of each paper, divided among them by their likeness.
-
-    Together they say the logarithm of their sum.
-    """
-    totals = likeness.sum(axis=1)
-    some = np.flatnonzero(totals)
-    # By the scalar function, as the kernel is (space.py).
-    said = [worth * math.log1p(total / unit) for total in totals[some].tolist()]
-    scales = np.zeros(len(totals))
-    scales[some] = said / totals[some]
-    found: Reals = likeness * scales[:, None]
-    return found

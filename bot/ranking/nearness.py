@@ -43,8 +43,8 @@ class Description:
         )
 
 
-def shares(described: Sequence[Description], nearness: Reals) -> Reals:
-    """Return what papers this near to each description gain, as (papers, descriptions)."""
+def evidence(described: Sequence[Description], nearness: Reals) -> Reals:
+    """Return the evidence of papers this near to each description, as (papers, descriptions)."""
     most = np.array([each.most for each in described], np.float64)
     weights = np.array([each.weight for each in described], np.float64)
     return np.minimum(nearness, most) * weights

@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import overload
 
+import numpy as np
+
 from bot.models import InterestKind, Paper, Reason
 from bot.ranking.hashing import Reals
 from bot.ranking.nearness import Description
@@ -19,6 +21,20 @@ from bot.text import one_line, shorten
 
 _NAMED_EXAMPLES = 5  # the others' shares are told in one sum
 _LONGEST_TEXT = 80
+
+
+def together(worth: float, *parts: Reals) -> Sequence[Reals]:
+    """Return the shares of evidence, part by part, each as (papers, interests).
+
+    All shares of a paper add up to worth x log(1 + its evidence), and each has its part of it.
+    """
+    totals = np.sum([part.sum(axis=1) for part in parts], axis=0)
+    some = np.flatnonzero(totals)
+    # By the scalar function, as the kernel is (space.py).
+    said = [worth * math.log1p(total) for total in totals[some].tolist()]
+    scales = np.zeros(len(totals))
+    scales[some] = said / totals[some]
+    return [part * scales[:, None] for part in parts]
 
 
 class Reasons(Sequence[Reason]):
