@@ -19,9 +19,10 @@ from bot.models import Event, Identifier, Paper, Scheme, Sighting, SourceState
 from bot.outputs.search_pages import unread_hints
 from bot.store import Store
 from bot.store.meaning import MeaningLedger
-from bot.text.query import Clause, read_query, searchable
+from bot.text.query import Clause, has, read_query, searchable
 from bot.text.spelling import meant
 from bot.workflows import find
+from bot.workflows.find import told_of
 from bot.workflows.meaning import Meanings
 from support_cli import MORNING, NEXT, desk_in, walk_a_morning
 from support_replay import replaying, sample_day
@@ -109,6 +110,17 @@ def found(store: Store, typed: str) -> list[int]:
         ("before:2026-11-20 mixture", []),
         ("since:2026-11-20 before:2026-11-21 muller", [4]),
         ("0", [3]),
+        ("mixture -routers", []),
+        ("mixture -title:routers", [1]),
+        ('mixture −"mixture of experts"', [2]),
+        ("mixture -author:Chomsky", [1]),
+        ('mixture -author:"J. Shazeer"', [1]),
+        ("mixture -cat:cs.LG", [2]),
+        ("mixture -cat:cs", []),
+        ("mixture -espresso - --", [1, 2]),
+        ("-mixture", [3, 4]),
+        ("-mixture since:2026-11-20 -muller", [3]),
+        ("state-of-the-art -espresso", [2]),
         ("混合", [4]),
         ("muller", [4]),
     ],
@@ -117,6 +129,22 @@ def test_words_phrases_and_fields(archive, typed, ids):
     assert sorted(found(archive, typed)) == sorted(ids)
     if typed in ("mixture", "router*"):
         assert found(archive, typed) == ids
+
+
+@pytest.mark.parametrize(
+    "typed",
+    ["mixture", '"mixture of experts"', "routers", "router*", '"routers re*"', "title:routers",
+     "abstract:routers", "schrodinger", "Łukasz", 'author:"N. Shazeer"', 'author:"J. Shazeer"',
+     "cat:cs", "cat:cs.LG", "混合", "state-of-the-art"],
+)  # fmt: skip
+def test_what_a_paper_has_is_what_the_index_finds(archive, typed):
+    without = read_query(f"-{typed}").without
+    assert len(without) == 1
+    having = [
+        each.id for each in archive.papers(range(1, 5)).values() if has(without[0], told_of(each))
+    ]
+    assert having == sorted(found(archive, typed))
+    assert sorted(found(archive, f"-{typed}")) == [n for n in (1, 2, 3, 4) if n not in having]
 
 
 def test_a_date_alone_shows_the_newest_first(archive):
@@ -128,7 +156,8 @@ def test_a_date_alone_shows_the_newest_first(archive):
     "typed",
     ["AND", "a OR", "NEAR(", "title:", "*", '"', '""', "^x", "-", "{a} : b", "author:*", "a:b:c",
      "col : 'x'", "since:yesterday", "since:2026-13-01", "cat:", "cat:\"", "x" * 5000, "a " * 3000,
-     "\x00", "\ue000", "%s", "'; DROP TABLE paper; --"],
+     "--", "- -", "-\"", "a -\"", "-title:", "-a:b", "-since:2026-01-01", "\x00",
+     "\ue000", "%s", "'; DROP TABLE paper; --"],
 )  # fmt: skip
 def test_no_query_is_a_syntax_error(archive, typed):
     archive.search(read_query(typed), 5)
@@ -251,6 +280,7 @@ def test_what_is_near_follows_where_few_fit(archive):
     assert [p.id for p in look(archive, f"{text} cat:cs.LG", fill=True).near] == [1]
     assert look(archive, f"{text} before:2026-11-20", fill=True).near == []
     assert look(archive, "author:shazeer", fill=True).near == [], "a name has no meaning"
+    assert [p.id for p in look(archive, f"{text} -title:routers", fill=True).near] == [1]
 
 
 def test_by_meaning_words_and_nearness_are_merged():
@@ -355,6 +385,16 @@ def test_search_takes_several_words_without_quotes_and_shows_a_table(desk):
 
 def test_search_by_identifier_finds_the_paper(desk):
     assert desk("search", "arXiv:2611.90011", "--json").document[0]["id"] == "arXiv:2611.90011"
+
+
+def test_search_takes_what_must_not_be_there_as_it_is_typed(desk):
+    all_of = {each["id"] for each in desk(*MORNING, "search", "experts", "--json").document}
+    some = {each["id"] for each in desk("search", "experts", "-survey", "--json").document}
+    assert set() < some < all_of
+    assert {
+        e["id"] for e in desk("search", "experts", "survey", "--json").document
+    } == all_of - some
+    assert desk("search", "-h").code == 0
 
 
 def test_search_that_finds_nothing_says_so(desk):

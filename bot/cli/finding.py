@@ -25,11 +25,11 @@ _SHOWN_TERMS = 4
 
 def search(args: argparse.Namespace) -> int:
     """Find stored papers by their words."""
-    typed = " ".join(args.query)
+    typed = " ".join(args.query).replace("−", "-")  # as it was typed
     if read_query(typed).empty:
         raise UsageError(
             f"{typed!r} names nothing to look for. Type words, a \"phrase\", author:NAME, "
-            "title:WORD, cat:cs.LG or since:2026-11-01."
+            "title:WORD, cat:cs.LG, since:2026-11-01, or what must not be there: -survey."
         )  # fmt: skip
     with opened(args, quickly=True) as app:
         told = asyncio.run(_found(app, typed, args))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Collection
+import re
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, date, datetime
 
 from bot import __version__
@@ -198,10 +199,19 @@ def _opinions(commands: _Commands[argparse.ArgumentParser]) -> None:
         command.add_argument("--profile", metavar="PROFILE")
 
 
+def as_typed(words: Sequence[str]) -> list[str]:
+    """Return the command line with `-survey`, which a search leaves out, so that it is read as no option."""
+    if "search" not in words:
+        return list(words)
+    begins = words.index("search") + 1
+    left_out = re.compile(r"^-(?=[^\W_]{2}|[\"“„])")  # `-h` and `--json` stay what they are
+    return [*words[:begins], *(left_out.sub("−", word) for word in words[begins:])]
+
+
 def _archive(commands: _Commands[argparse.ArgumentParser]) -> None:
     search = _add(commands, "search", "find stored papers by their words")
     search.add_argument("query", nargs="+", metavar="QUERY",
-        help='words, "a phrase", author:…, title:…, cat:cs.LG, since: and before:2026-11-01')  # fmt: skip
+        help='words, "a phrase", -not, author:…, title:…, cat:cs.LG, since:2026-11-01, before:')  # fmt: skip
     search.add_argument("--semantic", action="store_true", help="search by meaning")
     similar = _add(commands, "similar", "show the stored papers nearest to one")
     similar.add_argument("paper", metavar="PAPER", help="arXiv:…, doi:… or an address")

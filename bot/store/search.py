@@ -36,19 +36,23 @@ class SearchLedger(IndexLedger):
         """
         self.index_all()
         match = " ".join([*map(_expression, query.clauses), *map(_category, query.categories)])
+        without = " OR ".join(map(_expression, query.without))
         values: dict[str, object] = {
-            "match": match, "since": _midnight(query.since), "before": _midnight(query.before),
+            "match": _but(match, without), "without": without,
+            "since": _midnight(query.since), "before": _midnight(query.before),
             "limit": limit, "most": _RANKED, "categories": json.dumps(query.categories),
         }  # fmt: skip
         if not match:
-            rows = self.db.rows(_NEWEST, values)
+            rows = self.db.rows(_NEWEST_BUT if without else _NEWEST, values)
         else:
             filtered = bool(query.since or query.before or query.categories)
-            rows = self._ranked(values, filtered=filtered)
+            rows = self._ranked(values, _but(f"title : ({match})", without), filtered=filtered)
         papers = {paper.id: paper for paper in self._load(row["id"] for row in rows)}
         return [(papers[row["id"]], row["score"]) for row in rows]
 
-    def _ranked(self, values: dict[str, object], *, filtered: bool) -> list[sqlite3.Row]:
+    def _ranked(
+        self, values: dict[str, object], in_titles: str, *, filtered: bool
+    ) -> list[sqlite3.Row]:
         """Return the best rows. Of words that half of all papers have, all titles' and the newest.
 
         To weigh every paper that says "the" takes longer than a person waits, and tells nothing.
@@ -57,7 +61,7 @@ class SearchLedger(IndexLedger):
         values["from"] = self._from(oldest, values)
         rows = self.db.rows(best, values)
         if values["from"]:
-            values["match"] = f"title : ({values['match']})"
+            values["match"] = in_titles
             values["from"] = self._from(oldest, values)
             rows += self.db.rows(best, values) if not filtered else []
         found = {row["id"]: row for row in rows}
@@ -164,6 +168,11 @@ def _expression(clause: Clause) -> str:
     return f"{clause.field} : {phrase}" if clause.field else phrase
 
 
+def _but(match: str, without: str) -> str:
+    # Around what must not be: a column that is put before a whole expression narrows that down too.
+    return f"({match}) NOT ({without})" if without else match
+
+
 def _category(name: str) -> str:
     return f"categories : {_quoted(name)}"
 
@@ -212,8 +221,14 @@ _BEGINNING = """
 SELECT term, doc FROM temp.paper_term
 WHERE term >= :first AND term < :last AND length(term) BETWEEN :length - :most AND :length + :most
 """
-_NEWEST = f"""
+_NEWEST, _NEWEST_BUT = (
+    f"""
 SELECT p.id, 0.0 AS score FROM paper p
-WHERE p.merged_into IS NULL AND {_DATED} AND {_IN_CATEGORIES}
+WHERE p.merged_into IS NULL AND {_DATED} AND {_IN_CATEGORIES} {but}
 ORDER BY coalesce(p.published, p.first_seen) DESC, p.id DESC LIMIT :limit
 """  # noqa: S608 - our own constants
+    for but in (
+        "",
+        "AND p.id NOT IN (SELECT rowid FROM paper_search WHERE paper_search MATCH :without)",
+    )
+)

@@ -1,4 +1,4 @@
-"""What a person types to search: words, "phrases", `title:`, `author:`, `cat:`, `since:`, `before:`.
+"""What a person types to search: words, "phrases", -not, `title:`, `author:`, `cat:`, `since:`, `before:`.
 
 Nothing is ever a syntax error: what is not ours is words.
 """
@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
 from bot.patterns import pattern
 from bot.text import one_line
+from bot.text.spelling import folded
 from bot.text.tex import readable
 
 _FIELDS = {
@@ -21,6 +23,7 @@ _FIELDS = {
 _MOST_CLAUSES = 64
 _LONGEST = 2_000
 _CLAUSE = pattern(
+    r"(?:(?<!\S)(?P<without>[-−])(?=[^\W_]|\"))?"  # not within `state-of-the-art`, nor a dash alone
     rf'(?:(?P<field>{"|".join(_FIELDS)}):\s?)?(?:"(?P<phrase>[^"]*)"?|(?P<bare>[^\s"]+))',
     re.IGNORECASE,
 )
@@ -52,8 +55,8 @@ class Clause:
 class Query:
     """What all must hold: each clause, each category (`cs` holds for every `cs.…`), the dates.
 
-    `since` belongs to what is wanted, `before` does not. `unread` is what begins like one of our fields
-    and says nothing in it, as typed: it counts as words.
+    And what must not: `without`. `since` belongs to what is wanted, `before` does not. `unread` is what
+    begins like one of our fields and says nothing in it, as typed: it counts as words.
     """
 
     clauses: tuple[Clause, ...] = ()
@@ -61,11 +64,12 @@ class Query:
     since: date | None = None
     before: date | None = None
     unread: tuple[str, ...] = ()
+    without: tuple[Clause, ...] = ()
 
     @property
     def empty(self) -> bool:
         """Whether it asks for nothing at all."""
-        return not (self.clauses or self.categories or self.since or self.before)
+        return not (self.clauses or self.categories or self.since or self.before or self.without)
 
 
 def searchable(value: str) -> str:
@@ -77,6 +81,7 @@ def searchable(value: str) -> str:
 def read_query(typed: str) -> Query:
     """Read what a person typed; at most 2,000 characters and 64 clauses of it count."""
     clauses: list[Clause] = []
+    without: list[Clause] = []
     categories: list[str] = []
     since: date | None = None
     before: date | None = None
@@ -97,7 +102,9 @@ def read_query(typed: str) -> Query:
         elif not field and written.lower().removesuffix(":") in _FIELDS and written.endswith(":"):
             unread.append(written)
         named = written.strip("= ").removesuffix("*").removesuffix(".")  # arXiv's own is `cs.*`
-        if field == "categories" and named:
+        if match["without"]:
+            without += [each] if (each := _clause(field or "", written)) else []
+        elif field == "categories" and named:
             categories.append(named.lower())
         elif clause := _clause(field or "", written):
             clauses.append(clause)
@@ -107,6 +114,37 @@ def read_query(typed: str) -> Query:
         since,
         before,
         tuple(unread),
+        tuple(without[:_MOST_CLAUSES]),
+    )
+
+
+def has(clause: Clause, told: Mapping[str, str]) -> bool:
+    """Tell whether texts, by the names of our fields, have what a clause asks for, as the index would.
+
+    Of `authors` each stands on a line of its own.
+    """
+    fields = [clause.field] if clause.field else list(told)
+    return any(
+        _stands(clause, text)
+        for field in fields
+        for text in (told[field].splitlines() if field == "authors" else [told[field]])
+    )
+
+
+def _stands(clause: Clause, text: str) -> bool:
+    words = _WORD.findall(folded(searchable(text)))
+    wanted = [folded(word) for word in clause.words]
+    if clause.field == "authors":  # in whatever order, and an initial is any name that begins so
+        return all(
+            any(word == name or (len(name) == 1 and word.startswith(name)) for word in words)
+            for name in wanted
+        )
+    *first, last = wanted
+    return any(
+        words[at - len(first) : at] == first
+        and (word == last or (clause.prefix and word.startswith(last)))
+        for at, word in enumerate(words)
+        if at >= len(first)
     )
 
 

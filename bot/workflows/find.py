@@ -11,7 +11,7 @@ from bot import ranking
 from bot.identity import parse_identifier
 from bot.models import Identifier, Paper, Ranked
 from bot.ports import Workers
-from bot.text.query import Query, read_query, searchable
+from bot.text.query import Query, has, read_query, searchable
 
 _LOOKED_AT = 100  # papers with a telling word of one, of which the nearest are found
 _GATHERED = 200  # papers with a word of what was typed, whose nearness is reckoned
@@ -133,7 +133,7 @@ def _words_of(query: Query) -> list[str]:
 
 
 def _admits(query: Query, paper: Paper) -> bool:
-    """Tell whether a paper keeps the dates, categories and authors that were asked for."""
+    """Tell whether a paper keeps the dates, categories and authors asked for, and has nothing unwanted."""
     moment = paper.published or paper.first_seen
     day = moment.astimezone(UTC).date() if moment else date.min
     categories = [category.lower() for category in paper.categories]
@@ -146,7 +146,16 @@ def _admits(query: Query, paper: Paper) -> bool:
             word.casefold() in names
             for clause in query.clauses if clause.field == "authors" for word in clause.words
         )
+        and not any(has(clause, told_of(paper)) for clause in query.without)
     )  # fmt: skip
+
+
+def told_of(paper: Paper) -> Mapping[str, str]:
+    """Return what a paper tells, by the fields that a query knows."""
+    return {
+        "title": paper.title, "authors": "\n".join(paper.authors), "abstract": paper.abstract,
+        "categories": "\n".join(paper.categories),
+    }  # fmt: skip
 
 
 async def similar(paper: Paper, store: FindStore, workers: Workers, limit: int) -> list[Ranked]:
