@@ -83,6 +83,23 @@ def test_a_phrase_is_its_words_next_to_each_other(title):
     assert apart.score < together
 
 
+@pytest.mark.parametrize(
+    ("phrase", "title", "has"),
+    [
+        ("C++", "Modern C++ for physics", True),
+        ("C++", "Templates in C++20", True),
+        ("C++", "Vitamin C and sleep", False),
+        ("C", "Modern C++ for physics", False),
+        ("c#", "From F# to C#", True),
+        ("C#", "C for beginners", False),
+        ("issue 5", "Issue #5 of A#B", True),
+    ],
+)
+def test_a_letter_and_its_signs_are_one_word(phrase, title, has):
+    assert (_score(_paper(title=title), keywords=(phrase,)) >= 0.5) is has
+    assert (rank([_paper(title=title)], _profile(exclude=(phrase,))) == []) is has
+
+
 def test_a_phrase_in_a_script_without_spaces_is_found():
     paper = _paper(title="大規模言語モデルの専門家ルーティング")
     assert _score(paper, keywords=("言語モデル",)) >= 0.5

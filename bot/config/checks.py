@@ -106,9 +106,13 @@ def _check_weights(table: str, profile: Profile) -> Iterator[tuple[str, ...]]:
     for key in ("keywords", "authors", "categories"):
         for clause in getattr(profile, key):
             _, caret, weight = clause.rpartition("^")
-            if caret and not re.fullmatch(r"\d+(\.\d+)?", weight.strip()):
+            if caret and "$" not in weight and not re.fullmatch(r"\d+(\.\d+)?", weight.strip()):
                 example = f"{clause.split('^')[0]}^2"
-                yield table, key, f'"{clause}": after ^ comes a number, as in "{example}".'
+                hint = f'as in "{example}"'
+                if any(sign in weight for sign in ")]}"):
+                    formula = re.sub(r"\S*\^\S*", r"$\g<0>$", clause)
+                    hint = f'which is how much it counts. A formula stands in dollars: "{formula}"'
+                yield table, key, f'"{clause}": after ^ comes a number, {hint}.'
 
 
 # Of `exclude` and `always`; a test holds them against those that ranking reads.

@@ -16,6 +16,8 @@ _WORD = pattern(
     r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|[^\W_\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+"
 )
 _ASCII_WORD = pattern(r"[a-z0-9]+")  # the same of what is folded and has ASCII letters alone
+# Where a letter and its signs are a name: who excludes C++ means no vitamin C.
+_SIGNED = pattern(rf"(?<![^\W_])[^\W\d_](?:\+\+|\#(?![^\W_]))|{_WORD.pattern}")
 _STOP = frozenset(
     "a an and are as at be been between both but by can could do does due each et al for from "
     "had has have how however in into is it its may more most much no nor not of on one only or "
@@ -68,6 +70,8 @@ def fold(value: str) -> str:
 def words(value: str) -> tuple[str, ...]:
     """Return the text's words in order, folded."""
     folded = fold(value)
+    if "++" in folded or "#" in folded:
+        return tuple(map(_stem, _SIGNED.findall(folded)))
     return tuple(map(_stem, (_ASCII_WORD if folded.isascii() else _WORD).findall(folded)))
 
 
