@@ -22,6 +22,7 @@ from pathlib import Path
 from benchmarks import library
 from benchmarks.library import NOW
 from benchmarks.measure import medians, wall_of
+from bot.loading import little_garbage
 from bot.models import Event, Paper, Sighting, SourceState
 from bot.store import Store
 
@@ -32,7 +33,10 @@ def run(rounds: int = 5, stored: int = 100_000, many: int = 2_500_000) -> list[d
     """Return one row a question: ours, the floor, the ratio, for stores of that many papers."""
     papers = _endless(stored)
     # On the disk, where so many have room.
-    with tempfile.TemporaryDirectory(dir="/var/tmp", prefix="diff-") as folder:
+    with (
+        tempfile.TemporaryDirectory(dir="/var/tmp", prefix="diff-") as folder,
+        little_garbage(),  # as an open App has it
+    ):
         path = Path(folder) / "paperround.db"
         with Store(path) as store:
             known = _stocked(store, papers, stored)

@@ -56,6 +56,20 @@ def python() -> str:
 
 
 @contextmanager
+def as_installed(folder: Path) -> Iterator[None]:
+    """Let Python keep compiled bytecode, as installing does; put the environment back afterwards."""
+    before = dict(os.environ)
+    for name in ("PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED"):
+        os.environ.pop(name, None)
+    os.environ["PYTHONPYCACHEPREFIX"] = str(folder / "compiled")
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+@contextmanager
 def serving(module: str, *arguments: object) -> Iterator[str]:
     """Run a module as a server of its own; yield the line that it says first, where it can be reached.
 

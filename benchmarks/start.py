@@ -7,15 +7,13 @@ the HTTP client and SQLite cost to load has a row of its own: no program that po
 
 from __future__ import annotations
 
-import os
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
 from benchmarks import peers
-from benchmarks.measure import cpu_of, medians, python, serving
+from benchmarks.measure import as_installed, cpu_of, medians, python, serving
 from benchmarks.poll_feeds import NOW
 from benchmarks.poll_server import address
 
@@ -34,7 +32,7 @@ def ours(rounds: int, r2e: Path | None = None) -> list[dict[str, object]]:
     """Return the rows of our own commands, and one of r2e's where that is given."""
     with (
         tempfile.TemporaryDirectory(prefix="start-") as name,
-        _as_installed(Path(name)),
+        as_installed(Path(name)),
         serving("benchmarks.poll_server", _SOURCES, 0) as port,
     ):
         once = _Idle(Path(name), int(port))
@@ -58,24 +56,6 @@ def ours(rounds: int, r2e: Path | None = None) -> list[dict[str, object]]:
 def _row(what: str, seconds: float, floor: float, target: str = "") -> dict[str, object]:
     ratio = round(seconds / floor, 2)
     return {"what": what, "seconds": round(seconds, 4), "ratio": ratio, "target": target}
-
-
-@contextmanager
-def _as_installed(folder: Path) -> Iterator[None]:
-    """Let Python keep compiled bytecode, as installing does; put the environment back afterwards."""
-    before = dict(os.environ)
-    for name in ("PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED"):
-        os.environ.pop(name, None)
-    os.environ["PYTHONPYCACHEPREFIX"] = str(folder / "compiled")
-    try:
-        yield
-    finally:
-        _put_back(before)
-
-
-def _put_back(before: Mapping[str, str]) -> None:
-    os.environ.clear()
-    os.environ.update(before)
 
 
 class _Idle:
