@@ -80,7 +80,8 @@ class AbsorbLedger(PaperLedger):
         cannot store one paper twice.
         """
         with self.db.transaction():
-            told = [_Record(sighting, now) for sighting in sightings]
+            looked = seconds(now), now.date().isoformat()
+            told = [_Record(sighting, looked) for sighting in sightings]
             lists = _Lists(self.db, source, now, introduces, keep_guids)
             absorbed = self._absorb(lists, told, seen_before)
             self._put_source(state)
@@ -251,14 +252,16 @@ class _Record:
 
     __slots__ = ("at", "digest", "names", "place", "renamed", "row", "seen_on", "sighting")
 
-    def __init__(self, sighting: Sighting, now: datetime) -> None:
+    def __init__(self, sighting: Sighting, looked: tuple[int | None, str]) -> None:
+        self.sighting = sighting
         # Votes are a series by the day we looked; anything else is dated by its source.
-        at = now if sighting.votes is not None or sighting.at is None else sighting.at
-        self.sighting, self.at, self.seen_on = sighting, seconds(at), at.date().isoformat()
+        said = seconds(sighting.at)
+        if sighting.votes is not None or sighting.at is None:
+            self.at, self.seen_on = looked
+        else:
+            self.at, self.seen_on = said, sighting.at.date().isoformat()
         self.names = names_of(sighting.paper.identifiers)
         self.row = paper_row(sighting.paper)
-        # Most are dated as their papers are.
-        said = self.at if at is sighting.at else seconds(sighting.at)
         self.digest = _digest(sighting, self.row, self.seen_on, self.names, said)
         self.renamed = False
         self.place = 0
@@ -277,6 +280,9 @@ def _placed(some: list[_Record], told: list[_Record]) -> list[_Record]:
     return some
 
 
+_WORDS = "\x1f".join(["%s"] * len(PAPER_COLUMNS))  # to fill it in takes less than to join
+
+
 def _digest(
     sighting: Sighting, row: tuple[object, ...], seen_on: str, names: list[str], at: int | None
 ) -> int:
@@ -286,10 +292,9 @@ def _digest(
     """
     if sighting.votes is not None or sighting.comments is not None:
         return 0
-    if len(names) > 1:
-        names = sorted(names)
-    told = (*row, *names, sighting.event, seen_on, at, sighting.guid)
-    words = "\x1f".join(map(str, told)).encode("utf-8", "backslashreplace")
+    named = names[0] if len(names) == 1 else "\x1f".join(sorted(names))
+    told = f"{_WORDS % row}\x1f{named}\x1f{sighting.event}\x1f{seen_on}\x1f{at}\x1f{sighting.guid}"
+    words = told.encode("utf-8", "backslashreplace")
     return int.from_bytes(blake2b(words, digest_size=8).digest(), "big") >> 1 or 1
 
 
