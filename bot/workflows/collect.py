@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-MOST_AT_ONCE = 48  # sources: some 15 MB at most of usual documents, and of what was read in them
+MOST_AT_ONCE = 40  # sources: some 12 MB at most of usual documents, and of what was read in them
 _AT_A_TIME = 8  # of these begin in one turn of the loop
 # So many sightings, or polls, are not kept waiting for more; nor is anything for longer than this.
 _ENOUGH, _ENOUGH_POLLS, _GATHERED_SECONDS = 500, 16, 0.2
@@ -144,7 +144,7 @@ class _Turns:
         except ValueError:
             host = source.url
         async with self._hosts[host], self._places:
-            # Forty-eight at once would begin in one turn of the loop, and nobody else had any for as
+            # Forty at once would begin in one turn of the loop, and nobody else had any for as
             # long as that takes.
             async with self._door:
                 await asyncio.sleep(0)
