@@ -26,7 +26,9 @@ _WORDS_SHARE = 0.7  # of the cosine; the runs of letters have the rest
 _CENTRING = 1.5  # how much of what two texts share with papers in general is taken off
 _SHARPNESS = 5.0  # of the kernel: one close example counts far more than several vague ones
 _RARE = 5.0  # log of: one paper in 150; a phrase as rare as that counts 1
-_LEAST_RARENESS = 0.2  # a word that all papers have is asked for by somebody
+_LEAST_RARENESS = (
+    0.25  # of what everybody writes: in an abstract it still adds 0.1, as the least of clauses
+)
 _CACHED = 2048  # directions, about 12 kB each: a day's candidates, for every profile of a run
 
 
@@ -61,7 +63,7 @@ class Space:
         return Direction(buckets, weights, float(self._mean[buckets] @ weights))
 
     def rareness(self, phrase: str) -> float:
-        """Return how rare a phrase's rarest word is: 1 if one paper in 150 has it, from 0.2 to 2."""
+        """Return how rare a phrase's rarest word is: 1 if one paper in 150 has it, from 0.25 to 2."""
         buckets = hashed_terms("", phrase).buckets
         single = buckets[buckets < PAIRS]
         # Where no word tells by itself, as in scripts without spaces, its letters do.
