@@ -41,11 +41,12 @@ class SearchLedger(IndexLedger):
             "match": _but(match, without), "without": without,
             "since": _midnight(query.since), "before": _midnight(query.before),
             "limit": limit, "most": _RANKED, "categories": json.dumps(query.categories),
+            "barred": json.dumps(query.barred),
         }  # fmt: skip
         if not match:
             rows = self.db.rows(_NEWEST_BUT if without else _NEWEST, values)
         else:
-            filtered = bool(query.since or query.before or query.categories)
+            filtered = bool(query.since or query.before or query.categories or query.barred)
             rows = self._ranked(values, _but(f"title : ({match})", without), filtered=filtered)
         papers = {paper.id: paper for paper in self._load(row["id"] for row in rows)}
         return [(papers[row["id"]], row["score"]) for row in rows]
@@ -182,13 +183,14 @@ def _quoted(words: str) -> str:
 
 
 # A category is one whole line of the paper's, or its beginning up to a dot; FTS narrows it down.
-_IN_CATEGORIES = """
-NOT EXISTS (
-    SELECT 1 FROM json_each(:categories) c
-    WHERE instr(char(10) || lower(p.categories) || char(10), char(10) || c.value || char(10)) = 0
-    AND instr(char(10) || lower(p.categories), char(10) || c.value || '.') = 0
-)
-"""
+_IS_IN = """(
+    instr(char(10) || lower(p.categories) || char(10), char(10) || c.value || char(10))
+    OR instr(char(10) || lower(p.categories), char(10) || c.value || '.')
+)"""
+_IN_CATEGORIES = f"""
+NOT EXISTS (SELECT 1 FROM json_each(:categories) c WHERE NOT {_IS_IN})
+AND NOT EXISTS (SELECT 1 FROM json_each(:barred) c WHERE {_IS_IN})
+"""  # noqa: S608 - our own constant
 _DATED = (
     "(:since IS NULL OR coalesce(p.published, p.first_seen) >= :since) "
     "AND (:before IS NULL OR coalesce(p.published, p.first_seen) < :before)"

@@ -55,8 +55,9 @@ class Clause:
 class Query:
     """What all must hold: each clause, each category (`cs` holds for every `cs.…`), the dates.
 
-    And what must not: `without`. `since` belongs to what is wanted, `before` does not. `unread` is what
-    begins like one of our fields and says nothing in it, as typed: it counts as words.
+    And what must not: `without`, and the categories in `barred`. `since` belongs to what is wanted,
+    `before` does not. `unread` is what begins like one of our fields and says nothing in it, as typed:
+    it counts as words.
     """
 
     clauses: tuple[Clause, ...] = ()
@@ -65,11 +66,13 @@ class Query:
     before: date | None = None
     unread: tuple[str, ...] = ()
     without: tuple[Clause, ...] = ()
+    barred: tuple[str, ...] = ()
 
     @property
     def empty(self) -> bool:
         """Whether it asks for nothing at all."""
-        return not (self.clauses or self.categories or self.since or self.before or self.without)
+        wanted = self.clauses or self.categories or self.since or self.before
+        return not (wanted or self.without or self.barred)
 
 
 def searchable(value: str) -> str:
@@ -83,6 +86,7 @@ def read_query(typed: str) -> Query:
     clauses: list[Clause] = []
     without: list[Clause] = []
     categories: list[str] = []
+    barred: list[str] = []
     since: date | None = None
     before: date | None = None
     unread: list[str] = []
@@ -91,6 +95,8 @@ def read_query(typed: str) -> Query:
         field = _FIELDS.get((match["field"] or "").lower())
         if field in ("since", "before"):
             day = _day(written)
+            if day and match["without"]:  # what is not since a day is before it
+                field = "before" if field == "since" else "since"
             if day and field == "since":
                 since = max(since, day) if since else day
                 continue
@@ -102,10 +108,10 @@ def read_query(typed: str) -> Query:
         elif not field and written.lower().removesuffix(":") in _FIELDS and written.endswith(":"):
             unread.append(written)
         named = written.strip("= ").removesuffix("*").removesuffix(".")  # arXiv's own is `cs.*`
-        if match["without"]:
+        if field == "categories" and named:
+            (barred if match["without"] else categories).append(named.lower())
+        elif match["without"]:
             without += [each] if (each := _clause(field or "", written)) else []
-        elif field == "categories" and named:
-            categories.append(named.lower())
         elif clause := _clause(field or "", written):
             clauses.append(clause)
     return Query(
@@ -115,6 +121,7 @@ def read_query(typed: str) -> Query:
         before,
         tuple(unread),
         tuple(without[:_MOST_CLAUSES]),
+        tuple(barred[:_MOST_CLAUSES]),
     )
 
 

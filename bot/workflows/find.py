@@ -141,13 +141,18 @@ def _admits(query: Query, paper: Paper) -> bool:
     return (
         (query.since is None or day >= query.since)
         and (query.before is None or day < query.before)
-        and all(any(c == w or c.startswith(f"{w}.") for c in categories) for w in query.categories)
+        and all(_is_in(each, categories) for each in query.categories)
+        and not any(_is_in(each, categories) for each in query.barred)
         and all(
             word.casefold() in names
             for clause in query.clauses if clause.field == "authors" for word in clause.words
         )
         and not any(has(clause, told_of(paper)) for clause in query.without)
     )  # fmt: skip
+
+
+def _is_in(wanted: str, categories: Sequence[str]) -> bool:
+    return any(each == wanted or each.startswith(f"{wanted}.") for each in categories)
 
 
 def told_of(paper: Paper) -> Mapping[str, str]:
