@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from bot import tokens
 from bot.errors import StateError
-from bot.models import DeliveryKind, DeliveryStatus, Door, SubscriptionStatus
+from bot.models import DeliveryKind, DeliveryStatus, Door, Origin, SubscriptionStatus
 from bot.outputs.notes import NotePress
 from bot.render import TemplateRenderer
 from bot.store import Store
@@ -291,6 +291,31 @@ def test_who_pauses_and_orders_more_goes_on_pausing(lab):
     lab.order("proteins")
     lab.reception.confirm(lab.token(), NOW)
     assert lab.status("proteins") is SubscriptionStatus.PAUSED
+
+
+@pytest.mark.parametrize("origin", [Origin.SELF, Origin.OWNER])
+@pytest.mark.parametrize("before", ["left", "ordered"])
+def test_who_pauses_and_takes_up_another_goes_on_pausing(lab, before, origin):
+    if before == "ordered":  # and never answered; it is the first of all, and pauses nothing
+        lab.order("proteins")
+    subscribed(lab.store, ADA)
+    if before == "left":
+        subscribed(lab.store, ADA, "proteins")
+        lab.store.unsubscribe(ADA, "proteins", Origin.SELF)
+    lab.store.pause(ADA, None)
+    for name in ("proteins", "secret"):
+        lab.store.subscribe(ADA, name, origin, NOW, suppressed="")
+        assert lab.status(name) is SubscriptionStatus.PAUSED
+
+
+def test_who_ordered_long_ago_and_is_added_now_gets_the_latest_edition_first(lab):
+    lab.order("proteins")
+    absorb(lab.store, a_paper())
+    for days in range(3):
+        an_edition(lab.store, 1, profile="proteins", period=NOW.date() + days * DAY)
+    lab.store.subscribe(ADA, "proteins", Origin.CONFIG, NOW, suppressed="")
+    (subscription,) = lab.store.subscriptions()
+    assert (subscription.cursor, subscription.origin) == (2, Origin.CONFIG)
 
 
 def test_what_retired_since_is_not_confirmed(lab):

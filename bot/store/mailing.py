@@ -76,16 +76,11 @@ class MailLedger(EditionLedger):
         )
         if old is None:
             self.db.write(_INSERT_SUBSCRIPTION, values)
-        elif old["status"] == "unsubscribed":
+        elif old["status"] in ("unsubscribed", "unconfirmed"):
             wins = origin is Origin.CONFIG and old["ended_by"] != Origin.CONFIG.value
-            if wins or not revive:
+            if old["status"] == "unsubscribed" and (wins or not revive):
                 return SubscriptionStatus.UNSUBSCRIBED
-            self.db.write(_REVIVE_SUBSCRIPTION, values | {"id": old["id"]})
-        elif old["status"] == "unconfirmed":
-            self.db.write(
-                "UPDATE subscription SET status = 'confirmed', confirmed_at = :now WHERE id = :id",
-                values | {"id": old["id"]},
-            )
+            self.db.write(_CONFIRM_SUBSCRIPTION, values | {"id": old["id"]})
         now_standing = self.db.row(
             "SELECT s.status FROM subscription s JOIN subscriber r ON r.id = s.subscriber "
             "WHERE r.canonical = :canonical AND s.profile = :profile",
@@ -406,19 +401,26 @@ VALUES (:address, :canonical, '', '', 0, :now) ON CONFLICT (canonical) DO NOTHIN
 """
 # The cursor stands one before the latest edition: a new subscriber's first digest is that one.
 CURSOR = "(SELECT coalesce(max(number) - 1, 0) FROM edition WHERE profile = :profile)"
+# Who pauses goes on pausing, whatever else they take.
+_CONFIRMED_OR_PAUSED = """
+CASE WHEN EXISTS (
+    SELECT 1 FROM subscription other JOIN subscriber whose ON whose.id = other.subscriber
+    WHERE whose.canonical = :canonical AND other.status = 'paused'
+) THEN 'paused' ELSE 'confirmed' END
+"""
 _INSERT_SUBSCRIPTION = f"""
 INSERT INTO subscription
     (subscriber, profile, status, origin, ended_by, cadence, hour, size, cursor, confirmed_at)
-SELECT r.id, :profile, CASE o.status WHEN 'paused' THEN 'paused' ELSE 'confirmed' END, :origin, '',
+SELECT r.id, :profile, {_CONFIRMED_OR_PAUSED}, :origin, '',
     coalesce(o.cadence, ''), coalesce(o.hour, ''), coalesce(o.size, 0), {CURSOR}, :now
 FROM subscriber r LEFT JOIN subscription o ON o.id = (
     SELECT min(id) FROM subscription WHERE subscriber = r.id AND status <> 'unsubscribed'
 ) WHERE r.canonical = :canonical
-"""  # noqa: S608 - our own constant
-_REVIVE_SUBSCRIPTION = f"""
-UPDATE subscription SET status = 'confirmed', origin = :origin, ended_by = '', confirmed_at = :now,
-    cursor = max(cursor, {CURSOR}) WHERE id = :id
-"""  # noqa: S608 - our own constant
+"""  # noqa: S608 - our own constants
+_CONFIRM_SUBSCRIPTION = f"""
+UPDATE subscription SET status = {_CONFIRMED_OR_PAUSED}, origin = :origin, ended_by = '',
+    confirmed_at = :now, cursor = max(cursor, {CURSOR}) WHERE id = :id
+"""  # noqa: S608 - our own constants
 _END_UNWANTED = """
 UPDATE subscription SET status = 'unsubscribed', ended_by = 'config'
 WHERE origin = 'config' AND status <> 'unsubscribed'
