@@ -6,7 +6,7 @@ import asyncio
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
 from email.policy import default
@@ -22,6 +22,7 @@ from bot.config import load_config
 from bot.models import DeliveryKind, Opinion, Origin, SubscriptionStatus
 from bot.web import consent, listening
 from bot.web.limits import Limits, network_of
+from bot.workflows.manage import Chosen
 from support_round import DAY, a_paper, absorb, an_edition
 
 NOW = datetime(2026, 11, 20, 7, tzinfo=UTC)
@@ -403,6 +404,19 @@ async def test_one_mail_or_one_each_can_be_chosen(visitor, app):
     refused = await visitor.post(at, mails="both", **lists)
     assert refused.status == 400
     assert json.loads((await visitor.get(f"{at}/data")).text)["mails"] == "each"
+
+
+async def test_a_list_that_the_configuration_lacks_for_a_while_is_not_left_by_saving(visitor, app):
+    link = await manage_link(app, visitor)
+    app.store.subscribe(ADA, "proteins", Origin.SELF, NOW, suppressed="")
+    number = app.counter().who(link.rpartition("/")[2])
+    some = {"experts": app.config.profiles["experts"]}
+    lacking = replace(app, config=app.config.model_copy(update={"profiles": some}))
+    await lacking.mirror()
+    # The form shows the one list that there is.
+    assert lacking.counter().choose(number, Chosen(frozenset({"experts"}), at="18:30"), NOW) == ""
+    assert status(app, "proteins") is SubscriptionStatus.CONFIRMED
+    assert {each.at for each in app.store.subscriptions_of(ADA)} == {"18:30"}
 
 
 async def test_a_break_begins_and_ends(visitor, app):

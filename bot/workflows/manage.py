@@ -280,7 +280,9 @@ class Counter:
         except ValueError as error:
             return str(error)
         reader = self.look(number)
-        new, gone = chosen.lists - reader.has, reader.has - chosen.lists
+        # What the configuration lacks for a while was not shown, so not left either.
+        shown = reader.has & self._config.profiles.keys()
+        new, gone = chosen.lists - reader.has, shown - chosen.lists
         for name in new:
             profile = self._config.profiles.get(name)
             if profile is None or not profile.public:
