@@ -318,6 +318,18 @@ def test_who_ordered_long_ago_and_is_added_now_gets_the_latest_edition_first(lab
     assert (subscription.cursor, subscription.origin) == (2, Origin.CONFIG)
 
 
+@pytest.mark.parametrize("how", ["retired", "renamed"])
+def test_an_order_that_nobody_confirmed_keeps_no_reader_from_moving(lab, how):
+    subscribed(lab.store, ADA)
+    lab.order("proteins")  # by whomever
+    if how == "retired":
+        assert lab.store.retire_profile("experts", "proteins") == [ADA]
+    else:
+        lab.store.mirror_profiles({"proteins": "f", "secret": "f"}, {"experts": "proteins"})
+    assert lab.status("proteins") is SubscriptionStatus.CONFIRMED
+    assert lab.status() in (SubscriptionStatus.UNSUBSCRIBED, None)
+
+
 def test_what_retired_since_is_not_confirmed(lab):
     lab.order("experts", "proteins")
     lab.store.mirror_profiles({"experts": "f"})

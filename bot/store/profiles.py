@@ -50,17 +50,18 @@ class ProfileLedger:
         """Move all that stands under a former name; nothing of it is served twice.
 
         Where the new name has editions already, they are numbered on from the old one's. A
-        subscriber's own word on the new name holds.
+        subscriber's own word on the new name holds; an order that nobody confirmed is none.
         """
         values: dict[str, object] = {"old": old, "new": new}
-        for statement in _RENAME:
+        for statement in (_NO_WORD, *_RENAME):
             self.db.write(statement, values)
 
     def retire_profile(self, name: str, move_to: str = "") -> list[str]:
         """Retire a profile by hand; return the addresses whose subscriptions moved to another.
 
-        Who has a subscription to the other one already, or ended it, keeps that. The first digest of
-        those that moved is the other profile's latest edition. Without `move_to` nothing is ended:
+        Who has a subscription to the other one already, or ended it, keeps that; an order of it that
+        was never confirmed counts for nothing. The first digest of those that moved is the other
+        profile's latest edition. Without `move_to` nothing is ended:
         the subscriptions rest.
         """
         values: dict[str, object] = {"old": name, "new": move_to, "by": "moved"}
@@ -70,6 +71,7 @@ class ProfileLedger:
             )
             if not move_to:
                 return []
+            self.db.write(_NO_WORD, values)
             moving = [row["address"] for row in self.db.rows(_MOVING, values)]
             for statement in _MOVE:
                 self.db.write(statement, values)
@@ -118,6 +120,13 @@ _PUT_PROFILE = """
 INSERT INTO profile (name, state, fingerprint) VALUES (:name, 'active', :fingerprint)
 ON CONFLICT (name) DO UPDATE SET fingerprint = :fingerprint,
     state = CASE by_hand WHEN 1 THEN 'retired' ELSE 'active' END
+"""
+# Anybody may order a list for an address: where its owner said nothing to that, it stands in no way.
+_NO_WORD = """
+DELETE FROM subscription WHERE profile = :new AND status = 'unconfirmed' AND EXISTS (
+    SELECT 1 FROM subscription o WHERE o.profile = :old AND o.subscriber = subscription.subscriber
+    AND o.status IN ('confirmed', 'paused')
+)
 """
 _LAST_OLD = "(SELECT coalesce(max(number), 0) FROM edition WHERE profile = :old)"
 _RENAME = (
