@@ -110,7 +110,7 @@ class App:
                 yield fetcher
             finally:
                 if (pauses := fetcher.pauses()) != before:
-                    await self.workers.store(self.store.set_pauses, pauses, self.clock())
+                    await self.workers.store(self.store.keep_pauses, pauses, self.clock())
 
     def _hear(self, answer: Document | NotModified) -> None:
         """Note what a server says of the date."""

@@ -14,7 +14,7 @@ from aiohttp import web
 from bot.app import open_app
 from bot.config import SourceSettings
 from bot.fetch import SPACING, HttpFetcher
-from bot.models import Event
+from bot.models import Event, Request
 from bot.store import Store
 from bot.workflows.collect import Outcome, Round, collect
 from support_collect import (
@@ -337,6 +337,21 @@ async def test_a_host_that_said_429_is_left_alone_in_the_next_run_too(world, tmp
     world.site.put("/b", journal("Two"))
     await run()
     assert sorted(world.asked()) == ["/a", "/b"]
+
+
+async def test_a_round_that_ends_later_forgets_no_host_that_another_was_told_to_leave_alone(
+    world, tmp_path
+):
+    world.site.put("/b", status=429, Retry_After="36000")
+    config = a_config(tmp_path, fetch={"allow_private": ("127.0.0.1/32",)})
+    with open_app(config, lambda: NOW) as app:
+        app.store.keep_pauses({"elsewhere.example": 600.0}, NOW)
+        async with app.fetcher() as slow:
+            await slow.fetch(Request(world.site.url("/j")))
+            async with app.fetcher() as quick:
+                await quick.fetch(Request(world.site.url("/b")))
+        left = app.store.pauses(NOW)
+    assert sorted(left.values()) == [600, 36_000]
 
 
 async def test_arxivs_hosts_are_asked_one_after_another_over_rss_api_and_all(

@@ -32,10 +32,16 @@ class CourtesyLedger:
             if seconds > 0
         }
 
-    def set_pauses(self, pauses: Mapping[str, float], now: datetime) -> None:
-        """Let these be all hosts to be left alone, each for so many seconds from now on."""
-        longest = sorted(pauses, key=lambda host: -pauses[host])[:_MOST_HOSTS]
-        self._tell("paused", {host: round(now.timestamp() + pauses[host]) for host in longest})
+    def keep_pauses(self, pauses: Mapping[str, float], now: datetime) -> None:
+        """Let these hosts be left alone for so many seconds from now on.
+
+        Others, that another round was told of meanwhile, are left alone as long as they asked for.
+        """
+        with self.db.transaction():
+            left = self.pauses(now)
+            left |= {host: max(each, left.get(host, 0.0)) for host, each in pauses.items()}
+            longest = sorted(left, key=lambda host: -left[host])[:_MOST_HOSTS]
+            self._tell("paused", {host: round(now.timestamp() + left[host]) for host in longest})
 
     def moves(self) -> dict[str, Move]:
         """Return where sources' addresses lead for good, by source."""
