@@ -12,7 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot import tokens
-from bot.models import Attempt, DeliveredPick, DeliveryStatus, DigestPlan, Phase, Verdict
+from bot.models import (
+    Attempt,
+    DeliveredPick,
+    DeliveryKind,
+    DeliveryStatus,
+    DigestPlan,
+    Phase,
+    Verdict,
+)
 from bot.outputs.notes import NotePress
 from bot.render import TemplateRenderer
 from bot.store import Store, inbox
@@ -402,6 +410,23 @@ async def test_a_mail_that_breaks_us_is_kept_and_the_next_is_read(office, monkey
     )
     assert [each.outcome for each in received] == [Outcome.QUARANTINED, Outcome.UNSUBSCRIBED]
     assert "a mistake of ours" in caplog.text
+
+
+async def test_a_mail_that_two_doors_saw_waiting_is_acted_on_once(office, monkeypatch):
+    """As where `inbound` is called by the mail server for two mails at once, or beside `serve`."""
+    mail = b"From: bob@example.org\nSubject: subscribe experts\n\n"
+    office.store.take_in(incoming(mail, "papers@lab.example"), NOW)
+    seen = [[], office.store.inbound_waiting(10)]
+
+    async def a_door():
+        return await receive(
+            office.config, SECRET, office.store, office.reception, office.submissions, WORKERS, NOW
+        )
+
+    assert [each.outcome for each in await a_door()] == [Outcome.ASKED]
+    monkeypatch.setattr(office.store, "inbound_waiting", lambda _: seen.pop())
+    assert await a_door() == []
+    assert [each.kind for each in office.store.deliveries(10)] == [DeliveryKind.REPLY]
 
 
 async def test_a_mail_let_go_from_quarantine_is_read_again(office):

@@ -35,14 +35,20 @@ class InboxLedger:
                 ).rowcount
             )  # fmt: skip
 
-    def inbound_waiting(self, limit: int) -> list[InboundMail]:
-        """Return mail that is still to be read, the oldest first."""
+    def inbound_waiting(self, limit: int) -> list[str]:
+        """Return the keys of mail that is still to be read, the oldest first."""
         rows = self.db.rows(
-            "SELECT key, recipient, raw FROM inbox WHERE state = 'waiting' ORDER BY at, key "
-            "LIMIT :limit",
+            "SELECT key FROM inbox WHERE state = 'waiting' ORDER BY at, key LIMIT :limit",
             {"limit": limit},
         )
-        return [InboundMail(row["key"], row["recipient"], bytes(row["raw"])) for row in rows]
+        return [row["key"] for row in rows]
+
+    def inbound(self, key: str) -> InboundMail | None:
+        """Return a mail that is still to be read, None where it was read meanwhile."""
+        row = self.db.row(
+            "SELECT recipient, raw FROM inbox WHERE key = :key AND state = 'waiting'", {"key": key}
+        )
+        return InboundMail(key, row["recipient"], bytes(row["raw"])) if row else None
 
     def was_read(self, key: str) -> None:
         """Commit that a mail was read and acted on; its bytes go."""

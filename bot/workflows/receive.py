@@ -1,7 +1,8 @@
 """receive: mail that came in → taken in → read → what it asks for, or quarantine.
 
-A mail is committed before anything is done with it, and what is done can be done twice: so a door
-that dies loses nothing. One that cannot be read is kept for a person, and the queue moves on.
+A mail is committed before anything is done with it, and what is done together with that it was read:
+so a door that dies loses nothing, and two at once do nothing twice. One that cannot be read is kept for
+a person, and the queue moves on.
 """
 
 from __future__ import annotations
@@ -9,12 +10,13 @@ from __future__ import annotations
 import hashlib
 import logging
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from email import message_from_bytes
 from email.message import Message
 from enum import StrEnum
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from bot import bounces, tokens
@@ -75,8 +77,16 @@ class ReceiveStore(WayOutStore, Protocol):
         """Commit a mail that has come in; False where it came before."""
         ...
 
-    def inbound_waiting(self, limit: int) -> list[InboundMail]:
-        """Return mail that is still to be read, the oldest first."""
+    def inbound_waiting(self, limit: int) -> list[str]:
+        """Return the keys of mail that is still to be read, the oldest first."""
+        ...
+
+    def inbound(self, key: str) -> InboundMail | None:
+        """Return a mail that is still to be read, None where it was read meanwhile."""
+        ...
+
+    def together(self, writes: Sequence[Callable[[], object]]) -> list[object]:
+        """Run several writes of this store in one transaction; one that raises undoes them all."""
         ...
 
     def was_read(self, key: str) -> None:
@@ -133,7 +143,10 @@ async def receive(
     found: list[Received] = []
     reading = _Reading(config, secret, store, reception, submissions, now)
     while waiting := await workers.store(store.inbound_waiting, _AT_ONCE):
-        found += [await workers.store(reading.one, mail) for mail in waiting]
+        for key in waiting:
+            # A transaction each: of two doors that read at once, one acts on it, and the other sees.
+            (received,) = await workers.store(store.together, [partial(reading.one, key)])
+            found += [received] if isinstance(received, Received) else []
     return found
 
 
@@ -152,7 +165,11 @@ class _Reading:
         self._config, self._secret, self._store = config, secret, store
         self._reception, self._submissions, self._now = reception, submissions, now
 
-    def one(self, mail: InboundMail) -> Received:
+    def one(self, key: str) -> Received | None:
+        """Read a mail; return what came of it, None where somebody else read it meanwhile."""
+        mail = self._store.inbound(key)
+        if mail is None:
+            return None
         try:
             received = self._read(mail)
         except StateError:
