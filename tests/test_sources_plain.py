@@ -119,6 +119,7 @@ NAMES = [
     "feedburner:origLink", "unknown", "image", "media:title", "abstract", "itunes:summary", "georss:point",
     "dc:language", "keywords",
 ]  # fmt: skip
+OF_CHANNELS = ["title", "link", "description", "image", "author"]
 DATES = ["pubDate", "published", "updated", "dc:date", "dcterms:issued", "created", "lastBuildDate"]
 SPACES = (
     'xmlns:dc="http://purl.org/dc/elements/1.1/" xmlns:content="http://purl.org/rss/1.0/modules/content/" '
@@ -153,7 +154,7 @@ def elements(draw, names=NAMES) -> str:
 @st.composite
 def documents(draw) -> bytes:
     head = "".join(
-        draw(st.lists(elements(["title", "link", "description", "image", "author"]), max_size=3))
+        draw(st.lists(elements(draw(st.sampled_from([OF_CHANNELS, NAMES]))), max_size=3))
     )
     entries = [
         "".join(draw(st.lists(elements(), max_size=9))) for _ in range(draw(st.integers(0, 3)))
@@ -212,6 +213,7 @@ def rss(inside: str, before: str = "") -> bytes:
         .replace(b"</ch", b"</channel>" * 29 + b"</ch"),
         rss("<pubDate>yesterday</pubDate>"),
         rss("<author>ada@example.org (Ada)</author>"),
+        rss("").replace(b"<item", b"<content>of the channel</content><item"),
         rss("<author>Ada</author><author><name>Grace</name></author>"),
         rss("").replace(b">T<", b">\xe9<"),
         rss("", '<?xml version="1.0" encoding="utf-16"?>'),

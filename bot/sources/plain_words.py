@@ -65,7 +65,9 @@ _IN_CHANNEL = _DATES | {
     Role.WANTED: "prism_publicationname opensearch_totalresults",
     Role.ENTRY: "item entry",
     Role.STRUCTURE: "channel image",
-    Role.REFUSED: "rss feed source textinput media_title body xhtml_body",
+    # feedparser takes what a channel says in full for the beginning of its first entry.
+    Role.REFUSED: "rss feed source textinput media_title body xhtml_body "
+    "content content_encoded fullitem",
 }
 
 
