@@ -31,7 +31,7 @@ _LOOKED_AT = 8  # times an edition's limit: what is ranked below has no chance o
 
 # Chosen on the reading lists of `../shared/bench` (make bench STAGE=variety): at most so much of a
 # share is taken away, half of it once an interest made up a whole paper.
-_TOLD_ALREADY = 0.25
+_TOLD_ALREADY = 0.2
 _HALVING = 0.5
 
 # Less than the least of clauses gives, a category that is not a paper's first: one paper in six has a
