@@ -378,6 +378,8 @@ class App:
     async def prune(self) -> int:
         """Once a day, take the text of what is older than `keep`; return of how many papers.
 
+        What an erasure left readable in the file goes too, where it could not before.
+
         Where another process is at it, it does it alone. What is gone is gone: a clock that was typed
         or is in doubt takes nothing. Raises StateError.
         """
@@ -389,10 +391,12 @@ class App:
         with suppress(StateLockedError):
             async with workflow_lock(self.config.state, "prune", patience=0):
                 await self.workers.store(self.store.forget_strangers, self.clock())
-                return await prune(
+                papers = await prune(
                     self.config.profiles.values(), self.config.bot.keep, Pruner(self.store.db),
                     self.workers, self.clock(),
                 )  # fmt: skip
+                await self.workers.store(self.store.rewrite_if_due)
+                return papers
         return 0
 
     async def index(self) -> None:

@@ -19,6 +19,7 @@ from multidict import CIMultiDict
 from bot import tokens
 from bot.app import open_app
 from bot.config import load_config
+from bot.errors import DiskFullError
 from bot.models import DeliveryKind, Opinion, Origin, SubscriptionStatus
 from bot.web import consent, listening
 from bot.web.limits import Limits, network_of
@@ -481,6 +482,35 @@ async def test_to_be_erased_takes_a_tick_and_a_button(visitor, app):
     assert "You are erased" in answer.words
     assert app.store.subscriptions_of(ADA) == []
     assert (await visitor.get(link)).status == 404
+
+
+async def test_who_is_erased_while_the_file_cannot_be_rewritten_is_told_so_and_leaves_no_trace_later(
+    visitor, app, monkeypatch, caplog
+):
+    whole = type(app.store.db).rewrite
+
+    def no_room(_):
+        raise DiskFullError("The disk is full. Nothing was changed.")
+
+    def is_in_the_files():
+        return any(ADA.encode() in f.read_bytes() for f in app.config.state.glob("paperround.db*"))
+
+    link = await manage_link(app, visitor)
+    monkeypatch.setattr(type(app.store.db), "rewrite", no_room)
+    answer = await visitor.post(link, do="forget", sure="yes")
+    assert "You are erased" in answer.words
+    assert app.store.subscriptions_of(ADA) == []
+    assert "stays readable" in caplog.text
+    assert ADA not in caplog.text
+    assert is_in_the_files()
+    watched = replace(app, watched=True)
+    with pytest.raises(DiskFullError):  # as `serve` has it, which tells its owner
+        await watched.prune()
+    monkeypatch.setattr(type(app.store.db), "rewrite", whole)
+    await watched.prune()
+    assert not is_in_the_files()
+    monkeypatch.setattr(type(app.store.db), "rewrite", no_room)
+    await watched.prune()  # once was enough
 
 
 async def test_getting_the_page_changes_nothing_whatever_its_address_says(visitor, app):

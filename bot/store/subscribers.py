@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from bot.errors import StateError
 from bot.models import Cadence, DeliveryStatus, Origin, Subscription, SubscriptionStatus
 from bot.store.connection import moment, seconds
 from bot.store.mailing import MailLedger
 from bot.store.rows import subscription_of
 from bot.text.encoded import names
+
+log = logging.getLogger("paperround")
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,8 +150,9 @@ class SubscriberLedger(MailLedger):
     def forget(self, address: str, suppressed: str, now: datetime) -> bool:
         """Erase an address and all it had; only its suppression key stays. False for a stranger.
 
-        The file is rewritten, since SQLite leaves what it deletes readable in free pages. The caller
-        holds the `deliver` lock: nothing is being sent.
+        The file is rewritten, since SQLite leaves what it deletes readable in free pages; where that
+        cannot be now, it is due (`rewrite_if_due`). The caller holds the `deliver` lock: nothing is
+        being sent.
         """
         values = {"canonical": address.casefold(), "key": suppressed, "now": seconds(now)}
         with self.db.transaction():
@@ -156,8 +161,25 @@ class SubscriberLedger(MailLedger):
             for statement in FORGET if row else ():
                 self.db.write(statement, {"id": row["id"] if row else 0})
             self._forget_letters(address)
-        self.db.rewrite()
+            self.db.write("INSERT OR REPLACE INTO meta (key, value) VALUES ('erased', '')")
+        try:
+            self.rewrite_if_due()
+        except StateError:  # it says that nothing was changed: they are erased all the same
+            log.warning(
+                "Somebody was erased, and %s could not be written anew: what was deleted stays readable "
+                "in it until there is room for that, and no other program holds it. The next rounds try "
+                "again.",
+                self.db.path,
+            )
         return row is not None
+
+    def rewrite_if_due(self) -> None:
+        """Write the file anew where somebody was erased and that could not be done. Raises StateError."""
+        if self.db.row("SELECT 1 FROM meta WHERE key = 'erased'") is None:
+            return
+        self.db.rewrite()
+        with self.db.transaction():
+            self.db.write("DELETE FROM meta WHERE key = 'erased'")
 
     def _forget_letters(self, address: str) -> None:
         """Delete inbound mail that names an address, however encoded, and that nobody could read."""
