@@ -302,10 +302,6 @@ class RankingStore(Protocol):
         """Return the stored papers that have one of these identifiers."""
         ...
 
-    def recent(self, limit: int) -> list[Paper]:
-        """Return the newest papers, for the ranker's background."""
-        ...
-
     def feedback_of(self, profile: str) -> list[Feedback]:
         """Return the owner's and the readers' opinions for a profile, the latest first."""
         ...

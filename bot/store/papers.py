@@ -81,7 +81,7 @@ class PaperLedger:
         return int(row["newest"]) if row else 0
 
     def recent(self, limit: int, until: datetime | None = None) -> list[Paper]:
-        """Return the newest papers, for the ranker's background, newest first.
+        """Return the newest papers, newest first.
 
         With `until`, those that were the newest then.
         """

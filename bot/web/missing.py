@@ -24,7 +24,6 @@ from bot.text import one_line, shorten
 from bot.web.answers import STANDING, notice
 
 _LONGEST = 2_000
-_SEARCH = LinkContext("Search for it", "search")
 _HOME = LinkContext("Today", "index.html")
 
 

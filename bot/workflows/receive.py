@@ -73,10 +73,6 @@ class Received:
 class ReceiveStore(WayOutStore, Protocol):
     """What receiving reads and writes."""
 
-    def take_in(self, mail: InboundMail, now: datetime) -> bool:
-        """Commit a mail that has come in; False where it came before."""
-        ...
-
     def inbound_waiting(self, limit: int) -> list[str]:
         """Return the keys of mail that is still to be read, the oldest first."""
         ...
