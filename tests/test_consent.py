@@ -528,6 +528,16 @@ async def test_a_machine_that_tells_by_nothing_what_it_is_says_no_yes(lab, said,
     assert late.outcome is Outcome.PASSED_OVER, "an answer to no question"
 
 
+async def test_a_yes_by_mail_that_comes_too_late_is_told_as_none(lab):
+    await lab.comes(letter(), "subscribe+experts@lab.example")
+    _, mail = lab.notes()[0]
+    late = NOW + EXPIRES + timedelta(seconds=1)
+    received = await lab.comes(letter(text="yes"), mail["Reply-To"], now=late)
+    assert received.outcome is Outcome.PASSED_OVER
+    assert "too late" in received.said
+    assert lab.status() is SubscriptionStatus.UNCONFIRMED
+
+
 @pytest.mark.parametrize(
     "written",
     [

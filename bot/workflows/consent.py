@@ -258,14 +258,15 @@ class Reception:
     def confirm(self, token: str, now: datetime) -> OptIn | None:
         """Take a yes; return what it was said to, None for a token that is not ours.
 
-        None also where the address was suppressed meanwhile: no page shall say that mail will come.
+        None also where it comes too late, or the address was suppressed meanwhile: nobody shall say
+        that mail will come.
         It acts once: said again it changes nothing, also where its reader has left meanwhile.
         """
         found = self.asked(token)
         if found is not None:
             key = tokens.suppression_key(self._secret, found.address)
             said = self._store.confirm(_sha(token), key, now)
-            if not said and not found.used and found.expires >= now:
+            if not said and not found.used:
                 return None
         return found
 

@@ -221,7 +221,7 @@ class _Reading:
                 Outcome.QUARANTINED, "somebody answered a question of ours, with anything but a yes"
             )
         if self._reception.confirm(token, self._now) is None:
-            return Received(Outcome.PASSED_OVER, "a yes to no question of ours")
+            return Received(Outcome.PASSED_OVER, "a yes to no question of ours, or too late")
         return Received(Outcome.CONFIRMED, "a subscriber said yes by mail")
 
     def _order(self, profiles: tuple[str, ...], message: Message) -> Received:
