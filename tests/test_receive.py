@@ -501,6 +501,13 @@ def test_the_servers_environment_tells_for_whom_a_mail_is(desk, piped, monkeypat
     assert "unsubscribed" in piped(b"From: ada@example.org\n\n").words
 
 
+def test_a_recipient_in_no_encoding_is_one_like_any_other(desk, piped, monkeypatch):
+    monkeypatch.setenv("ORIGINAL_RECIPIENT", "caf\udce9@lab.example")
+    said = piped(b"From: bob@example.org\nSubject: hello\n\n")
+    assert (said.code, said.err) == (0, "")
+    assert "quarantined" in said.words
+
+
 def test_a_configuration_that_is_wrong_lets_the_server_keep_the_mail(desk, piped):
     desk.write("nonsense = 1\n")
     assert piped(b"Subject: x\n\n").code == 75

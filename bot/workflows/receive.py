@@ -118,6 +118,8 @@ class ReceiveStore(WayOutStore, Protocol):
 
 def incoming(raw: bytes, recipient: str) -> InboundMail:
     """Return a mail under its key: the same mail to the same address has the same."""
+    # A server hands bytes on as they came, and an environment has those that are no UTF-8 in disguise.
+    recipient = recipient.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     kept = raw[:LARGEST]
     key = hashlib.sha256(recipient.lower().encode() + b"\0" + kept).hexdigest()[:32]
     return InboundMail(key, recipient, kept)
