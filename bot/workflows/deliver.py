@@ -14,8 +14,7 @@ from bot.workflows.desk import BY_HAND, DeliverReport, Post, Round
 from bot.workflows.opening import open_slots
 from bot.workflows.outbox import call_off_late, send_due
 
-# So long at most, slots that come meanwhile wait to be opened: those before them in line go first anyway.
-_SLICE = timedelta(minutes=15)
+_SLICE = timedelta(minutes=5)  # so long at most, slots that come meanwhile wait to be opened
 
 
 class Outbox(DeliverStore, SendStore, Protocol):
@@ -35,7 +34,7 @@ async def deliver(
     """Call off what came too late, open a delivery for every slot that has come, send all that is due.
 
     With `patient`, which is for who calls again and again, sending rests where trouble asked for a
-    rest, and ends after a quarter of an hour. Where `stop` is set, what is under way is ended within 20
+    rest, and ends after five minutes. Where `stop` is set, what is under way is ended within 20
     seconds, and nothing more is begun. Raises StateError where the store can't be written: then
     nothing more is sent.
     """
