@@ -369,6 +369,7 @@ def _standing(day: int, world: World, living: Living) -> dict[str, object]:
         "handles": _count("fd"), "threads": _count("task"),
     }  # fmt: skip
     if day in COUNTED:
+        gc.unfreeze()  # or what was loaded before, caches and all, is not among what Python tells of
         for known in gc.get_objects():
             if isinstance(known, functools._lru_cache_wrapper):  # noqa: SLF001 - it has no other name
                 known.cache_clear()  # which have a limit of their own, and have not reached it yet

@@ -119,10 +119,13 @@ def put_away() -> None:
     """Let go of the day's papers as they are looked up in: 52 MB for fifteen hundred.
 
     They are made again in a fifth of a second; what each of them takes longest, its direction, stays.
+    How plainly they have a phrase goes too: tomorrow's are others, and it holds their texts.
     """
+    from bot.ranking.interests import plainness
     from bot.ranking.pool import pooled
 
     pooled.cache_clear()
+    plainness.cache_clear()
 
 
 def share_wanted(judged: Mapping[Paper, bool], profile: Profile, background: Background) -> float:

@@ -228,7 +228,7 @@ class Interests:
             if weight and phrase:
                 worth = weight * self._space.rareness(text)
                 for at in having(towards, direction("", text)):
-                    found[at, place] = worth * _plainness(
+                    found[at, place] = worth * plainness(
                         phrase, papers[at].title, papers[at].abstract
                     )
         return found
@@ -264,7 +264,7 @@ def _some(pairs: Iterable[tuple[int, list[Reason]]]) -> dict[int, list[Reason]]:
 
 
 @lru_cache(maxsize=20_000)  # a word that most papers have is what many profiles ask for
-def _plainness(phrase: tuple[str, ...], title: str, abstract: str) -> float:
+def plainness(phrase: tuple[str, ...], title: str, abstract: str) -> float:
     """Return how plainly a paper has a phrase: in its title, or again; 0 where it has not."""
     in_title, in_abstract = (count_phrase(phrase, words(text)) for text in (title, abstract))
     if not in_title + in_abstract:
