@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -18,6 +19,7 @@ from bot.errors import DiskFullError, SchemaTooNewError, StateError, StateLocked
 # is recognised without importing sqlite-utils (FACTS.md, Packaging). A test holds the two together.
 SCHEMA_VERSION = 3
 _BUSY_SECONDS = 30
+_AGAIN_SECONDS = 0.01
 # In powers of two, so that few statements are prepared. 32 papers are 512 values; SQLite before 3.32
 # took 999.
 _MOST_ROWS = 32
@@ -56,11 +58,24 @@ class Connection:
                 f"this version knows {SCHEMA_VERSION}). Nothing was changed. Install that version, or "
                 "restore a backup from before the upgrade."
             )
-        self._db.execute("PRAGMA journal_mode = WAL")
+        self._write_ahead()
         # FULL: what a delivery's row says must survive a power cut (DESIGN.md, Outbox).
         self._db.execute("PRAGMA synchronous = FULL")
         if version < SCHEMA_VERSION:
             self._migrate()
+
+    def _write_ahead(self) -> None:
+        # Of several that begin a new file at once SQLite turns some away here without letting them wait.
+        until = time.monotonic() + _BUSY_SECONDS
+        while True:
+            try:
+                self._db.execute("PRAGMA journal_mode = WAL")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorname != "SQLITE_BUSY" or time.monotonic() > until:
+                    raise
+                time.sleep(_AGAIN_SECONDS)
+            else:
+                return
 
     def _migrate(self) -> None:
         from bot.store.backup import upgrade
