@@ -8,7 +8,7 @@ import os
 import sys
 from io import TextIOWrapper
 
-from bot.cli.parser import as_typed, parser
+from bot.cli.parser import minus_kept_from_options, parser
 from bot.errors import PaperroundError
 
 TYPE_CHECKING = False  # as typing has it: loading that is a fifth of what `--help` costs
@@ -54,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(argv: Sequence[str] | None) -> int:
     words = sys.argv[1:] if argv is None else argv
-    args = parser(words).parse_args(as_typed(words))
+    args = parser(words).parse_args(minus_kept_from_options(words))
     try:
         from bot.cli.logs import begin_log
 

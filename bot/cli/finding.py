@@ -25,7 +25,7 @@ _SHOWN_TERMS = 4
 
 def search(args: argparse.Namespace) -> int:
     """Find stored papers by their words."""
-    typed = " ".join(args.query).replace("−", "-")  # as it was typed
+    typed = " ".join(args.query).replace("−", "-")  # as typed, before `minus_kept_from_options`
     if read_query(typed).empty:
         raise UsageError(
             f"{typed!r} names nothing to look for. Type words, a \"phrase\", author:NAME, "

@@ -199,8 +199,8 @@ def _opinions(commands: _Commands[argparse.ArgumentParser]) -> None:
         command.add_argument("--profile", metavar="PROFILE")
 
 
-def as_typed(words: Sequence[str]) -> list[str]:
-    """Return the command line with `-survey`, which a search leaves out, so that it is read as no option."""
+def minus_kept_from_options(words: Sequence[str]) -> list[str]:
+    """Return the command line with the minus of `search routing -survey` written so that it is no option."""
     if "search" not in words:
         return list(words)
     begins = words.index("search") + 1

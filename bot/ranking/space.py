@@ -26,9 +26,8 @@ _WORDS_SHARE = 0.7  # of the cosine; the runs of letters have the rest
 _CENTRING = 1.5  # how much of what two texts share with papers in general is taken off
 _SHARPNESS = 5.0  # of the kernel: one close example counts far more than several vague ones
 _RARE = 5.0  # log of: one paper in 150; a phrase as rare as that counts 1
-_LEAST_RARENESS = (
-    0.25  # of what everybody writes: in an abstract it still adds 0.1, as the least of clauses
-)
+# What everybody writes still adds 0.1 from an abstract, as much as the least of clauses.
+_LEAST_RARENESS = 0.25
 _CACHED = 2048  # directions, about 12 kB each: a day's candidates, for every profile of a run
 
 

@@ -235,9 +235,8 @@ class _Reading:
             if end is None or attributes or len(child):
                 self._read_field(child, tag, role, attributes)
             else:  # nothing but text, as most are
-                text = (child.text or "").strip()
                 self._tag, self._attributes = tag, _NONE
-                end(self, text if text.isascii() else mended(text))
+                end(self, _text_of(child))
         self._entry, self._context, self._has_content = None, self.channel, False
 
     def _read_field(

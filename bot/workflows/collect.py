@@ -144,8 +144,8 @@ class _Turns:
         except ValueError:
             host = source.url
         async with self._hosts[host], self._places:
-            # Forty at once would begin in one turn of the loop, and nobody else had any for as
-            # long as that takes.
+            # All of these would begin in one turn of the loop, and nobody else had any for as long as
+            # that takes.
             async with self._door:
                 await asyncio.sleep(0)
             yield

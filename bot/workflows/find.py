@@ -138,6 +138,7 @@ def _admits(query: Query, paper: Paper) -> bool:
     day = moment.astimezone(UTC).date() if moment else date.min
     categories = [category.lower() for category in paper.categories]
     names = searchable(" ".join(paper.authors)).casefold()
+    told = told_of(paper) if query.without else {}
     return (
         (query.since is None or day >= query.since)
         and (query.before is None or day < query.before)
@@ -147,7 +148,7 @@ def _admits(query: Query, paper: Paper) -> bool:
             word.casefold() in names
             for clause in query.clauses if clause.field == "authors" for word in clause.words
         )
-        and not any(has(clause, told_of(paper)) for clause in query.without)
+        and not any(has(clause, told) for clause in query.without)
     )  # fmt: skip
 
 
