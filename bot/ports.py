@@ -535,7 +535,7 @@ class SendStore(Protocol):
         ...
 
     def claim(self, owner: str, now: datetime, lease_until: datetime, limit: int) -> list[Delivery]:
-        """Lease due deliveries: pending, due for a retry, or left by a sender that died."""
+        """Lease due deliveries, notes and the oldest by turns: pending, due for a retry, or left."""
         ...
 
     def overdue(self, owner: str, now: datetime, limit: int) -> list[Delivery]:

@@ -23,6 +23,7 @@ from bot.errors import DiskFullError, SchemaTooNewError, StateError, StateLocked
 from bot.models import (
     Attempt,
     DeliveredPick,
+    DeliveryKind,
     DeliveryStatus,
     DigestPlan,
     Edition,
@@ -31,6 +32,7 @@ from bot.models import (
     Identifier,
     InterestKind,
     Link,
+    Note,
     Origin,
     Paper,
     Phase,
@@ -884,6 +886,36 @@ def test_what_a_slow_sender_has_not_come_to_is_not_claimed_twice(outbox):
     assert len(outbox.claim("elsewhere/1", NOW + 2 * HOUR, NOW + 3 * HOUR, 10)) == 1
 
 
+def _post(store, *, now=NOW, number=1):
+    note = Note(DeliveryKind.CONFIRM, f"<note-{number}@lab.example>", b"Please confirm.")
+    store.post(1, note, now + 3 * DAY, now)
+
+
+def test_notes_and_the_oldest_are_claimed_by_turns(outbox):
+    for minutes in range(1, 5):
+        _post(outbox, now=NOW + timedelta(minutes=minutes), number=minutes)
+    due = NOW + timedelta(minutes=4)
+    claimed = outbox.claim("here/1", due, due + HOUR, 3)
+    assert [d.id for d in claimed] == [2, 1, 3]
+    assert [d.id for d in outbox.claim("here/1", due, due + HOUR, 3)] == [4, 5]
+    assert outbox.claim("here/1", due, due + HOUR, 3) == []
+
+
+def test_a_note_that_was_turned_away_goes_first_when_its_time_has_come(outbox):
+    _post(outbox)
+    _claim(outbox)
+    later = NOW + timedelta(minutes=5)
+    outbox.record(2, DeliveryStatus.RETRY, _attempt(Verdict.RETRY), NOW, later)
+    assert [d.id for d in _claim(outbox, "here/2")] == [1]
+    assert [d.id for d in _claim(outbox, "here/3", now=later)] == [2, 1]
+
+
+def test_a_note_whose_bytes_are_gone_is_claimed_in_its_turn(outbox):
+    _post(outbox)
+    outbox.db.write("DELETE FROM outgoing")
+    assert [d.id for d in _claim(outbox)] == [1, 2]
+
+
 def test_released_leases_are_free(outbox):
     _claim(outbox, "here/1")
     outbox.release("here/1")
@@ -986,6 +1018,18 @@ def test_due_deliveries_are_found_by_their_index(outbox):
     told = " ".join(row["detail"] for row in plan)
     assert "USING INDEX delivery_due" in told
     assert "TEMP B-TREE" not in told
+
+
+def test_due_notes_are_found_among_the_bytes_that_wait_however_many_digests_are_due(outbox):
+    plan = outbox.db.rows(
+        f"EXPLAIN QUERY PLAN {sending.CLAIMABLE_NOTES}",
+        {"now": 0, "owner": "", "node": "", "limit": 1},
+    )
+    assert [row["detail"] for row in plan] == [
+        "SCAN o",
+        "SEARCH d USING INTEGER PRIMARY KEY (rowid=?)",
+        "SEARCH r USING INTEGER PRIMARY KEY (rowid=?)",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
+from itertools import zip_longest
 
 from bot.models import Attempt, Delivery, DeliveryStatus, Rest
 from bot.store.connection import moment, seconds
@@ -33,21 +34,27 @@ class SendLedger(MailLedger):
     def claim(self, owner: str, now: datetime, lease_until: datetime, limit: int) -> list[Delivery]:
         """Lease due deliveries: pending, due for a retry, or left by a sender that died.
 
+        First a note, for a person waits for it, then what is due longest, and so on by turns: notes
+        that are refused one after the other never stop the digests, nor do many keep them back.
         `owner` is `NODE/SENDER`. The caller holds the workflow's lock, so another sender on the same
         node is dead, and its leases are void at once; one elsewhere keeps them until they expire. A
         delivery left in flight comes back as `uncertain`: whether it arrived is not known.
         """
-        values = _sender(owner) | {
-            "now": seconds(now), "until": seconds(lease_until), "limit": limit,
-        }  # fmt: skip
+        values = _sender(owner) | {"now": seconds(now), "until": seconds(lease_until)}
         with self.db.transaction():
             self.db.write(ABANDONED, values)
-            rows = self.db.rows(CLAIMABLE, values)
-            ids = json.dumps([row["id"] for row in rows])
+            notes = self._lease(CLAIMABLE_NOTES, values, (limit + 1) // 2)
+            oldest = self._lease(CLAIMABLE, values, limit - len(notes))
+        return [each for turn in zip_longest(notes, oldest) for each in turn if each is not None]
+
+    def _lease(self, claimable: str, values: Mapping[str, object], limit: int) -> list[Delivery]:
+        """Lease what a statement finds: it does not find again what its sender has leased."""
+        rows = self.db.rows(claimable, {**values, "limit": limit})
+        if rows:
             self.db.write(
                 "UPDATE delivery SET owner = :owner, lease_until = :until "
                 "WHERE id IN (SELECT value FROM json_each(:ids))",
-                values | {"ids": ids},
+                {**values, "ids": json.dumps([row["id"] for row in rows])},
             )
         return [delivery_of(row) for row in rows]
 
@@ -222,6 +229,14 @@ CLAIMABLE = f"""
 {DELIVERIES} WHERE {_DUE}
 AND (lease_until IS NULL OR {_LEASE_IS_VOID}) ORDER BY d.due, d.id LIMIT :limit
 """
+# A note's bytes are committed with it, a digest's when it goes: so among the few bytes that there are,
+# read in the order in which they came, notes are found however many digests are due. (CROSS JOIN keeps
+# SQLite from beginning with all that is due.)
+CLAIMABLE_NOTES = f"""
+SELECT d.*, r.address, r.token_epoch FROM outgoing o CROSS JOIN delivery d ON d.id = o.delivery
+JOIN subscriber r ON r.id = d.subscriber WHERE d.kind <> 'digest' AND {_DUE}
+AND (lease_until IS NULL OR {_LEASE_IS_VOID}) ORDER BY o.delivery LIMIT :limit
+"""  # noqa: S608 - our own constant
 OVERDUE = f"""
 {DELIVERIES} WHERE d.status IN ('pending', 'retry') AND {_OPEN} AND d.stale_at < :now
 AND (lease_until IS NULL OR {_LEASE_IS_VOID}) ORDER BY d.id LIMIT :limit

@@ -114,13 +114,15 @@ class Desk:
         self._alone = asyncio.Lock()  # what is told to the printer is told in its order
 
     async def letters(self, claimed: Sequence[Delivery]) -> list[Letter]:
-        """Return a letter for each delivery that is still wanted; the others are ended.
+        """Return a letter for each delivery that is still wanted, in their order; the others are ended.
 
         Of a profile that its reader left, nothing is sent, and nothing counts as had. What may have
         arrived goes as it was, or is held for a person, as configured.
         """
+        order = {delivery.id: place for place, delivery in enumerate(claimed)}
         async with self._alone:
-            return await self._letters(claimed)
+            made = await self._letters(claimed)
+        return sorted(made, key=lambda letter: order[letter.delivery.id])
 
     async def _letters(self, everything: Sequence[Delivery]) -> list[Letter]:
         store, workers = self._around.store, self._around.workers
