@@ -7,8 +7,10 @@ more when it is over; one that comes and goes is told at most once a day (issue 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime, timedelta
+
+from bot.values import value_type
 
 AGAIN_AFTER = timedelta(days=1)
 """The same alarm is told at most once in so long, however often it comes and goes."""
@@ -21,7 +23,7 @@ _JUMP = 3  # times what is usual
 _COMPLAINED = 0.001  # of what was sent; receivers' rules for bulk senders (MAIL.md)
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Alarm:
     """Something that the owner should look at.
 
@@ -35,7 +37,7 @@ class Alarm:
     patience: timedelta = timedelta(0)
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Known:
     """What is remembered of an alarm, be it over.
 
@@ -51,7 +53,7 @@ class Known:
     quiet_until: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class News:
     """What to tell the owner now, and what to remember once it is told."""
 
@@ -117,7 +119,7 @@ def _is_due(one: Known, patience: timedelta, now: datetime) -> bool:
 # ── How all stands ────────────────────────────────────────────────────────────────────────────────
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class FailingSource:
     """A source that failed through an announcement: since when, and what it said last."""
 
@@ -127,7 +129,7 @@ class FailingSource:
     gone: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Unserved:
     """Digests that were due after the last one that was sent: on how many days, and how many.
 
@@ -140,7 +142,7 @@ class Unserved:
     said: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Returned:
     """What came back: bounces of a day and of a usual one, complaints of a week and what it sent."""
 
@@ -150,7 +152,7 @@ class Returned:
     sent: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Facts:
     """How all stands. `room` and `database` are bytes.
 

@@ -14,7 +14,7 @@ from contextlib import (
     contextmanager,
     suppress,
 )
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date, datetime, timedelta
 from email.utils import parseaddr
 from functools import cache, partial
@@ -41,6 +41,7 @@ from bot.schedule import due_edition, local_date
 from bot.store import Founding, Store
 from bot.store.doubts import doubted, heed
 from bot.store.troubles import troubles, written_by_others
+from bot.values import value_type
 
 if TYPE_CHECKING:  # these load when they run: `once` with nothing due stays quick
     from bot.alarms import News
@@ -77,7 +78,7 @@ _LOOPBACK = ("127.0.0.0/8", "::1/128")
 _LEAST_ROOM = 1024 * 1024  # bytes; with less, nothing is begun that could not be written down
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class App:
     """What the doors hand to the workflows.
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import date, timedelta
 from email import message_from_bytes
 from email.errors import MessageError
@@ -18,6 +17,7 @@ from enum import StrEnum
 
 from bot.patterns import pattern
 from bot.text import decoded, is_charset, nameless, one_line, shorten
+from bot.values import value_type
 
 MOST_BYTES = (
     1_000_000  # of a report that are looked at: some carry all of what could not be delivered
@@ -53,7 +53,7 @@ _GRAVEST = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Report:
     """What a mail says of one of ours: its kind, the enhanced status ("": none told) and words."""
 

@@ -7,15 +7,16 @@ corrections are what time services do, and slots take no harm from them (MAIL.md
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from bot.values import value_type
 
 DAY = timedelta(days=1)
 _FEWEST = 2  # sources that must agree: one of them may be wrong itself
 _OLDEST_AGE = 10  # digits of an Age header
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Reading:
     """Two clocks read at one moment.
 
@@ -27,7 +28,7 @@ class Reading:
     running: float
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Watch:
     """What was seen of a clock so far: the reading at which it was furthest behind."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bot import lifecycle
@@ -23,6 +23,7 @@ from bot.models import (
     Told,
     Weather,
 )
+from bot.values import value_type
 
 if TYPE_CHECKING:
     from bot.config import Profile
@@ -115,7 +116,7 @@ def news_of_health(edition: Edition, previous: Edition | None) -> bool:
 # ── Digests ───────────────────────────────────────────────────────────────────────────────────────
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Owed:
     """What one subscription is owed in one slot: the editions since its last digest, oldest first.
 

@@ -29,6 +29,7 @@ from yarl import URL
 from bot import __version__, text
 from bot.models import Document, Failure, NotModified, Request
 from bot.sources.freshness import http_date
+from bot.values import value_type
 
 Answer: TypeAlias = Document | NotModified | Failure
 
@@ -74,7 +75,7 @@ _Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 _refusals: ContextVar[list[str]] = ContextVar("_refusals")
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class _Hop:
     """Where a server sends us instead, and whether it is to be so for good."""
 

@@ -15,13 +15,13 @@ import time
 from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from stat import S_ISREG
 from typing import TYPE_CHECKING
 
 from bot.errors import DiskFullError, StateError, StateLockedError
+from bot.values import value_type
 
 if TYPE_CHECKING:  # for backups alone
     import tarfile
@@ -204,7 +204,7 @@ def _sync_folder(folder: Path) -> None:
 # ── Archives ──────────────────────────────────────────────────────────────────────────────────────
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Member:
     """A file in an archive: its name, its size in bytes, and its content, to be read before the next."""
 

@@ -23,6 +23,7 @@ from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsp
 from bot import lifecycle
 from bot.models import Identifier, Paper, Scheme, Stamp
 from bot.patterns import pattern
+from bot.values import value_type
 
 # ── Reading identifiers ───────────────────────────────────────────────────────────────────────────
 
@@ -289,7 +290,7 @@ def _stamp_of(paper: Paper, name: str) -> Stamp:
 # ── Diffing ───────────────────────────────────────────────────────────────────────────────────────
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Group:
     """Records that are one paper: the merged paper, which records, and what the store had of it.
 

@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import field
 from datetime import date, datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-if TYPE_CHECKING:
-    from dataclasses import dataclass as made_often
-else:
-
-    def made_often(*, frozen: bool, slots: bool) -> Callable[[type], type]:
-        """Make a dataclass that is frozen for the type checker alone.
-
-        What is frozen at run time sets each field by a call; of these there are thousands a document.
-        """
-        return dataclass(slots=slots, unsafe_hash=frozen)
+from bot.values import value_type
 
 
 class Scheme(StrEnum):
@@ -95,7 +86,7 @@ class Stamp(NamedTuple):
     updated: str = ""
 
 
-@made_often(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Paper:
     """The normalised work.
 
@@ -134,7 +125,7 @@ class Paper:
         return min((link.href for link in self.links if link.rel is rel), default="")
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Enrichment:
     """What a service knows of a paper beyond its sources, empty where it says nothing."""
 
@@ -145,7 +136,7 @@ class Enrichment:
     tldr: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class ServiceRest:
     """A service is left alone `until` then, after so many `failures` in a row; `problem` says why."""
 
@@ -154,7 +145,7 @@ class ServiceRest:
     problem: str = ""
 
 
-@made_often(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Sighting:
     """A source showed a paper: the record as it stood there, and what was said about it.
 
@@ -170,7 +161,7 @@ class Sighting:
     comments: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Reception:
     """What was said of a paper, and when: `since` it was first counted, `counted` it was last.
 
@@ -189,7 +180,7 @@ class Reception:
     ballots: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Request:
     """One conditional GET, or with a `body` a POST; it is then never followed elsewhere.
 
@@ -203,7 +194,7 @@ class Request:
     body: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Document:
     """One fetched body (inflated, not decoded) with its headers (names in lower case).
 
@@ -220,7 +211,7 @@ class Document:
         return dict(self.headers).get(name, "")
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class NotModified:
     """The server says that nothing changed; it may still send new validators."""
 
@@ -233,7 +224,7 @@ class NotModified:
         return dict(self.headers).get(name, "")
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Failure:
     """A fetch that brought nothing, in a sentence for people.
 
@@ -248,7 +239,7 @@ class Failure:
     gone: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Parsed:
     """What a source's document said.
 
@@ -266,7 +257,7 @@ class Parsed:
     more: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Move:
     """A source's address `old` leads to `new` for good, as was said `times` times in a row."""
 
@@ -275,7 +266,7 @@ class Move:
     times: int = 1
 
 
-@made_often(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class SourceState:
     """What is remembered of a source between polls (one row of the store).
 
@@ -320,7 +311,7 @@ class Weather(StrEnum):
     RECOVERED = "recovered"  # it answers again
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class SourceNote:
     """One source's weather in an edition: what happened, in words, and since when."""
 
@@ -344,7 +335,7 @@ class InterestKind(StrEnum):
     ALWAYS = "always"  # adds nothing to a score: the paper is there whatever it is
 
 
-@made_often(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Reason:
     """One interest's share in a score. `share` may be negative; all shares add up to the score.
 
@@ -357,7 +348,7 @@ class Reason:
     share: float
 
 
-@made_often(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Ranked:
     """A paper, how well it fits, and exactly why; `always` when the profile insists on it.
 
@@ -381,7 +372,7 @@ class Role(StrEnum):
     FOLDED = "folded"  # says nearly the same as the new one it follows, and is told of with it
 
 
-@made_often(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Pick:
     """A paper's place and reasons in an edition. `version` is the paper's when it was picked.
 
@@ -398,7 +389,7 @@ class Pick:
     told: tuple[Event, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class News:
     """What has become of a paper that a profile picked before, and that no edition of it told yet."""
 
@@ -406,7 +397,7 @@ class News:
     events: tuple[Event, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Told:
     """What a subscriber knows of a paper they had: its version (0: none was named), and its events."""
 
@@ -414,7 +405,7 @@ class Told:
     events: frozenset[Event] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Edition:
     """One numbered, dated, immutable edition of a profile.
 
@@ -462,7 +453,7 @@ class Cadence(StrEnum):
     WEEKLY = "weekly"  # once an ISO week, on the first of them
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Subscription:
     """An address × a profile. `cursor` is the number of the last edition it was served.
 
@@ -495,7 +486,7 @@ class Opinion(StrEnum):
     DISLIKE = "dislike"
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Feedback:
     """Somebody's opinion of a paper, for a profile. `subscriber` is 0 for the owner."""
 
@@ -527,7 +518,7 @@ class DeliveryStatus(StrEnum):
     SKIPPED = "skipped"
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class DeliveredPick:
     """One line of a digest: which edition's pick of which paper, in what role.
 
@@ -547,7 +538,7 @@ class DeliveredPick:
         return DeliveredPick, (self.edition, self.paper, self.role, self.told)
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Had:
     """What a subscriber was sent, or is about to be.
 
@@ -560,7 +551,7 @@ class Had:
     editions: frozenset[int] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class DigestPlan:
     """What one subscriber is owed now: the slots it serves, the picks, the editions it closes.
 
@@ -580,7 +571,7 @@ class DigestPlan:
     subscription: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Delivery:
     """What one subscriber is owed in one slot, as the store has it.
 
@@ -630,7 +621,7 @@ class Verdict(StrEnum):
     UNCERTAIN = "uncertain"
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Attempt:
     """One attempt to send: the phase it ended in, the verdict, the SMTP code (0: none) and words."""
 
@@ -640,7 +631,7 @@ class Attempt:
     said: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Rest:
     """All sending rests `until` then, for the `times`-th time in a row; `reason` says why."""
 
@@ -649,7 +640,7 @@ class Rest:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Envelope:
     """A message ready to go: bytes with CRLF line ends, built once and never re-flattened.
 
@@ -664,7 +655,7 @@ class Envelope:
     dotless: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class AttemptRecord:
     """One attempt as the ledger has it: which it was, when, and how it ended."""
 
@@ -681,7 +672,7 @@ class Door(StrEnum):
     OWNER = "owner"  # invited
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Note:
     """A short mail that is no digest, whole: to whom, what kind, and the bytes."""
 
@@ -690,7 +681,7 @@ class Note:
     content: bytes = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Question:
     """What a subscriber is asked by mail: for which profiles, by which token's SHA-256, until when.
 
@@ -706,7 +697,7 @@ class Question:
     expires: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class OptIn:
     """What an address was asked by mail: for which profiles, until when, and when it said yes."""
 
@@ -723,7 +714,7 @@ class OptIn:
         return self.used_at is not None
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class InboundMail:
     """A mail that came in: `recipient` is the address of ours it was sent to, "" where nobody told."""
 
@@ -732,7 +723,7 @@ class InboundMail:
     raw: bytes = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Quarantined:
     """An inbound mail that could not be read. `problem` is a sentence, `raw` the mail as it came.
 

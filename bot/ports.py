@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 from typing import ParamSpec, Protocol, TypeVar
@@ -39,6 +38,7 @@ from bot.models import (
     SourceState,
     Subscription,
 )
+from bot.values import value_type
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -60,7 +60,7 @@ class Worker(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Workers:
     """`store` is one thread, the only one that touches SQLite; `cpu` is for parsing and ranking.
 
@@ -185,7 +185,7 @@ class FilesWriter(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Absorbed:
     """What one document changed: papers that are new, updated by it, and joined from several.
 
@@ -199,7 +199,7 @@ class Absorbed:
     relinked: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Showing:
     """What a source showed, on its way into the store, and the source's state after it.
 
@@ -331,7 +331,7 @@ class ComposeStore(RankingStore, Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Seen:
     """A source showed a paper on a day; votes and comments as told that day, None where never."""
 
@@ -342,7 +342,7 @@ class Seen:
     comments: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class PaperHistory:
     """What the store remembers of a paper beside the paper: `seen` stands oldest first.
 
@@ -362,7 +362,7 @@ class PaperHistory:
         return self.ballots[-1][1] if self.ballots else 0
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class PaperMark:
     """What changes with a paper: `said` with what is said of it, `whole` also with votes and sightings."""
 
@@ -370,7 +370,7 @@ class PaperMark:
     whole: int
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class PaperNames:
     """Under which names a paper stands, its `key` among them, and `former` keys of what it became of."""
 
@@ -616,7 +616,7 @@ class SendStore(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Order:
     """One message to be made: for which delivery, of what date."""
 
@@ -624,7 +624,7 @@ class Order:
     date: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Unprintable:
     """An order that no message can be made of, and why."""
 

@@ -8,7 +8,6 @@ share a date exclude one another, so neither can an edited cadence
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -16,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 from bot.config import parse_days
 from bot.models import Cadence, Subscription
+from bot.values import value_type
 
 if TYPE_CHECKING:
     from bot.config import Profile
@@ -24,7 +24,7 @@ _DAY = timedelta(days=1)
 _LATE = timedelta(hours=12)
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Slot:
     """(subscription, period): due from an instant on, stale after another (both aware, UTC).
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from email.errors import MessageError
 from email.header import decode_header, make_header
 from email.message import Message
@@ -23,6 +22,7 @@ from typing import TYPE_CHECKING
 from bot.config import normal_address
 from bot.models import Door
 from bot.text import decoded, one_line
+from bot.values import value_type
 
 if TYPE_CHECKING:
     from bot.config import Config, InboundSettings, Profile
@@ -46,7 +46,7 @@ class Word(StrEnum):
     UNSUBSCRIBE = "unsub"
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Wish:
     """What is wanted: the token that says by whom, or of SUBSCRIBE and SUBMIT the profiles' names.
 

@@ -7,7 +7,6 @@ import json
 import os
 import re
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 from bot.cli.terminal import say
@@ -16,6 +15,7 @@ from bot.cli.ways import PASSWORD_FILE, Way, mail_table, password_asked, way_nam
 from bot.config import load_config, normal_address
 from bot.errors import ConfigError, UsageError
 from bot.files import write_chunks, write_file
+from bot.values import value_type
 
 _CATEGORY = re.compile(r"[a-z-]+(\.[A-Za-z-]+)?")
 
@@ -67,7 +67,7 @@ _CONTACT_NOTE = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class _Answers:
     """What a configuration is made of: told, asked for, or what most want."""
 

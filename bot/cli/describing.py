@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from bot.cli.parser import parser
+from bot.values import value_type
 
 _PATHS = ("FILE", "PATH", "DIR")
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Argument:
     """An option or a positional argument: its names ("" for a positional), what it takes and says.
 
@@ -29,7 +29,7 @@ class Argument:
     of_files: bool
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Command:
     """A command or family of commands: the words that lead to it, what it says, what it takes."""
 

@@ -19,13 +19,14 @@ from bot.cli.terminal import as_json, progress, say
 from bot.errors import UsageError
 from bot.models import Cadence, Subscription, SubscriptionStatus
 from bot.store.subscribers import Choices
+from bot.values import value_type
 
 _COLUMNS = ("address", "profiles", "status", "cadence", "at", "zone", "limit", "mails")
 _MOST_BYTES = 50_000_000
 _GONE = ("unsubscribed", "unconfirmed")
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Row:
     """One address of a list, read: `place` is where it stood, in words."""
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from bot.cli.terminal import as_json, say
 from bot.domains import Judgement, Standing
+from bot.values import value_type
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Finding:
     """One thing that was looked at: what, whether it is well, and words."""
 

@@ -9,14 +9,14 @@ import os
 import socket
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 
 from bot.text import one_line, shorten
+from bot.values import value_type
 
 _LONGEST = 300  # characters of a status
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Notices:
     """Where notices go (a path, or an abstract name after @; "" for nowhere).
 

@@ -6,7 +6,6 @@ import argparse
 import asyncio
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -18,12 +17,13 @@ from bot.errors import ResolverError, UsageError
 from bot.outputs.dkim import INSTALL
 from bot.ports import Resolver
 from bot.text import one_line, shorten
+from bot.values import value_type
 
 MOST_BYTES = 10_000_000
 _LIST_HEADERS = ("List-Unsubscribe", "List-Unsubscribe-Post")
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class _Judged:
     """A signature, and why it does not hold ("" where it does; None where nobody could tell)."""
 

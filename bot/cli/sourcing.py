@@ -6,7 +6,6 @@ import argparse
 import asyncio
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
@@ -22,6 +21,7 @@ from bot.sources import arxiv
 from bot.sources.discovery import Offer, arxiv_categories, offers, own_title
 from bot.sources.opml import LARGEST_FILE, Outline, read_opml, write_opml
 from bot.text.toml import array, comment, name_of, quoted
+from bot.values import value_type
 
 log = logging.getLogger("paperround")
 
@@ -36,7 +36,7 @@ def sources(args: argparse.Namespace) -> int:
     return act(args)
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class _Found:
     """A source to be: its name, kind and address, and what to say of it."""
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import getpass
 import re
 import socket
-from dataclasses import dataclass
 
 from bot.domains import foreign_free_mail
 from bot.errors import UsageError
 from bot.text.toml import quoted
+from bot.values import value_type
 
 PASSWORD_FILE = "smtp-password"  # noqa: S105 - the name of a file
 _RELAY = re.compile(r"(?=[^:]*[.:])([A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*)(?::([0-9]{1,5}))?")
@@ -40,7 +40,7 @@ password = "file:smtp-password"   # the file beside this one; never the password
 """
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Way:
     """How digests leave: by `host` and `port` with `tls`, or (without a host) by no mail server."""
 

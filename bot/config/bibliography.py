@@ -9,10 +9,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from bot.config.bibtex import BibtexEntry, read_bibtex
+from bot.values import value_type
 
 MOST_REFERENCES = 20_000
 LARGEST_FILE = 50_000_000  # bytes
@@ -30,7 +30,7 @@ _RIS_LINE = re.compile(r"([A-Z][A-Z0-9]) {1,2}-(?: (.*))?")
 _AND = re.compile(r"\s+and\s+", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Reference:
     """One work somebody has, as its file says it.
 
@@ -46,7 +46,7 @@ class Reference:
     keywords: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Bibliography:
     """The works of one file, and a sentence for each entry that was skipped."""
 

@@ -10,6 +10,8 @@ import itertools
 import re
 from dataclasses import dataclass, field
 
+from bot.values import value_type
+
 _START = re.compile(r"@\s*([A-Za-z]+)\s*([{(])")
 # An entry at the beginning of a line: where reading goes on after one that is broken.
 _NEXT = re.compile(r"^[ \t]*@\s*[A-Za-z]+\s*[{(]", re.MULTILINE)
@@ -23,7 +25,7 @@ _QUOTE_OR_BRACE = re.compile(r"[\"{}]")
 _MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class BibtexEntry:
     """One entry: its citation key, its fields by their names in lower case, its line from 1."""
 

@@ -6,17 +6,17 @@ import os
 import tomllib
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bot.errors import Mistake
+from bot.values import value_type
 
 if TYPE_CHECKING:
     from bot.config.tables import Config
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class File:
     """An included file: its path, its text (None where it has none), what kept us from reading it."""
 
@@ -25,7 +25,7 @@ class File:
     mistakes: tuple[Mistake, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Texts:
     """What was read in one go, libraries excepted; `raw` is the main text's TOML, None if it is none."""
 

@@ -27,6 +27,7 @@ from bot.app import open_app
 from bot.config import load_config
 from bot.errors import UsageError
 from bot.files import deliver_to_maildir, write_file
+from bot.values import value_type
 from bot.workflows.collect import Collected
 from bot.workflows.compose import Composed
 from bot.workflows.desk import DeliverReport
@@ -41,7 +42,7 @@ MORNINGS = (datetime(2026, 11, 19, 7, 0, tzinfo=UTC), datetime(2026, 11, 20, 7, 
 _TYPES = {".xml": "application/xml", ".json": "application/json"}
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Morning:
     """What one morning's run did."""
 
@@ -52,7 +53,7 @@ class Morning:
     delivered: DeliverReport
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Mail:
     """A message that arrived: where it lies, to whom, and its subject."""
 
@@ -61,7 +62,7 @@ class Mail:
     subject: str
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Demonstration:
     """Everything the demo made."""
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from bot.domains.records import Asking, Judgement, Question, Standing, squeezed, tags
+from bot.values import value_type
 
 _GOOD_BITS = 2048
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class OurKey:
     """The public side of the key we sign with.
 

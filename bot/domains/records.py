@@ -7,9 +7,10 @@ So they stay pure, and whoever drives them (`workflows.standing`) decides whom t
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal, TypeAlias, TypeVar
+
+from bot.values import value_type
 
 T = TypeVar("T")
 
@@ -22,7 +23,7 @@ class Standing(StrEnum):
     BROKEN = "FAIL"
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Judgement:
     """One thing that was judged: what, how it stands, and words that say what to do."""
 
@@ -31,7 +32,7 @@ class Judgement:
     words: str
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Question:
     """One look-up. Its answer is a tuple of texts, empty where there is no such record."""
 

@@ -6,7 +6,6 @@ import base64
 import binascii
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from email.utils import parseaddr
 
 from bot.config.checks import aligned
@@ -20,6 +19,7 @@ from bot.domains.canonical import (
 )
 from bot.domains.keys import record_problem
 from bot.domains.records import squeezed, tags
+from bot.values import value_type
 
 MOST_SIGNATURES = 10
 _LONGEST_FROM = 2_000
@@ -28,7 +28,7 @@ _LEAST_BITS = 1024  # RFC 8301 §3.2
 _FORMS = ("simple", "relaxed")
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Signature:
     """One DKIM-Signature as it stands in the mail: its tags, and its header line, raw."""
 
@@ -60,7 +60,7 @@ class Signature:
         return name.lower() in self.covered
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Received:
     """A mail that arrived: header lines with CRLF, body, and the signatures, topmost first."""
 

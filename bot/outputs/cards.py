@@ -7,7 +7,7 @@ pages.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, date
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -28,6 +28,7 @@ from bot.ranking.key_sentence import key_sentences
 from bot.ranking.words import words
 from bot.text import one_line, readable, shorten
 from bot.text.sentences import sentence_ends
+from bot.values import value_type
 
 if TYPE_CHECKING:
     from bot.config import BotSettings, Profile
@@ -53,7 +54,7 @@ _PLAIN = pattern(r"[\w.,:;()/&?!]+(?:[ -][\w.,:;()/&?!]+)*")
 _LEAST_SHARE = 3  # a lead is at least a third of what it may be
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Section:
     """What a profile's section is made of: its picks, best first, and the editions they come from.
 

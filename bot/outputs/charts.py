@@ -16,6 +16,7 @@ from typing import Literal
 
 from bot.models import Event
 from bot.ports import PaperHistory, Seen
+from bot.values import value_type
 
 PAPERS_SHOWN = 50
 _WEEK = timedelta(days=6)
@@ -61,7 +62,7 @@ def month_of(day: date) -> Period:
     return Period("month", day.replace(day=1), day.replace(day=length))
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Placed:
     """A paper on a chart, by its id: votes that came in the period, votes and comments at its end."""
 
@@ -71,7 +72,7 @@ class Placed:
     comments: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Chart:
     """What was trending in a period, the most votes first, and the periods beside and inside it."""
 

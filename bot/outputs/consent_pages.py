@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 from zoneinfo import available_timezones
@@ -33,6 +32,7 @@ from bot.outputs.site import feed_context
 from bot.outputs.wording import listed, long_day
 from bot.ports import Renderer
 from bot.text import one_line, shorten
+from bot.values import value_type
 
 if TYPE_CHECKING:
     from bot.config import Config
@@ -48,7 +48,7 @@ _VOTES_SHOWN = 200
 _MAILS = {False: ("one", "all lists in one mail"), True: ("each", "a mail for each list")}
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Reader:
     """All that a reader may see of themselves.
 

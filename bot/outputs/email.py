@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
 from email.utils import parseaddr
 from functools import lru_cache
@@ -63,6 +63,7 @@ from bot.outputs.pieces import (
 )
 from bot.ports import Renderer
 from bot.text import one_line, shorten, wrapped
+from bot.values import value_type
 
 if TYPE_CHECKING:
     from bot.config import BotSettings
@@ -100,7 +101,7 @@ class _Entry(NamedTuple):
         return hash((self.paper.id, self.paper.title, self.score, self.feedback))
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class _Column:
     """A section for one reader: what is new, as entries and as cards, and news of earlier papers."""
 

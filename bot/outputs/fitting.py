@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+
+from bot.values import value_type
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Sizes:
     """How many bytes each paper of a section takes: as a card, by its title, as a replaced one."""
 
@@ -16,7 +17,7 @@ class Sizes:
     updates: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Share:
     """What a section shows: its first `cards`, so many `titles` after them, its first `updates`."""
 

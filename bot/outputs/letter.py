@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -24,12 +24,13 @@ from bot.outputs.headers import mailto
 from bot.outputs.health import MOST_LINES, health_lines, latest_notes
 from bot.outputs.wording import counted, listed, long_day, short_day
 from bot.text import shorten
+from bot.values import value_type
 
 if TYPE_CHECKING:
     from bot.config import BotSettings
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class DigestMaterial:
     """What a digest is made of.
 
@@ -159,7 +160,7 @@ def digest_context(
     )
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Opened:
     """A mail's shell with places for what differs from mail to mail, and what belongs there.
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 
 from bot.models import SourceState
+from bot.values import value_type
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Standing:
     """How all stands. `editions` is, by profile, when its latest was made (None: none yet).
 
@@ -35,7 +36,7 @@ class Standing:
     database: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Metric:
     """One metric: what it says, and its values by label (one label, or none: "")."""
 

@@ -24,6 +24,7 @@ from bot.domains.canonical import reduced
 from bot.outputs.contexts import StyleSheet
 from bot.outputs.mime import plain_lines, quoted_printable, whole_lines
 from bot.ports import Renderer
+from bot.values import value_type
 
 _MARK_DIGITS = 36  # 114 bits: nobody guesses it
 _ENTRY_BYTES = 300  # what a packed piece takes besides its bytes: its key, and its place in a table
@@ -89,7 +90,7 @@ def _one(sent: Sequence[bytes], hashed: Sequence[bytes]) -> Lines:
     return Lines(whole, whole if hashed == sent else b"".join(hashed))
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Cut:
     """An encoded text and its open places: where among the parts, and what belongs there."""
 

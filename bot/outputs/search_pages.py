@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ from bot.outputs.wording import counted
 from bot.ports import Renderer
 from bot.text import shorten
 from bot.text.query import read_query
+from bot.values import value_type
 
 if TYPE_CHECKING:
     from bot.config import BotSettings
@@ -27,7 +28,7 @@ _UNREAD_NAMED = 3
 _FEWER = "All words must occur: fewer find more, and transform* finds all that begins so."
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Answer:
     """What a search found, the best first; `instead` maps words that were typed to those read.
 

@@ -37,6 +37,7 @@ from bot.outputs.links import key_of
 from bot.outputs.syndication import FORMS
 from bot.ports import PaperHistory, PaperNames
 from bot.text import shorten
+from bot.values import value_type
 
 if TYPE_CHECKING:
     from bot.config import BotSettings, Profile
@@ -45,28 +46,28 @@ if TYPE_CHECKING:
 SEARCH = "search/index.html"
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Whole:
     """On a sheet: papers by their ids, with their votes and where they were seen."""
 
     papers: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Said:
     """On a sheet: papers by their ids, with what is said of them and not how many voted."""
 
     papers: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Titled:
     """On a sheet: papers by their ids, of which nothing is told but their titles."""
 
     papers: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Made:
     """On a sheet: editions with their picks, by their ids."""
 
@@ -103,7 +104,7 @@ class Sheet(NamedTuple):
     make: Callable[[], bytes]
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Archive:
     """A profile and its editions with their picks, in any order."""
 
@@ -120,7 +121,7 @@ class Archive:
         return days[::-1]
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Record:
     """A paper that has a page, and what is remembered of it."""
 

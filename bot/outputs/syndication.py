@@ -5,12 +5,12 @@ from __future__ import annotations
 import html
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from email.utils import format_datetime
 from types import MappingProxyType
 
 from bot.text import inert
+from bot.values import value_type
 
 _ATOM = "http://www.w3.org/2005/Atom"
 # Dublin Core, PRISM, arXiv's own, and RFC 5005's archives: what readers of papers know them by.
@@ -23,7 +23,7 @@ _WORDS = {
 _JSON_FEED = "https://jsonfeed.org/version/1.1"
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class FeedEntry:
     """A paper in a feed.
 
@@ -54,7 +54,7 @@ class FeedEntry:
     announced: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Feed:
     """What is published of a profile, or of what is trending, the best of the newest first.
 
@@ -334,7 +334,7 @@ def _rfc3339(moment: datetime | None) -> str:
     return moment.astimezone(UTC).isoformat(timespec="seconds") if moment else ""
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Form:
     """A format a feed is published in: its name for people, its media type, how it is written."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -12,12 +12,13 @@ from bot.identity import known_by
 from bot.models import Identifier, Paper, Reception
 from bot.ranking.calibration import WANTED_SHARE
 from bot.ranking.words import term_counts
+from bot.values import value_type
 
 if TYPE_CHECKING:  # numpy
     from bot.ranking.meaning import Meaning
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Background:
     """What a ranker knows besides the papers at hand.
 

@@ -11,14 +11,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from bot.ranking.evidence import BY_WORDS, experience
+from bot.values import value_type
 
 WANTED_SHARE = 0.02  # of a day's candidates: the stated prior, about the benchmark's own share
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Curve:
     """One tier's numbers: the curve's own, and how much evidence interests usually are.
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
 from typing import TYPE_CHECKING
@@ -32,6 +31,7 @@ from bot.ranking.space import Space, direction, having, shipped
 from bot.ranking.weighing import Shown, Weighed, together
 from bot.ranking.words import any_goes_by, count_phrase, same_person, words
 from bot.text import one_line, readable, shorten
+from bot.values import value_type
 
 if TYPE_CHECKING:
     from bot.config import Profile
@@ -48,7 +48,7 @@ _AUTHOR, _CATEGORY, _TRENDING = 2.0, 0.2, 2.0
 _FIELDS = frozenset({"title", "author", "abstract", "cat", "category", "paper"})
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Clause:
     """A phrase with the field it must stand in ("" for title or abstract)."""
 

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from bot.ranking.hashing import RUNS, Reals, named_terms
 from bot.ranking.pool import Direction
 from bot.ranking.space import direction
+from bot.values import value_type
 
 _SHOWN_TERMS = 3
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Description:
     """Words that say what is wanted: their direction, and what its terms are called."""
 

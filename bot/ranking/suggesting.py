@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bot.ranking.words import fold, telling
 from bot.text import one_line, readable
+from bot.values import value_type
 
 if TYPE_CHECKING:
     from bot.config import Reference
@@ -21,7 +21,7 @@ _LONGEST = 100
 _WORDS = re.compile(r"[^\W_]+(?:-[^\W_]+)*")
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Suggestion:
     """Interests, each with the number of entries that speak for it, the most frequent first."""
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import overload
 
 import numpy as np
@@ -18,6 +17,7 @@ from bot.ranking.hashing import Reals
 from bot.ranking.nearness import Description
 from bot.ranking.pool import Direction
 from bot.text import one_line, shorten
+from bot.values import value_type
 
 _NAMED_EXAMPLES = 5  # the others' shares are told in one sum
 _LONGEST_TEXT = 80
@@ -72,7 +72,7 @@ class Reasons(Sequence[Reason]):
         return repr(self._all())
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Shown:
     """What examples of one kind add: a row of shares a paper, one for each of the titles."""
 
@@ -91,7 +91,7 @@ class Shown:
             yield Reason(self.kind, "", rest)
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Weighed:
     """Every interest's shares in each paper's score, a row a paper; those in one row make the score.
 

@@ -15,6 +15,7 @@ from bot.models import Document
 from bot.sources import feed
 from bot.sources.entries import read_feed, said
 from bot.text import one_line, plain, shorten
+from bot.values import value_type
 
 _TYPES = frozenset({
     "application/rss+xml", "application/atom+xml", "application/rdf+xml", "application/feed+json",
@@ -33,7 +34,7 @@ _ARXIV_FEED = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Offer:
     """A feed that a page offers: its address and title; `stated` if the page itself calls it one."""
 

@@ -7,7 +7,6 @@ that nothing was known.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from urllib.parse import urlencode
 
@@ -16,6 +15,7 @@ from bot.models import Document, Enrichment, Identifier, Paper, Request, Scheme
 from bot.sources import crossref, semantic_scholar
 from bot.sources.jsonanswers import Fields, fields, line
 from bot.sources.kinds import Caller
+from bot.values import value_type
 
 NEWS = timedelta(days=30)  # older papers are nobody's news: they are not asked about
 _KNOWN_AGAIN = timedelta(days=14)  # citations grow, and abstracts come late
@@ -25,7 +25,7 @@ _LONGEST_REST = timedelta(days=1)
 _DOUBLINGS = 8
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Service:
     """One service: how many papers it is asked about at once, and by which identifiers.
 

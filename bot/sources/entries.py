@@ -13,7 +13,7 @@ import itertools
 import re
 from collections.abc import Callable
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from time import struct_time
 from typing import Any, TypeVar
@@ -31,6 +31,7 @@ from bot.sources.bounds import (
     Entry,
 )
 from bot.sources.plain import read_plain
+from bot.values import value_type
 
 T = TypeVar("T")
 
@@ -59,7 +60,7 @@ _PLAIN_ADDRESS = pattern(
 _ENDING_LOOKED_AT = 2000  # bytes: a comment or two may follow the root's end
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Feed:
     """A feed as it was understood: its own fields, its entries, and what was odd about it.
 

@@ -6,18 +6,19 @@ docs/adding-a-source.md walks through a whole one.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from bot.models import Document, Parsed, Request, SourceState
 from bot.sources.spans import Page, Span
+from bot.values import value_type
 
 if TYPE_CHECKING:
     from bot.config import SourceSettings
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Caller:
     """Who asks: the resolved secret of a source's `token` and the owner's address, "" for none."""
 
@@ -32,7 +33,7 @@ def as_bearer(request: Request, caller: Caller) -> Request:
     return replace(request, headers=(*request.headers, ("Authorization", f"Bearer {caller.token}")))
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Pages:
     """How a kind is read page by page.
 
@@ -50,7 +51,7 @@ class Pages:
     can_ask: Callable[[SourceSettings], bool] = lambda _: True
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Calendar:
     """When a kind announces.
 
@@ -68,7 +69,7 @@ def _nothing_beside(
     return ()
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Kind:
     """What a kind of source is.
 

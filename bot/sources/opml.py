@@ -15,6 +15,7 @@ from xml.parsers import expat
 
 from bot.errors import ParseError
 from bot.text import inert, one_line, shorten
+from bot.values import value_type
 
 LARGEST_FILE = 20_000_000  # bytes
 _MOST_FEEDS = 10_000
@@ -30,7 +31,7 @@ _LOOKS = {
 _NO_FEEDS = frozenset({"link", "include"})
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Outline:
     """One feed of a list: its address, its title ("" without one), the groups it stands in."""
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 from xml.parsers import expat
 
@@ -41,6 +40,7 @@ from bot.sources.plain_words import (
     Role,
     tag_of,
 )
+from bot.values import value_type
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -62,7 +62,7 @@ _ROOTS = frozenset({"rss", "feed", "rdf_rdf"})
 _IN_IMAGE = frozenset("title link description url href width height".split())
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Plain:
     """A feed's own fields and its entries; those past 5,000 are empty, and only counted.
 

@@ -6,17 +6,18 @@ service is down, there is more than one round may ask for) is asked for again to
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bot.errors import ParseError
 from bot.models import Parsed, SourceState
+from bot.values import value_type
 
 LONGEST = timedelta(days=90)  # what was missed before that is history, and no news
 GIVE_UP = timedelta(days=7)  # what fails for so long (a mirror without an API) will not come
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Span:
     """From `since` to `until`, both aware; `start` entries are read, `tries` pages came empty.
 
@@ -30,7 +31,7 @@ class Span:
     listed: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Page:
     """One page of a span: what it says, how many entries it held, and how many there are in all.
 

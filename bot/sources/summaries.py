@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from bot import text
 from bot.errors import ParseError
@@ -15,6 +15,7 @@ from bot.models import Document, Paper, Request
 from bot.sources.entries import host_of
 from bot.sources.jsonanswers import count, fields, line, listed, read_json, refusal
 from bot.text import one_line, readable, shorten
+from bot.values import value_type
 
 LONGEST = 360  # characters of a summary: about what a card has room for
 _LEAST = 25
@@ -31,7 +32,7 @@ _INSTRUCTIONS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Asker:
     """Who is asked: the base address (`http://127.0.0.1:11434/v1`), its model, and our key."""
 
@@ -40,7 +41,7 @@ class Asker:
     key: str = field(default="", repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Answered:
     """A summary, "" where what came was none; and how many tokens it took."""
 

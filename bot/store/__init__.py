@@ -7,7 +7,6 @@ It is synchronous: whoever lives on an event loop calls it through a worker of o
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -28,9 +27,10 @@ from bot.store.profiles import ProfileLedger
 from bot.store.search import SearchLedger
 from bot.store.votes import VoteLedger
 from bot.store.watching import WatchLedger
+from bot.values import value_type
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Founding:
     """What is fixed at the first run and kept in every backup (DESIGN.md, Feeds, Tokens).
 

@@ -24,6 +24,7 @@ from bot.store.connection import Connection, seconds
 from bot.store.guids import Recognised, guids_of, keys_shown, put_guids, recognised
 from bot.store.papers import PaperLedger
 from bot.store.rows import PAPER_COLUMNS, name_of, names_of, paper_row
+from bot.values import value_type
 
 
 class AbsorbLedger(PaperLedger):
@@ -298,7 +299,7 @@ def _digest(
     return int.from_bytes(blake2b(words, digest_size=8).digest(), "big") >> 1 or 1
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class _Stored:
     """What the store has of some names: their papers, and the digests of what a source showed."""
 

@@ -13,7 +13,6 @@ import sqlite3
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from bot.errors import DiskFullError, SchemaTooNewError, StateError, StateLocked
 from bot.schedule import instant
 from bot.store import connection
 from bot.store.connection import Connection, moment, seconds
+from bot.values import value_type
 
 log = logging.getLogger("paperround")
 
@@ -29,7 +29,7 @@ _PATIENCE_SECONDS = 5.0
 _COUNTED = ("paper", "edition", "subscriber", "delivery")
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Contents:
     """What a database holds: its schema, its size in bytes, and how many of each (`papers`, …)."""
 
@@ -38,7 +38,7 @@ class Contents:
     counts: Mapping[str, int]
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Restored:
     """When the copy that this database was restored from was made, and when that was done."""
 

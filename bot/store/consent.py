@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from bot.models import DeliveryStatus, Door, Note, OptIn, Question
 from bot.store.connection import moment, seconds
 from bot.store.mailing import CURSOR, INSERT_DELIVERY, INSERT_SUBSCRIBER
 from bot.store.subscribers import FORGET, SubscriberLedger
+from bot.values import value_type
 
 NETWORKS_KEPT = timedelta(days=30)  # long enough to look into an abuse, and no longer
 _UNASKED_KEPT = timedelta(days=3)  # whoever could not even be asked is kept no longer than others
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Ordered:
     """Who an order is for: their number, their epoch, and which of the profiles they have already."""
 
@@ -26,7 +26,7 @@ class Ordered:
     asked_lately: int
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Consent:
     """When, how and to which words somebody agreed to a profile."""
 

@@ -5,18 +5,19 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from bot.identity import known_by, relinked, title_key, under_guid
 from bot.models import Identifier, Paper, Sighting
 from bot.store.connection import Connection
 from bot.store.rows import identifier_of
+from bot.values import value_type
 
 _MOST_TITLES = 5000  # the newest papers of a source: no feed shows more at once
 _MOST_GUIDS = 8  # of a paper in one source; some draw a new one for every visitor
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Recognised:
     """Sightings with the keys that their guids told; `moved` came under new guids, as most did."""
 

@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 
 from bot.models import Identifier
 from bot.store.connection import Connection, moment, seconds
 from bot.store.indexing import put_in, take_out
 from bot.store.rows import name_of
+from bot.values import value_type
 
 WINDOW = 1000  # papers, or attempts, that are looked at in one step
 MOST = 50  # papers whose text one step takes: the search index costs up to 1 ms each
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Pruning:
     """How far a pass over the papers has come (`after`, a paper's id), or when the last one ended."""
 
@@ -28,7 +28,7 @@ class Pruning:
     ended_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Pruned:
     """What one step did: how many papers lost their text, and how far it came (None: to the end)."""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 
 from bot.errors import StateError
@@ -14,11 +13,12 @@ from bot.store.connection import moment, seconds
 from bot.store.mailing import MailLedger
 from bot.store.rows import subscription_of
 from bot.text.encoded import names
+from bot.values import value_type
 
 log = logging.getLogger("paperround")
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Choices:
     """What an address chooses for all its subscriptions; None leaves it as it is.
 
@@ -33,7 +33,7 @@ class Choices:
     apart: bool | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Suppressed:
     """A suppressed address: only its key is kept (tokens.suppression_key), the reason, and when."""
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from bot.alarms import Known
 from bot.store.connection import Connection, moment, seconds
+from bot.values import value_type
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Backlog:
     """The digests that came due after the last one that was sent, by when they were due.
 

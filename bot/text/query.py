@@ -8,13 +8,13 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date
 
 from bot.patterns import pattern
 from bot.text import one_line
 from bot.text.spelling import folded
 from bot.text.tex import readable
+from bot.values import value_type
 
 _FIELDS = {
     "title": "title", "author": "authors", "authors": "authors", "abstract": "abstract",
@@ -39,7 +39,7 @@ _STROKES = str.maketrans(
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Clause:
     """Words that must stand next to each other; `field` is "" for anywhere.
 
@@ -51,7 +51,7 @@ class Clause:
     prefix: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Query:
     """What all must hold: each clause, each category (`cs` holds for every `cs.…`), the dates.
 

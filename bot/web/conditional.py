@@ -10,7 +10,6 @@ import gzip
 import hashlib
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
 from functools import lru_cache
@@ -18,12 +17,14 @@ from pathlib import Path
 
 from aiohttp import web
 
+from bot.values import value_type
+
 _LEAST = 600  # bytes; less does not become smaller
 _COMPRESSION = 6
 _ROOM = 16_000_000  # bytes of files, plain and gzipped, that are kept ready to send
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Content:
     """Bytes as they are sent: plain, gzipped (b"" where that gains nothing), and their ETags."""
 
@@ -44,7 +45,7 @@ class Content:
         return f'"{self.mark}-gzip"' if zipped else f'"{self.mark}"'
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Copy:
     """A file as it is sent, and how it stood when it was read."""
 

@@ -10,7 +10,6 @@ import hashlib
 import json
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, closing
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Protocol
 from bot import __version__
 from bot.config import read_from
 from bot.errors import SchemaTooNewError, StateError, UsageError
+from bot.values import value_type
 
 if TYPE_CHECKING:
     from bot.config import Config
@@ -65,7 +65,7 @@ class Member(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Rooms:
     """The side effects that copies need, each from its room (`store`, `files`)."""
 
@@ -87,7 +87,7 @@ class Rooms:
     lock: Callable[[Path, str], AbstractAsyncContextManager[None]]
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Backup:
     """A backup that was written and read again: its size in bytes, and what it holds.
 
@@ -260,7 +260,7 @@ def _digest_of(path: Path) -> str:
 # ── What a backup says of itself ──────────────────────────────────────────────────────────────────
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Manifest:
     """What a backup says of itself: by name, each file's size in bytes and its SHA-256.
 

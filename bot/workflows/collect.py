@@ -12,7 +12,7 @@ import asyncio
 from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
 from functools import partial
@@ -36,6 +36,7 @@ from bot.ports import Absorbed, CollectStore, Fetcher, Showing, Workers
 from bot.sources import moving, polling
 from bot.sources.entries import host_of, impatiently
 from bot.sources.spans import Span
+from bot.values import value_type
 
 if TYPE_CHECKING:
     from bot.config import SourceSettings
@@ -61,7 +62,7 @@ class Outcome(StrEnum):
     NOT_DUE = "not due"
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Collected:
     """What one source brought: entries in its document, papers new and updated, and words."""
 
@@ -79,7 +80,7 @@ class Collected:
         return self.outcome is Outcome.FAILED
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Round:
     """What a round of polls needs. `jitter` draws a number from 0 up to 1; `contact` is the owner's."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -24,6 +24,7 @@ from bot.models import (
 from bot.ports import ComposeStore, RankingStore, Workers
 from bot.ranking import Background
 from bot.sources import polling
+from bot.values import value_type
 from bot.workflows.meaning import Meanings
 from bot.workflows.summarise import Summaries
 
@@ -37,7 +38,7 @@ NEWS_DAYS = timedelta(days=730)
 _MOST_SHARED = 6000  # papers, some 5 kB each
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Composed:
     """What was made for one profile; `missing` are liked papers that the store does not have."""
 

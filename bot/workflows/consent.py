@@ -10,7 +10,6 @@ import base64
 import hashlib
 import secrets as random
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import parseaddr
 from typing import TYPE_CHECKING, Protocol
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Protocol
 from bot import tokens
 from bot.models import DeliveryKind, Door, Note, OptIn, Question
 from bot.subscriptions import confirm_address, confirm_mark, refusal
+from bot.values import value_type
 
 if TYPE_CHECKING:
     from bot.config import Config, Profile
@@ -137,7 +137,7 @@ class ConsentStore(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Order:
     """What was ordered: for whom, how, and from which network ("": not told)."""
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from bot import digest, tokens
 from bot.models import Attempt, Delivery, DeliveryKind, DeliveryStatus, Edition, Phase, Verdict
 from bot.ports import Clock, Mailer, Order, Printer, SendStore, Unprintable, Workers
+from bot.values import value_type
 
 if TYPE_CHECKING:
     from bot.config import Config
@@ -54,7 +55,7 @@ class DeliverReport:
         self.ended[status.value] = self.ended.get(status.value, 0) + 1
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Post:
     """What sending needs besides the store: who we are, how mail is made, and the way out.
 
@@ -85,7 +86,7 @@ class Round:
         self.on_end(delivery, status)
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Letter:
     """A message ready to go, the profiles it was made for, and its address's suppression key.
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 from functools import partial
 from typing import Protocol
@@ -18,6 +18,7 @@ from bot.models import Document, Enrichment, Failure, Paper, Scheme, ServiceRest
 from bot.ports import Fetcher, Workers
 from bot.sources.enrichment import NEWS, Service, again_after, lacking, rest_after
 from bot.sources.kinds import Caller
+from bot.values import value_type
 
 MOST_REQUESTS = 10  # to one service in one run
 MOST_SECONDS = 30.0
@@ -52,7 +53,7 @@ class EnrichStore(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Asked:
     """One service to ask: its name, what it is, its address ("": its own), and who asks."""
 
@@ -62,7 +63,7 @@ class Asked:
     caller: Caller = field(default_factory=Caller)
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Enriched:
     """What one service brought: papers asked about, known, and filled in; `problem` is a sentence."""
 

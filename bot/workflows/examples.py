@@ -6,13 +6,13 @@ They are never candidates for an edition: they only say what a profile likes.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
 from bot.errors import ParseError
 from bot.models import Document, Event, Failure, Identifier, Sighting, SourceState
 from bot.ports import Absorbed, Fetcher, Workers
+from bot.values import value_type
 
 if TYPE_CHECKING:
     from bot.config import Profile, SourceSettings
@@ -52,7 +52,7 @@ class ExampleStore(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Introduced:
     """How many papers were asked for by name, and found; `problem` is why not more."""
 

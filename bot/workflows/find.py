@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, date
 from typing import Protocol, TypeAlias
 
@@ -12,6 +12,7 @@ from bot.identity import parse_identifier
 from bot.models import Identifier, Paper, Ranked
 from bot.ports import Workers
 from bot.text.query import Query, has, read_query, searchable
+from bot.values import value_type
 
 _LOOKED_AT = 100  # papers with a telling word of one, of which the nearest are found
 _GATHERED = 200  # papers with a word of what was typed, whose nearness is reckoned
@@ -47,7 +48,7 @@ Near: TypeAlias = Callable[[str, int], Awaitable[Sequence[tuple[int, float]]]]
 """What tells which papers mean what a text means: (text, limit) → (paper's id, score), best first."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Found:
     """What a search found as (paper, score), best first; `instead` maps words typed to those read.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Protocol
 
@@ -29,6 +28,7 @@ from bot.outputs.feeds import EDITIONS_SHOWN, private_feed
 from bot.outputs.syndication import Feed
 from bot.schedule import local_date
 from bot.store.subscribers import Choices
+from bot.values import value_type
 
 if TYPE_CHECKING:
     from bot.config import Config
@@ -181,7 +181,7 @@ class ManageStore(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Chosen:
     """What a form says: the lists that are ticked, and the rest as typed ("" where the lists' hold).
 

@@ -10,11 +10,12 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bot import __version__
+from bot.values import value_type
 
 if TYPE_CHECKING:
     from bot.config import Config
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 NOTE = ".published"
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Note:
     """What stands, and what it was made from.
 

@@ -6,7 +6,6 @@ One a subscriber, or by the subscriber's choice one a profile.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import parseaddr
 from functools import partial
@@ -18,6 +17,7 @@ from bot.digest import Owed
 from bot.models import DigestPlan, Edition, Had, Role, Subscription
 from bot.ports import DeliverStore, Workers
 from bot.schedule import Slot
+from bot.values import value_type
 
 if TYPE_CHECKING:
     from bot.config import Config
@@ -32,7 +32,7 @@ _CLOCK_WENT_BACK = timedelta(days=2)  # more than that, and nothing is sent (dec
 _LONG_AGO = timedelta(days=90)
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Opened:
     """How many deliveries were opened to be sent, and how many skipped at once."""
 

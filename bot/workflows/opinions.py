@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
@@ -11,6 +11,7 @@ from bot import tokens
 from bot.models import Edition, Opinion, Paper
 from bot.outputs.doors import is_owners
 from bot.ports import Workers
+from bot.values import value_type
 
 if TYPE_CHECKING:
     from bot.config import Config
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 _OWNER = 0
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class PaperAsked:
     """Which paper a link asks about, for which profile, and what its reader (0: the owner) said.
 

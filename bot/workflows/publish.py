@@ -11,10 +11,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bot.values import value_type
 from bot.workflows.noted import NOTE, Note, digest_of, house_of, profiles_of, standing
 
 if TYPE_CHECKING:  # what makes pages is loaded where some are made
@@ -26,7 +27,7 @@ if TYPE_CHECKING:  # what makes pages is loaded where some are made
 _BATCH = 50
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Published:
     """What is published now, and which of it changed: paths relative to the public folder."""
 

@@ -11,7 +11,6 @@ import hashlib
 import logging
 import re
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from email import message_from_bytes
 from email.message import Message
@@ -33,6 +32,7 @@ from bot.subscriptions import (
     wish_of,
     writer_of,
 )
+from bot.values import value_type
 from bot.workflows.consent import Order, Reception
 from bot.workflows.submit import Submissions
 from bot.workflows.subscribe import WayOutStore, way_out
@@ -62,7 +62,7 @@ class Outcome(StrEnum):
     QUARANTINED = "quarantined"
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Received:
     """What came of one mail; `said` is a sentence without anybody's address."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
@@ -11,6 +10,7 @@ from bot import schedule
 from bot.config import parse_days
 from bot.models import Edition, Pick, Ranked, Role
 from bot.ports import RankingStore, Workers
+from bot.values import value_type
 from bot.workflows.compose import FIRST_DAYS, edition_picks, ranked_papers
 from bot.workflows.meaning import Meanings
 
@@ -32,7 +32,7 @@ class PastStore(RankingStore, Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Day:
     """One day as the profile would have picked it, at its hour.
 

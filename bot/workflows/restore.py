@@ -5,19 +5,19 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, closing
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from bot import schedule
 from bot.errors import StateError, StateLockedError, UsageError
+from bot.values import value_type
 from bot.workflows.backup import DATABASE, Manifest, Rooms, is_state, read_manifest, verify
 
 WORKFLOWS = ("serve", "collect", "compose", "publish", "deliver", "prune")
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Restoration:
     """What was restored, and where what was there before lies now (None: there was nothing).
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from typing import TypeVar
 
 from bot.domains import (
@@ -19,11 +18,12 @@ from bot.domains import (
 )
 from bot.errors import ResolverError
 from bot.ports import Resolver
+from bot.values import value_type
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Sender:
     """Who sends: the domain in From, the envelope's (for SPF), the relay, and our key if we sign."""
 

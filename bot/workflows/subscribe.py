@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
 from bot import tokens
 from bot.models import Origin, Subscription
 from bot.ports import Workers
+from bot.values import value_type
 
 if TYPE_CHECKING:
     from bot.config import Profile
@@ -49,7 +49,7 @@ async def mirror(
 # ── The way out ───────────────────────────────────────────────────────────────────────────────────
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class WayOut:
     """Whom a token unsubscribes: the names of the profiles it still gets, and of those that ended.
 

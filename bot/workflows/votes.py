@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets as random
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import parseaddr
 from typing import TYPE_CHECKING, Protocol
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 from bot import tokens
 from bot.identity import parse_identifier
 from bot.models import Identifier, Note, Paper
+from bot.values import value_type
 
 if TYPE_CHECKING:
     from bot.config import Config
@@ -84,7 +84,7 @@ class BallotPrinter(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Standing:
     """A paper, how many readers voted for it, and whether this one did; `subscriber` is 0 for nobody."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
@@ -20,6 +20,7 @@ from bot.models import Envelope, SourceState, Verdict
 from bot.ports import Mailer, Workers
 from bot.schedule import local_date
 from bot.text import nameless, one_line, shorten
+from bot.values import value_type
 from bot.workflows.opening import TOO_LATE
 from bot.workflows.outbox import NOT_IN_TIME
 
@@ -87,7 +88,7 @@ class WatchStore(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Surroundings:
     """What no table tells: bytes, the user's files that do not work, what `serve` cannot do."""
 
@@ -98,7 +99,7 @@ class Surroundings:
     patient: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Post:
     """How the owner is written to: by whom, through what, and what makes the letter."""
 
@@ -107,7 +108,7 @@ class Post:
     letter: Callable[[str, News, str, datetime], bytes]  # recipient, news, message id, now
 
 
-@dataclass(frozen=True, slots=True)
+@value_type(frozen=True, slots=True)
 class Watched:
     """What the owner was told, in a few words each, and why a letter could not be sent."""
 
