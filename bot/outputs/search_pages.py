@@ -8,7 +8,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from bot.models import Paper
-from bot.outputs.addresses import link_to, paper_folder
+from bot.outputs.addresses import link_to_any
 from bot.outputs.cards import legible, paper_card, title_of
 from bot.outputs.contexts import LinkContext, PaperContext, SearchPage
 from bot.outputs.links import key_of
@@ -85,14 +85,13 @@ def similar_page(
     bot: BotSettings, paper: Paper, papers: Sequence[Paper], today: date, render: Renderer
 ) -> bytes:
     """Return the page of what is most like a paper."""
-    folder = paper_folder(key_of(paper))
     return _page(
         bot,
         render,
         today,
         papers=papers,
         heading="Papers like this",
-        like=LinkContext(title_of(paper), link_to(folder, "")),
+        like=LinkContext(title_of(paper), link_to_any(key_of(paper), "")),
         problem="" if papers else "No stored paper shares a telling word with it.",
     )
 
@@ -168,7 +167,7 @@ def _cards(bot: BotSettings, papers: Sequence[Paper], today: date) -> tuple[Pape
     return tuple(
         paper_card(
             paper, today=today, link_prefix=bot.link_prefix,
-            page=link_to(paper_folder(key_of(paper)), ""), key=False,
+            page=link_to_any(key_of(paper), ""), key=False,
         )
         for paper in papers
     )  # fmt: skip

@@ -21,6 +21,7 @@ from bot.web.limits import Limits
 log = logging.getLogger("paperround")
 
 LARGEST_FORM = 16 * 1024  # bytes; what our own forms and one-click requests send is under 100
+LONGEST_NAME = 2_100  # of a paper that is asked for: an address of 2,000 is one
 _MOST_FIELDS = 150  # a list of lists
 _FORM_SECONDS = 10
 _HEADERS = {

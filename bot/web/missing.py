@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from urllib.parse import quote
 
 from aiohttp import web
 
+from bot.app import App
 from bot.identity import parse_identifier
-from bot.models import Identifier, Scheme
-from bot.outputs.addresses import link_to, paper_folder
+from bot.models import Identifier, Paper, Scheme
+from bot.outputs.addresses import NAMED, paper_folder, place_of
 from bot.outputs.cards import heading_of
 from bot.outputs.contexts import LinkContext
 from bot.outputs.door_pages import home_path
@@ -21,9 +23,9 @@ from bot.outputs.site import Record, Site
 from bot.outputs.wording import full_day
 from bot.ports import PaperHistory
 from bot.text import one_line, shorten
-from bot.web.answers import STANDING, notice
+from bot.web.answers import LONGEST_NAME, STANDING, notice
 
-_LONGEST = 2_000
+_SCHEMES = frozenset(Scheme)
 _HOME = LinkContext("Today", "index.html")
 
 
@@ -52,18 +54,16 @@ async def _paper(request: web.Request, rest: str) -> web.Response:
     """Make the page of a paper that has none among the files."""
     standing = request.app[STANDING]
     app = standing.app
-    wanted = _named(rest[:_LONGEST])
-    known = await app.workers.store(app.store.lookup, [wanted]) if wanted else []
-    if not known:
-        name = shorten(one_line(str(wanted) if wanted else rest), 100)
+    names = _names(rest[:LONGEST_NAME], request.query.get(NAMED, "")[:LONGEST_NAME])
+    paper = await _first_known(app, names)
+    if paper is None:
+        name = shorten(one_line(str(names[0]) if names else rest), 100)
         asked = LinkContext("Search for it", f"search?q={quote(name)}")
         said = f"No source has shown “{name}” here."
         return notice(request, 404, "That paper is not known here", said, ways=(asked, _HOME))
-    paper = known[0]
-    folder = paper_folder(key_of(paper))
-    if wanted is None or paper_folder(wanted) != folder or not request.path.endswith("/"):
-        home = home_path(app.config.bot)
-        raise web.HTTPFound(f"{home}{link_to(folder, '').removesuffix('index.html')}")
+    at_home = f"papers/{rest}" == paper_folder(key_of(paper)) and request.path.endswith("/")
+    if not at_home:
+        raise web.HTTPFound(f"{home_path(app.config.bot)}{place_of(key_of(paper))}")
     histories = await app.workers.store(app.store.histories, [paper.id])
     record = Record(paper, histories.get(paper.id, PaperHistory()))
     site = Site(app.config.bot, (), {}, (), date.min)
@@ -71,15 +71,27 @@ async def _paper(request: web.Request, rest: str) -> web.Response:
     return web.Response(body=page, content_type="text/html", charset="utf-8")
 
 
-def _named(rest: str) -> Identifier | None:
-    """Return the identifier whose page a path is: `doi/10.1038/xyz`, `url/https:/example.org/a`."""
+async def _first_known(app: App, names: Sequence[Identifier]) -> Paper | None:
+    for name in names:
+        if known := await app.workers.store(app.store.lookup, [name]):
+            return known[0]
+    return None
+
+
+def _names(rest: str, told: str) -> list[Identifier]:
+    """Return what names the paper whose page a path is, the surest first.
+
+    A path is `doi/10.1038/xyz` or `url/https:/example.org/a`; where it is a digest, its link has
+    `told` the identifier. As we write it first, then as people may.
+    """
     scheme, _, value = rest.partition("/")
     if scheme == Scheme.URL and value.startswith("https:/") and not value.startswith("https://"):
         value = value.replace("https:/", "https://", 1)
-    try:
-        return parse_identifier(value if scheme == Scheme.URL else f"{Scheme(scheme)}:{value}")
-    except ValueError:
-        return None
+    told_scheme, _, told_value = told.partition(":")
+    written = [(told_scheme.lower(), told_value), (scheme, value)]
+    names = [Identifier(Scheme(s), v) for s, v in written if s in _SCHEMES and v]
+    typed = parse_identifier(value if scheme == Scheme.URL else f"{scheme}:{value}")
+    return names + ([typed] if typed and scheme in _SCHEMES and typed not in names else [])
 
 
 async def _edition(request: web.Request, public: Path, rest: str) -> web.Response:

@@ -19,11 +19,10 @@ from bot.outputs.search_pages import (
 )
 from bot.schedule import local_date
 from bot.text.query import read_query
-from bot.web.answers import STANDING
+from bot.web.answers import LONGEST_NAME, STANDING
 from bot.workflows import find
 
 _SHOWN = 30
-_LONGEST_NAME = 2_000
 # What was searched for is nobody's business, and no search engine needs every search of ours.
 _HEADERS = {"Cache-Control": "no-store", "X-Robots-Tag": "noindex"}
 
@@ -79,7 +78,7 @@ async def _alike(request: web.Request, named: str) -> web.Response:
     standing = request.app[STANDING]
     app = standing.app
     today = local_date(app.clock(), app.config.bot.timezone)
-    wanted = parse_identifier(named[:_LONGEST_NAME])
+    wanted = parse_identifier(named[:LONGEST_NAME])
     known = await app.workers.store(app.store.lookup, [wanted]) if wanted else []
     if not known:
         return _page(unknown_paper_page(app.config.bot, named, today, standing.render), 404)
