@@ -18,7 +18,7 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from statistics import fmean
 
-from bot.models import Reception
+from bot.models import Tally
 from bot.ranking.trending import expected_votes
 
 _DATA = Path(__file__).parents[2] / "shared" / "data"
@@ -69,7 +69,7 @@ def _hacker_news(paper: Watched) -> float:
 
 def _ours(paper: Watched) -> float:
     now = datetime(2026, 1, 1)  # noqa: DTZ001 - only the difference counts
-    heard = Reception(now - paper.age, now, paper.votes, paper.comments)
+    heard = Tally(now - paper.age, now, paper.votes, paper.comments)
     return expected_votes(heard, now)
 
 

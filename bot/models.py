@@ -162,8 +162,8 @@ class Sighting:
 
 
 @value_type(frozen=True, slots=True)
-class Reception:
-    """What was said of a paper, and when: `since` it was first counted, `counted` it was last.
+class Tally:
+    """How much was said of a paper, and when: `since` it was first counted, `counted` it was last.
 
     `votes` are a source's and our curators' together; `comments` a source's. `sources` is how many
     showed the paper, `likes` the local opinions for it less those against, `submissions` how often

@@ -31,12 +31,12 @@ from bot.models import (
     News,
     NotModified,
     Paper,
-    Reception,
     Request,
     Rest,
     Sighting,
     SourceState,
     Subscription,
+    Tally,
 )
 from bot.values import value_type
 
@@ -310,7 +310,7 @@ class RankingStore(Protocol):
         """Return which of these papers the profile's editions picked as new."""
         ...
 
-    def receptions(self, papers: Collection[int]) -> Mapping[int, Reception]:
+    def tallies(self, papers: Collection[int]) -> Mapping[int, Tally]:
         """Return what was said of these papers, by their ids."""
         ...
 
@@ -386,7 +386,7 @@ class VotedStore(Protocol):
         """Return the papers that had votes between two dates, both included: a source's, or ours."""
         ...
 
-    def receptions(self, papers: Collection[int]) -> Mapping[int, Reception]:
+    def tallies(self, papers: Collection[int]) -> Mapping[int, Tally]:
         """Return what was said of these papers, by their ids."""
         ...
 

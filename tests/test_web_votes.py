@@ -244,10 +244,10 @@ async def test_ones_own_page_votes_lists_and_takes_back(visitor, app):
 
 
 async def test_votes_stand_on_the_page_and_count_in_what_is_trending(visitor, app):
-    before = app.store.receptions([1])[1]
+    before = app.store.tallies([1])[1]
     await visitor.post(link(app), v="up")
     await visitor.post(link(app, GRACE), v="up")
-    heard = app.store.receptions([1])[1]
+    heard = app.store.tallies([1])[1]
     assert (before.ballots, heard.ballots) == (0, 2)
     assert ranking.trend(stored(app.store, arxiv(1)), NOW, heard) > 0
     await app.publish()
@@ -269,7 +269,7 @@ async def test_who_voted_for_two_papers_that_are_one_voted_once(visitor, app):
         await visitor.post(link(app, paper=paper), v="up")
     absorb(app.store, a_paper(arxiv(1), doi(7), title="A paper elsewhere"), now=NOW + DAY)
     assert app.store.votes_for(1) == 1
-    assert app.store.receptions([1])[1].ballots == 1
+    assert app.store.tallies([1])[1].ballots == 1
     assert app.store.vote_counts([1]) == {1: ((NOW.date(), 1),)}
     assert len(app.store.votes_by(number(app))) == 1
     await visitor.post(link(app, paper=other), v="none")
@@ -294,5 +294,5 @@ async def test_who_is_forgotten_leaves_no_vote(visitor, app):
 
 async def test_the_past_knows_only_the_votes_of_its_time(app):
     app.store.vote(1, number(app), NOW + DAY)
-    assert app.store.as_of(NOW).receptions([1])[1].ballots == 0
-    assert app.store.as_of(NOW + 2 * DAY).receptions([1])[1].ballots == 1
+    assert app.store.as_of(NOW).tallies([1])[1].ballots == 0
+    assert app.store.as_of(NOW + 2 * DAY).tallies([1])[1].ballots == 1

@@ -147,7 +147,7 @@ def _weighed(papers: Sequence[Paper], interests: Interests, background: Backgrou
     """Return what each interest adds to each paper."""
     now = background.now or _latest(papers)
     return interests.weigh(
-        papers, [trend(paper, now, background.receptions.get(paper.id)) for paper in papers]
+        papers, [trend(paper, now, background.tallies.get(paper.id)) for paper in papers]
     )
 
 

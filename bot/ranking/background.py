@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from bot.identity import known_by
-from bot.models import Identifier, Paper, Reception
+from bot.models import Identifier, Paper, Tally
 from bot.ranking.calibration import WANTED_SHARE
 from bot.ranking.words import term_counts
 from bot.values import value_type
@@ -23,7 +23,7 @@ class Background:
     """What a ranker knows besides the papers at hand.
 
     `idf` is how telling each term is, from 0 to 1 (`unseen` for one that never occurred);
-    `examples` are the papers that profiles name; `now` is what ages are counted to. `receptions` is
+    `examples` are the papers that profiles name; `now` is what ages are counted to. `tallies` is
     what was said of papers, by their id; of another, what the paper itself tells. `meaning` holds the
     vectors of all texts that are to be ranked and of all that the profile shows and says; without it
     words rank. `wanted` is the share of all papers that the profile's readers want.
@@ -33,7 +33,7 @@ class Background:
     unseen: float = 1.0
     examples: Mapping[Identifier, Paper] = field(default_factory=dict)
     now: datetime | None = None
-    receptions: Mapping[int, Reception] = field(default_factory=dict)
+    tallies: Mapping[int, Tally] = field(default_factory=dict)
     meaning: Meaning | None = None
     wanted: float = WANTED_SHARE
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 import math
 from datetime import datetime, timedelta
 
-from bot.models import Paper, Reception
+from bot.models import Paper, Tally
 
 _WEEK = 168.0  # hours
 _GROWTH, _HEAD_START = 0.4, 2.0  # votes grow as (hours + head start) to that power
@@ -29,15 +29,15 @@ _SOURCE, _LIKE, _BALLOT = 2.0, 2.0, 2.0  # worth in votes
 _SUBMISSION = 4.0  # has one vote already
 
 
-def trend(paper: Paper, now: datetime, reception: Reception | None = None) -> float:
+def trend(paper: Paper, now: datetime, tally: Tally | None = None) -> float:
     """Return a paper's warmth: 0 where nobody said anything, below 1 always, halved in four days.
 
     More votes, comments, sources, likes, ballots or submissions never make it less, more age never more.
-    Without a reception it is what the paper itself tells: its votes, as old as it is.
+    Without a tally it is what the paper itself tells: its votes, as old as it is.
     """
-    if reception is None and not paper.votes and not paper.comments:
+    if tally is None and not paper.votes and not paper.comments:
         return 0.0  # as most of a day's papers, for every profile
-    heard = reception or _heard_of(paper, now)
+    heard = tally or _heard_of(paper, now)
     if _voice(heard) <= 0:
         return 0.0
     expected = expected_votes(heard, now)
@@ -45,7 +45,7 @@ def trend(paper: Paper, now: datetime, reception: Reception | None = None) -> fl
     return expected / (expected + _HALF_WARM) * math.exp2(-(age / _HALF_LIFE))
 
 
-def expected_votes(heard: Reception, now: datetime) -> float:
+def expected_votes(heard: Tally, now: datetime) -> float:
     """Return how many votes a paper can be expected to have when it is a week old."""
     counted = min(heard.counted or now, now)
     hours = max(0.0, (counted - heard.since) / timedelta(hours=1))
@@ -53,7 +53,7 @@ def expected_votes(heard: Reception, now: datetime) -> float:
     return (_voice(heard) + _DOUBT) * growth - _DOUBT
 
 
-def _voice(heard: Reception) -> float:
+def _voice(heard: Tally) -> float:
     """Return all that was said for a paper, in votes."""
     return (
         max(0, heard.votes)
@@ -65,6 +65,6 @@ def _voice(heard: Reception) -> float:
     )
 
 
-def _heard_of(paper: Paper, now: datetime) -> Reception:
+def _heard_of(paper: Paper, now: datetime) -> Tally:
     since = paper.first_seen or paper.published or now
-    return Reception(since=since, votes=paper.votes or 0, comments=paper.comments or 0)
+    return Tally(since=since, votes=paper.votes or 0, comments=paper.comments or 0)

@@ -6,7 +6,7 @@ import json
 from collections.abc import Collection
 from datetime import datetime
 
-from bot.models import Event, Feedback, Opinion, Paper, Reception
+from bot.models import Event, Feedback, Opinion, Paper, Tally
 from bot.store.connection import moment, seconds
 from bot.store.editions import EditionLedger
 
@@ -116,16 +116,14 @@ class FeedbackLedger(EditionLedger):
         rows = self.db.rows(_SUBMITTED, {"profile": profile, "until": seconds(until)})
         return self._load(row["paper"] for row in rows)
 
-    def receptions(
-        self, papers: Collection[int], until: datetime | None = None
-    ) -> dict[int, Reception]:
+    def tallies(self, papers: Collection[int], until: datetime | None = None) -> dict[int, Tally]:
         """Return what was said of these papers, by their ids; with `until`, what had been by then.
 
         `since` is when a source first told votes of it, or where none did, when it was first seen.
         """
         values = {"ids": json.dumps(sorted(papers)), "until": seconds(until)}
         return {
-            row["id"]: Reception(
+            row["id"]: Tally(
                 since=since, counted=moment(row["counted"]),
                 votes=(row["told"] or 0) + row["submissions"], comments=row["comments"] or 0,
                 sources=row["sources"], likes=row["likes"], submissions=row["submissions"],

@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import date, datetime
 
 from bot.lifecycle import standing
-from bot.models import Edition, Feedback, Identifier, News, Paper, Reception, SourceState
+from bot.models import Edition, Feedback, Identifier, News, Paper, SourceState, Tally
 from bot.store.connection import Connection, moment, seconds
 from bot.store.feedback import FeedbackLedger
 from bot.store.rows import revised
@@ -99,9 +99,9 @@ class Past:
         """Return which of these papers the profile had picked by then."""
         return self._present.picked_among(profile, papers, self._until)
 
-    def receptions(self, papers: Collection[int]) -> dict[int, Reception]:
+    def tallies(self, papers: Collection[int]) -> dict[int, Tally]:
         """Return what had been said of these papers by then."""
-        return self._present.receptions(papers, self._until)
+        return self._present.tallies(papers, self._until)
 
     def submitted(self, profile: str) -> list[Paper]:
         """Return what had been put forward and was not picked yet."""

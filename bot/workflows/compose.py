@@ -16,10 +16,10 @@ from bot.models import (
     Paper,
     Pick,
     Ranked,
-    Reception,
     Role,
     SourceNote,
     SourceState,
+    Tally,
 )
 from bot.ports import ComposeStore, RankingStore, Workers
 from bot.ranking import Background
@@ -72,7 +72,7 @@ class _Shelf:
     def __init__(self, store: RankingStore, workers: Workers) -> None:
         self.store, self.workers = store, workers
         self._papers: dict[int, Paper] = {}
-        self._heard: dict[int, Reception] = {}
+        self._heard: dict[int, Tally] = {}
 
     async def candidates(
         self, profile: Profile, last: Edition | None, now: datetime
@@ -91,11 +91,11 @@ class _Shelf:
         submitted = await self.workers.store(self.store.submitted, profile.name)
         return [*found, *(paper for paper in submitted if paper.id not in there)]
 
-    async def receptions(self, papers: Sequence[Paper]) -> Mapping[int, Reception]:
+    async def tallies(self, papers: Sequence[Paper]) -> Mapping[int, Tally]:
         """Return what was said of these papers, by their ids."""
         unknown = {paper.id for paper in papers} - self._heard.keys()
         if unknown:
-            self._heard |= await self.workers.store(self.store.receptions, unknown)
+            self._heard |= await self.workers.store(self.store.tallies, unknown)
         return {paper.id: self._heard[paper.id] for paper in papers if paper.id in self._heard}
 
 
@@ -260,11 +260,11 @@ async def _ranked(
 ) -> tuple[list[Ranked], str]:
     """Return the papers ranked, and the ranker's name."""
     store, workers = shelf.store, shelf.workers
-    heard = await shelf.receptions(papers)
+    heard = await shelf.tallies(papers)
     few = await workers.cpu(ranking.condensed, learnt, background)
     judged = await _judged(learnt, store, workers)
     means = await meanings.of([*papers, *judged], few, background.examples)
-    known = replace(background, receptions=heard, meaning=means)
+    known = replace(background, tallies=heard, meaning=means)
     if judged:
         wanted = await workers.cpu(ranking.share_wanted, judged, few, known)
         known = replace(known, wanted=wanted)

@@ -258,7 +258,7 @@ async def trending_papers(
     if now is None:
         return []
     papers = await workers.store(store.voted, (now - period).date(), now.date())
-    heard = await workers.store(store.receptions, {paper.id for paper in papers})
+    heard = await workers.store(store.tallies, {paper.id for paper in papers})
     warm = [
         (ranking.trend(p, now, heard.get(p.id)), p)
         for p in papers
