@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import quote
 
 import aiohttp
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from bot import ranking, tokens
 from bot.app import open_app
 from bot.config import load_config
-from bot.models import DeliveryKind, Origin
+from bot.models import DeliveryKind, Identifier, Origin, Scheme
 from bot.outputs.notes import NotePress
 from bot.web import consent, listening
 from bot.workflows import votes
@@ -162,6 +163,15 @@ async def test_a_papers_page_leads_there_and_a_link_comes_by_mail(visitor, app):
     assert app.store.votes_for(1) == 0
     await visitor.post(at, v="up")
     assert app.store.has_voted(1, number(app))
+
+
+async def test_a_paper_of_the_longest_address_is_voted_for_as_any_other(visitor, app):
+    longest = Identifier(Scheme.URL, f"https://example.edu/p?q={'x' * 1976}")
+    absorb(app.store, a_paper(longest, title="Of a long name"), now=NOW)
+    page = f"/vote?paper={quote(str(longest), safe='')}"
+    assert "Of a long name" in (await visitor.get(page)).words
+    assert "Look into your mailbox" in (await ask(visitor, ADA, page)).words
+    assert len(notes(app)) == 1
 
 
 async def test_the_answer_never_tells_whether_an_address_is_known(visitor, app):

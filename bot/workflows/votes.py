@@ -21,7 +21,7 @@ MANY = "You have cast many votes today. Please come back tomorrow."
 MOST_NOTES = 3  # to one address in a day, whoever asked for them
 _LINK_HOLDS = timedelta(days=3)  # until a mail with a link that could not be sent is given up
 _DAY = timedelta(days=1)
-_LONGEST_NAME = 500
+_LONGEST_NAME = 2_100  # an address of 2,000 is one
 
 
 class VoteStore(Protocol):
