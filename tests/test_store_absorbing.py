@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from bot.errors import DiskFullError
 from bot.identity import alone, merge
-from bot.models import Event, Paper, Sighting, SourceState, Stamp
+from bot.models import Event, Link, Paper, Rel, Sighting, SourceState, Stamp
 from bot.ports import Showing
 from bot.store import Store
 from bot.store.pruning import Pruner
@@ -57,6 +57,22 @@ def test_a_document_that_comes_again_writes_nothing_but_the_sources_state(store,
     again = take(store, *document, now=NOW + DAY, guids=guids)
     assert (again.new, again.updated) == (0, 0)
     assert writes(store) == before + 1
+
+
+def test_a_record_that_an_earlier_version_absorbed_is_known_again(store):
+    """Its digest is that of the same text as ever, or each state folder would be merged anew once."""
+    links = frozenset(
+        {Link(Rel.PDF, "https://example.org/1.pdf"), Link(Rel.CODE, "https://example.org/ö")}
+    )
+    take(
+        store,
+        shown(a_paper(doi(1), url(1), title="Two names", links=links), at=NOW),
+        shown(a_paper(doi(2), title="Überraschung"), Event.REPLACE),
+        shown(a_paper(arxiv(3), authors=("Ada", "Bo"), published=NOW - DAY), at=NOW - DAY),
+        shown(a_paper(doi(4), title="Counted"), at=NOW, votes=3),
+    )
+    found = [row["digest"] for row in store.db.rows("SELECT digest FROM sighting ORDER BY paper")]
+    assert found == [2061346673212510672, 1784691071781236369, 4261170335020965497, 0]
 
 
 def test_one_entry_more_costs_that_entry(store):

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 from bot.errors import DiskFullError, SchemaTooNewError, StateError, StateLockedError
 
@@ -114,6 +115,13 @@ class Connection:
         """Return all rows of a query with named parameters."""
         with self._explained():
             return self._db.execute(sql, values or {}).fetchall()
+
+    def tuples(self, sql: str, values: Mapping[str, object] | None = None) -> list[tuple[Any, ...]]:
+        """Return all rows of a query as plain tuples: of thousands, each takes less than a Row."""
+        with self._explained():
+            cursor = self._db.cursor()
+            cursor.row_factory = None
+            return cursor.execute(sql, values or {}).fetchall()
 
     def row(self, sql: str, values: Mapping[str, object] | None = None) -> sqlite3.Row | None:
         """Return the first row, or None."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import sqlite3
 import struct
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import fields, replace
 from datetime import date, datetime
 from functools import lru_cache
+from typing import TypeAlias
 
 from bot import lifecycle
 from bot.models import (
@@ -52,6 +53,7 @@ _MEANT = {
 
 # To look a member of an Enum up by its value costs five times as much.
 _ROLES = {role.value: role for role in Role}
+_PREFIXES = {scheme: f"{scheme.value}:" for scheme in Scheme}
 _in_json = json.JSONEncoder().encode
 _KINDS = {kind.value: kind for kind in InterestKind}
 
@@ -61,9 +63,12 @@ def name_of(identifier: Identifier) -> str:
     return identifier.scheme + ":" + identifier.value
 
 
-def names_of(identifiers: Iterable[Identifier]) -> list[str]:
+def names_of(identifiers: Collection[Identifier]) -> list[str]:
     """Return identifiers as the store spells them, in the order in which they come."""
-    return [scheme + ":" + value for scheme, value in identifiers]
+    if len(identifiers) == 1:  # as most papers have
+        ((scheme, value),) = identifiers
+        return [_PREFIXES[scheme] + value]
+    return [_PREFIXES[scheme] + value for scheme, value in identifiers]
 
 
 def identifier_of(name: str) -> Identifier:
@@ -78,7 +83,12 @@ PAPER_COLUMNS = (
 )  # fmt: skip
 
 
-def paper_row(paper: Paper) -> tuple[object, ...]:
+PaperRow: TypeAlias = tuple[
+    str, str, str, str, str, int, int | None, str, str, int | None, int | None, str
+]
+
+
+def paper_row(paper: Paper) -> PaperRow:
     """Return the PAPER_COLUMNS of a paper: all but those that only the store knows."""
     return (
         paper.title,
@@ -87,8 +97,8 @@ def paper_row(paper: Paper) -> tuple[object, ...]:
         "\n".join(paper.categories),  # "cell biology" is one
         paper.venue,
         paper.version,
-        seconds(paper.published),
-        _links_text(paper.links),
+        None if paper.published is None else int(paper.published.timestamp()),
+        _links_text(paper.links) if paper.links else "[]",
         _packed_stamps(paper.stamps),
         paper.votes,
         paper.comments,
