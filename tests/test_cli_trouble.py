@@ -206,7 +206,7 @@ def test_a_locked_database_is_waited_for_and_then_named(desk, monkeypatch):
 
 
 def test_a_busy_workflow_names_its_holder(desk, monkeypatch):
-    monkeypatch.setattr("bot.app.workflow_lock", _impatient)
+    monkeypatch.setattr("bot.app.means.workflow_lock", _impatient)
     with (desk.state / "lock" / "compose").open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         held.write('{"pid": 4321}')
@@ -275,7 +275,7 @@ def test_a_maildir_that_could_not_be_written_again_and_again_needs_no_person_onc
         raise StateError("state/mail cannot be written: Permission denied.")
 
     with monkeypatch.context() as patched:
-        patched.setattr("bot.app.deliver_to_maildir", denied)
+        patched.setattr("bot.app.means.deliver_to_maildir", denied)
         for _ in range(4):
             said = desk(*NEXT, "once")
             assert said.code == 1

@@ -10,8 +10,7 @@ from itertools import pairwise
 
 import pytest
 
-from bot import app as wiring
-from bot.app import App, open_app
+from bot.app import App, open_app, rounds
 from bot.cli.service import Service
 from bot.cli.troubles import Troubles
 from bot.config import kept_config, load_config
@@ -203,7 +202,7 @@ async def test_a_disk_that_fills_up_in_the_middle_is_told_and_left_alone(running
 
     monkeypatch.setattr(App, "room", lambda _: room)
     with monkeypatch.context() as patched:
-        patched.setattr(wiring, "write_file", full)
+        patched.setattr(rounds, "write_file", full)
         await running.tick()
         assert set(running.app.troubles) == {"publish", "disk"}
         await running.tick()
