@@ -209,6 +209,14 @@ def test_preview_right_after_an_edition_says_what_to_look_at_instead(desk):
     assert "`paperround preview experts --days 7`" in said.err
 
 
+def test_preview_counts_what_came_in_and_not_only_what_fits(desk):
+    config = (desk.folder / "config.toml").read_text()
+    desk.write(config.replace('keywords = ["protein"]', 'categories = ["=nlin.AO"]'))
+    said = desk(*MORNING, "preview", "proteins", "--days", "7")
+    assert "No new papers came in." not in said.out
+    assert "Nothing here for you among the" in said.out
+
+
 def test_preview_of_days_shows_what_was_picked_before_too(desk):
     said = desk(*MORNING, "preview", "experts", "--days", "7")
     assert "mixture of experts" in said.out

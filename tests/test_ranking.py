@@ -162,6 +162,10 @@ def test_what_follows_a_caret_and_is_no_number_belongs_to_the_phrase(written):
         ("Robert Smith", "Robert Smith Jr."),
         ("Li Wei", "Wei Li"),
         ("李明", "李明"),
+        ("李明", "李 明"),
+        ("van der Maaten", "Laurens van der Maaten"),
+        ("van der Maaten", "van der Maaten, L."),
+        ("de Vries", "J. K. de Vries"),
     ],
 )
 def test_an_author_is_recognised_in_every_spelling(wanted, name):
@@ -178,6 +182,10 @@ def test_an_author_is_recognised_in_every_spelling(wanted, name):
         ("Noam Shazeer", "Shazeer"),
         ("Wei Li", "Wei Liu"),
         ("Noam", "Noam Shazeer"),
+        ("王伟", "王小伟"),
+        ("王伟", "李伟"),
+        ("van der Maaten", "Jan Maaten"),
+        ("van der Maaten", "Jan van Maaten"),
         ("", ""),
         ("...", "..."),
     ],
@@ -223,6 +231,7 @@ def test_a_category_adds_a_little_and_its_archive_counts_too():
     assert first > second > 0
     assert _score(paper, categories=("cs",)) > 0
     assert _score(paper, categories=("CS.lg",)) == first
+    assert _score(paper, categories=("cs.*",)) == _score(paper, categories=("cs",))
     assert _score(paper, categories=("c",)) == 0
     assert _score(paper, categories=("cs.LG^2",)) == pytest.approx(2 * first)
 
@@ -236,6 +245,10 @@ def test_categories_with_an_equals_sign_restrict():
     ]
     only = rank(papers, _profile(keywords=("experts",), categories=("=cs.LG", "=math")))
     assert set(_titles(only)) == {"experts one", "experts three"}
+    every = rank(papers, _profile(keywords=("experts",), categories=("=cs.*",)))
+    assert set(_titles(every)) == {"experts one", "experts two"}
+    without = rank(papers, _profile(keywords=("experts",), exclude=("cat:cs.*",)))
+    assert set(_titles(without)) == {"experts three", "experts four"}
 
 
 # ── Never, and always ─────────────────────────────────────────────────────────────────────────────

@@ -260,6 +260,7 @@ def test_an_announcement_that_is_cut_off_says_what_to_do():
         ("A. One (never closed, B. Two", ("A. One (never closed", "B. Two")),
         ("A. One) odd, B. Two", ("A. One odd", "B. Two")),
         ("A. One, et al.", ("A. One",)),
+        ("A. One et al., B. Two et al", ("A. One", "B. Two")),
         ("A. One, on behalf of the X Team", ("A. One", "X Team")),
         (" , ,", ()),
         ("", ()),

@@ -143,6 +143,7 @@ def test_odd_records_are_stored_sensibly():
         ("van der Berg, A.-B.; Smith, J.", ("A.-B. van der Berg", "J. Smith")),
         ("The ENIGMA Consortium; Smith, J.", ("The ENIGMA Consortium", "J. Smith")),
         ("Smith, Jr.; Doe, J.", ("Smith Jr.", "J. Doe")),
+        ("Smith, J. et al.", ("J. Smith",)),
         ("", ()),
     ],
 )

@@ -107,7 +107,7 @@ async def _next_section(
     store = app.store.as_of(now)  # --now may name any past day: what came later is not seen
     since = now - timedelta(days=days) if days else None
     async with app.meanings() as meanings:
-        ranked, news = await ranked_now(profile, store, workers, now, since, meanings)
+        ranked, news, considered = await ranked_now(profile, store, workers, now, since, meanings)
     last = await workers.store(store.last_edition, profile.name)
     states = await workers.store(store.source_states)
     later = (await workers.store(app.store.source_states)).keys() - states.keys()
@@ -121,7 +121,7 @@ async def _next_section(
         made_at=now,
         picks=picks,
         health=tuple(source_notes(profile, sources, states, last, now)),
-        considered=len(ranked),
+        considered=considered,
     )
     papers = await workers.store(store.papers, {pick.paper for pick in picks})
     shown = tuple((pick, papers[pick.paper]) for pick in picks)

@@ -93,6 +93,7 @@ def _check_profiles(config: Config, sources: set[str]) -> Iterator[tuple[str, ..
             if former in owners:
                 yield table, "was", f'"{former}" is a former name of "{owners[former]}" too.'
             owners[former] = name
+        yield from _check_names(table, profile)
         yield from _check_weights(table, profile)
         yield from _check_clauses(table, profile)
 
@@ -102,7 +103,20 @@ def _near(name: str, names: set[str]) -> str:
     return f'Did you mean "{close[0]}"?' if close else f"There are: {', '.join(sorted(names))}."
 
 
+def _check_names(table: str, profile: Profile) -> Iterator[tuple[str, ...]]:
+    for key in ("authors", "categories"):
+        for name in getattr(profile, key):
+            text, caret, _ = name.rpartition("^")
+            if not _has_a_word(text if caret else name):
+                yield table, key, f'"{name}" names nothing to look for.'
+
+
 def _check_weights(table: str, profile: Profile) -> Iterator[tuple[str, ...]]:
+    for key in ("exclude", "always"):
+        for clause in getattr(profile, key):
+            if found := re.search(r"(?<=\w)\^\d+(?:\.\d+)?$", clause):
+                hint = f'Leave "{found.group()}" out; a formula stands in dollars.'
+                yield table, key, f'"{clause}": here nothing counts more than once.', hint
     for key in ("keywords", "authors", "categories"):
         for clause in getattr(profile, key):
             _, caret, weight = clause.rpartition("^")

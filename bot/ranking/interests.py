@@ -83,8 +83,12 @@ def matches(wanted: Clause, paper: Paper) -> bool:
 
 
 def _has_category(wanted: str, paper: Paper) -> bool:
-    """`cs` matches every `cs.…`; case is no matter."""
-    return wanted.casefold() in _fields(paper.categories)
+    """`cs` matches every `cs.…`, as does arXiv's own `cs.*`; case is no matter."""
+    return _bare(wanted) in _fields(paper.categories)
+
+
+def _bare(category: str) -> str:
+    return category.strip().removesuffix("*").removesuffix(".").casefold()
 
 
 @lru_cache(maxsize=2048)
@@ -254,7 +258,7 @@ class Interests:
         for wanted, weight in self._categories:
             for at, paper in enumerate(papers if weight else ()):
                 if _has_category(wanted, paper):
-                    primary = paper.categories[0].casefold() == wanted.casefold()
+                    primary = paper.categories[0].casefold() == _bare(wanted)
                     share = _CATEGORY * weight * (1 if primary else 0.5)
                     yield at, Reason(InterestKind.CATEGORY, wanted, share)
 

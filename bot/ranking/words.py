@@ -15,6 +15,7 @@ from bot.text import readable
 _WORD = pattern(
     r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|[^\W_\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+"
 )
+_UNSPACED = pattern(r"[\u3040-\u30ff\u3400-\u9fff]")
 _ASCII_WORD = pattern(r"[a-z0-9]+")  # the same of what is folded and has ASCII letters alone
 # Where a letter and its signs are a name: who excludes C++ means no vitamin C.
 _SIGNED = pattern(rf"(?<![^\W_])[^\W\d_](?:\+\+|\#(?![^\W_]))|{_WORD.pattern}")
@@ -36,6 +37,11 @@ _DIGRAPHS = str.maketrans(
      "Ä": "Ae", "Ö": "Oe", "Ü": "Ue", "Ø": "Oe", "Å": "Aa"}
 )  # fmt: skip
 _SURNAME_FIRST = pattern(r"(?P<surname>\w\S*[a-z]\S*(?: \S+)*?) (?P<initials>[A-Z]{1,2})")
+# What a surname may begin with: `van der Maaten` is a whole one.
+_PARTICLES = frozenset(
+    "af al av ben bin da das de del della den der des di do dos du el ibn la le san te ten ter "
+    "van vom von zu zum zur".split()
+)
 _SHORTEST_WITH_SUFFIX = 3  # words: `Robert Smith Jr`
 _TITLE_WEIGHT = 3
 _SHORTEST_PLURAL = 4
@@ -127,7 +133,8 @@ def same_person(wanted: str, name: str) -> bool:
     """Whether two spellings can be one author.
 
     `Noam Shazeer` is `N. Shazeer`, `Shazeer, Noam`, `Shazeer N` (as PubMed writes) and `Shazeer`;
-    `Jürgen Müller` is `Jurgen Muller` and `Juergen Mueller`.
+    `Jürgen Müller` is `Jurgen Muller` and `Juergen Mueller`, `Laurens van der Maaten` whom
+    `van der Maaten` names. 王伟 is neither 王小伟 nor 李伟: such names have no initials.
     """
     return any(_agree(one, other) for one in _readings(wanted) for other in _readings(name))
 
@@ -150,8 +157,10 @@ def any_goes_by(names: tuple[str, ...]) -> frozenset[str]:
 def _agree(first: Sequence[str], second: Sequence[str]) -> bool:
     if sorted(first) == sorted(second):
         return True
-    if first[-1] != second[-1]:
+    if first[-1] != second[-1] or _UNSPACED.fullmatch(first[-1]):
         return False
+    if first[0] in _PARTICLES and tuple(second[-len(first) :]) == tuple(first):
+        return True
     return len(first) == 1 or (len(second) > 1 and _compatible(first[0], second[0]))
 
 

@@ -16,8 +16,11 @@ from bot.sources.entries import LONGEST_NAME, MOST_AUTHORS
 
 _SUFFIX = pattern(r"(?:Jr|Sr|II|III|IV)\.?", re.IGNORECASE)
 _NOBODY = pattern(r"(?:et al\.?|others|:|\W*)", re.IGNORECASE)
-_PREAMBLE = pattern(r"^(?:(?:for|on behalf of) the|and)\s+", re.IGNORECASE)
+_AND_OTHERS = pattern(r"(?<=\S)\s+et\.? al\b\.?(?=\s*(?:[,;(]|$))", re.IGNORECASE)
+_PREAMBLE = pattern(r"^(?:(?:for|on behalf of) the|and|&)\s+", re.IGNORECASE)
 _INITIALS = pattern(r"(?:(?:[^\W\d_]{1,3}\.|[^\W\d_]\b|[A-Z]{1,3}\b)[\s-]*){1,4}")
+# Scripts that set no spaces in a name; a comma there stands between two people.
+_UNSPACED_NAMES = pattern(r"[\s,，、;；·\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+")
 _AND = pattern(r"\s+(?:and|&)\s+")
 _LONGEST_REMEMBERED = 200
 # A name of several words that nothing has to be made of: most are.
@@ -29,9 +32,15 @@ _ONE_NAME = pattern(
 
 def split_arxiv(creator: str) -> tuple[str, ...]:
     """Split arXiv's one comma-joined string; affiliations in parentheses are dropped."""
-    parts = (text.one_line(part).strip(" :;") for part in _outside_brackets(creator))
+    named = _without_others(creator)
+    parts = (text.one_line(part).strip(" :;") for part in _outside_brackets(named))
     names = (_PREAMBLE.sub("", part) for part in _with_suffixes(parts))
     return bounded([name for name in names if not _NOBODY.fullmatch(name)])
+
+
+def _without_others(value: str) -> str:
+    """Drop the `et al.` behind a name: who follows `R. Three` means that paper too."""
+    return _AND_OTHERS.sub("", value) if " al" in value.lower() else value
 
 
 def _with_suffixes(parts: Iterable[str]) -> list[str]:
@@ -81,15 +90,19 @@ def split_any(value: str) -> tuple[str, ...]:
 
 
 def _split(value: str) -> tuple[str, ...]:
+    value = _without_others(value)
     if _ONE_NAME.fullmatch(value):
         return (value,)
     if whole := _whole_names(value):
         return whole
     line = text.one_line(text.plain(value))
-    if ";" in line:
+    if _UNSPACED_NAMES.fullmatch(line):
+        names = [part.strip() for part in re.split("[,，、;；]", line)]
+    elif ";" in line:
         names = [_turned(part) for part in line.split(";")]
     else:
-        names = _listed([part.strip() for part in line.split(",")])
+        parts = (_PREAMBLE.sub("", part.strip()) for part in line.split(","))
+        names = _listed([part for part in parts if not _NOBODY.fullmatch(part)])
     cleaned = (_PREAMBLE.sub("", name.strip()) for name in names)
     return bounded([name for name in cleaned if not _NOBODY.fullmatch(name)])
 
@@ -108,7 +121,7 @@ _split_short = lru_cache(maxsize=4096)(_split)
 
 def split_turned(value: str) -> tuple[str, ...]:
     """Split `Last, F.; Last, F. M.` and turn each name around."""
-    names = (_turned(part) for part in text.one_line(text.plain(value)).split(";"))
+    names = (_turned(part) for part in _without_others(text.one_line(text.plain(value))).split(";"))
     return bounded([name for name in names if not _NOBODY.fullmatch(name)])
 
 

@@ -215,8 +215,10 @@ async def ranked_now(
     now: datetime,
     since: datetime | None,
     meanings: Meanings | None = None,
-) -> tuple[list[Ranked], list[News]]:
-    """Return what the next edition would rank and its news of earlier picks; no edition is stored.
+) -> tuple[list[Ranked], list[News], int]:
+    """Return what the next edition would rank, its news of earlier picks, and how many papers compete.
+
+    No edition is stored.
 
     With `since`, the window is all that came after it, picked before or not.
     """
@@ -226,7 +228,7 @@ async def ranked_now(
     else:
         candidates = await workers.store(store.candidates, "", None, since, profile.sources)
     ranked = await ranked_papers(candidates, profile, store, workers, now, meanings)
-    return ranked, await _news(profile, store, workers, now)
+    return ranked, await _news(profile, store, workers, now), len(candidates)
 
 
 async def _news(
