@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 import aiohttp
 import pytest
+from aiohttp.test_utils import make_mocked_request
 
 from bot.app import open_app
 from bot.config import load_config
@@ -66,6 +67,24 @@ async def test_gzip_is_sent_to_who_takes_it_under_an_etag_of_its_own(ask, accept
     assert headers["Content-Length"] == str(len(body))
     assert headers["ETag"] != (await ask("/long.rss"))[1]["ETag"]
     assert headers["Vary"] == "Accept-Encoding"
+
+
+async def test_headers_are_written_once_for_all_and_what_one_answer_adds_stays_its_own(ask):
+    asked = []
+    for _ in range(2):
+        whole = await ask("/long.rss", Accept_Encoding="gzip")
+        had = await ask("/long.rss", Accept_Encoding="gzip", If_None_Match=whole[1]["ETag"])
+        asked.append([sorted(headers.keys()) for _, headers, _ in (whole, had)])
+        assert (whole[0], had[0]) == (200, 304)
+    assert asked[0] == asked[1]
+    assert "Content-Encoding" in asked[0][0]
+    assert not {"Content-Encoding", "Content-Type", "Content-Length"} & set(asked[0][1])
+    file = ask.public / "long.rss"
+    copy = Copy.of(file, "application/rss+xml")
+    before = [dict(form.sent) for form in (copy.forms.plain, copy.forms.zipped)]
+    made = copy.answer(make_mocked_request("GET", "/long.rss", {"Accept-Encoding": "gzip"}))
+    made.headers["Server"] = "paperround"
+    assert [dict(form.sent) for form in (copy.forms.plain, copy.forms.zipped)] == before
 
 
 @pytest.mark.parametrize("accepted", ["", "identity", "br", "gzip;q=0", "*;q=0", "gzip;q=x", ";;,"])

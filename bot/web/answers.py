@@ -10,6 +10,7 @@ from types import MappingProxyType
 from urllib.parse import parse_qsl
 
 from aiohttp import web
+from multidict import CIMultiDict
 
 from bot.app import App
 from bot.errors import PaperroundError
@@ -24,14 +25,16 @@ LARGEST_FORM = 16 * 1024  # bytes; what our own forms and one-click requests sen
 LONGEST_NAME = 2_100  # of a paper that is asked for: an address of 2,000 is one
 _MOST_FIELDS = 150  # a list of lists
 _FORM_SECONDS = 10
-_HEADERS = {
-    # No script, no third party, no frame: a hostile title that got past escaping would still be mute.
-    "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; "
-    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Server": "paperround",
-}
+_HEADERS = CIMultiDict(
+    {
+        # No script, no third party, no frame: a hostile title that got past escaping would still be mute.
+        "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "no-referrer",
+        "Server": "paperround",
+    }
+)
 # An address with a token is somebody's own: neither kept by a proxy nor found by a search engine.
 _PRIVATE = {"Cache-Control": "no-store", "X-Robots-Tag": "noindex, nofollow"}
 

@@ -16,7 +16,7 @@ from bot.models import Door, OptIn
 from bot.outputs.consent_pages import confirm_page, manage_page, subscribe_page
 from bot.outputs.syndication import FORMS
 from bot.web.answers import LIMITS, STANDING, form_lists, notice, private_page
-from bot.web.conditional import Content, answer
+from bot.web.conditional import Content, Forms
 from bot.web.limits import network_of
 from bot.workflows.consent import Order
 from bot.workflows.manage import Chosen
@@ -317,7 +317,7 @@ async def private_feed(request: web.Request) -> web.StreamResponse:
     written = await app.workers.cpu(form.written, feed)
     content = await app.workers.cpu(Content.of, written, textual=True)
     headers = {"Cache-Control": "private, max-age=900", "X-Robots-Tag": "noindex"}
-    return answer(request, content, f"{form.type}; charset=utf-8", headers)
+    return Forms.of(content, f"{form.type}; charset=utf-8", headers).answer(request)
 
 
 async def _manage_page(

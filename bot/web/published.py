@@ -45,7 +45,8 @@ async def lead_home(request: web.Request) -> web.Response:
 
 async def published(request: web.Request) -> web.StreamResponse:
     """Serve a file of the public folder; a folder's address gets its index."""
-    folder, shelf = request.app[STANDING].public, request.app[SHELF]
+    site = request.app
+    folder, shelf = site[STANDING].public, site[SHELF]
     # Most ask for what was just asked for: to see that it is still the same file takes no thread.
     if (again := shelf.take(folder, request.path)) is not None:
         return again.answer(request)
