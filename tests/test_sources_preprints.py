@@ -321,6 +321,21 @@ async def test_the_preprint_becomes_the_journals_paper(world):
     assert len(paper.identifiers) == 2
 
 
+async def test_a_service_that_does_not_turn_over_is_not_asked_for_ever(world):
+    source = a_source(world)
+    again = preprint_page([preprint(n) for n in range(3)], 0, 100_000)
+    api = PreprintApi([preprint(n) for n in range(9)], moods=[again] * 30)
+    api.put(world.site)
+    report = await world.walk(NOW, source)
+    assert (report.outcome, report.new) == (Outcome.FAILED, 3)
+    assert report.detail == "127.0.0.1 sent the same page again in place of the next one"
+    assert len(world.asked()) == 2
+    assert world.state("bio").next_poll > NOW  # not at once, as where there is more to read
+    api.moods.clear()
+    report = await world.walk(NOW + timedelta(days=1), source)
+    assert (report.outcome, report.new) == (Outcome.READ, 6)
+
+
 async def test_more_pages_than_a_round_may_ask_for_wait_for_the_next(world):
     source = a_source(world)
     PreprintApi([preprint(n) for n in range(70)]).put(world.site)

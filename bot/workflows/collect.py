@@ -248,6 +248,7 @@ class _Poll:
         self.asked = 0
         self.not_introducing: list[Sighting] = []
         self.shown: set[str] = set()  # guids: what several documents show is one entry
+        self.page_before: frozenset[str] = frozenset()  # guids of the last page that had any
 
     async def report(self) -> Collected:
         """Ask for the document and for what is owed besides; return what they brought."""
@@ -457,11 +458,21 @@ class _Poll:
         if isinstance(answer, NotModified):
             return _unasked(answer)
         try:
-            return await self._understood(
+            parsed, left = await self._understood(
                 answer, partial(sources.read_page, source, span, answer, now)
             )
         except ParseError as error:
             return Failure(answer.url, str(error))
+        if self._shown_again(parsed):
+            problem = f"{host_of(answer.url)} sent the same page again in place of the next one"
+            return Failure(answer.url, problem)
+        return parsed, left
+
+    def _shown_again(self, parsed: Parsed) -> bool:
+        """Whether this page is the one before: whoever does not turn over would be asked for ever."""
+        guids = frozenset(sighting.guid for sighting in parsed.sightings if sighting.guid)
+        before, self.page_before = self.page_before, guids or self.page_before
+        return bool(guids) and guids == before
 
     async def _interrupted(self, found: Collected, span: Span, failure: Failure) -> Collected:
         after = polling.after_page_failure(
