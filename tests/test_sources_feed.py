@@ -229,6 +229,27 @@ def test_a_link_that_several_entries_share_identifies_none():
     assert ids(three) == {"url:https://j.example/3"}
 
 
+@pytest.mark.parametrize("head", ["", "<?xml version='1.0' encoding='utf-8'?>"])
+@pytest.mark.parametrize("stray", [b"\xe9", b"\xc3", b"\xe2\x80"])
+def test_a_byte_that_is_no_utf_8_spoils_no_other_letter(head, stray):
+    body = (
+        head
+        + rss(
+            "<title>Müller’s “cells” – Łoś</title><link>https://j.example/1</link>",
+            "<title>Two</title><link>https://j.example/2</link><description>caf#</description>",
+        ).decode()
+    )
+    one, two = parse_feed(body.encode().replace(b"#", stray), SOURCE.url)
+    assert one.title == "Müller’s “cells” – Łoś"
+    assert two.abstract.startswith("caf")
+
+
+def test_what_is_hardly_utf_8_is_no_utf_8():
+    body = rss("<title>Über die Käfer</title><link>https://j.example/1</link>").decode()
+    (paper,) = parse_feed(body.encode("cp1252"), SOURCE.url)
+    assert paper.title == "Über die Käfer"
+
+
 def test_a_repeated_guid_gives_way_to_the_link():
     parsed = read(
         rss(

@@ -30,7 +30,7 @@ from bot.sources.bounds import (
     MOST_TAGS,
     Entry,
 )
-from bot.sources.plain import read_plain
+from bot.sources.plain import called_unicode, read_plain
 from bot.values import value_type
 
 T = TypeVar("T")
@@ -129,6 +129,7 @@ def _plainly(body: bytes, content_type: str) -> Feed | None:
 def read_by_feedparser(body: bytes, host: str, content_type: str = "") -> Feed:
     """Return what feedparser makes of a document from `host`. Raises ParseError."""
     _bounded(body, host)
+    body = _without_strays(body, content_type)
     found = _understood(body, host, content_type)
     entries: list[Entry] = list(found["entries"])
     broken = dict.get(found, "bozo_exception") if dict.get(found, "bozo") else None
@@ -136,6 +137,20 @@ def read_by_feedparser(body: bytes, host: str, content_type: str = "") -> Feed:
     if not entries:
         _check_empty(body, host, version=str(dict.get(found, "version") or ""), sound=sound)
     return Feed(found["feed"], tuple(entries), sound)
+
+
+def _without_strays(body: bytes, content_type: str) -> bytes:
+    """Return UTF-8 without the bytes that are none; anything else as it is.
+
+    One of them, where a summary was cut within a letter, and feedparser takes the whole document for
+    Latin-2: every accent in it would be garbled, and every title another one.
+    """
+    found = body.decode("utf-8", "replace")
+    strays = found.count("\ufffd") - body.count(b"\xef\xbf\xbd")
+    if not strays or not called_unicode(body, content_type):
+        return body
+    letters = sum(not char.isascii() for char in found) - strays
+    return found.encode() if letters > strays else body
 
 
 def _bounded(body: bytes, host: str) -> None:

@@ -113,12 +113,21 @@ def _in_unicode(body: bytes, content_type: str) -> bool:
     head = body[3:2000] if body.startswith(_BOM) else body[:2000]
     if not head.startswith(b"<") or b"\0" in head:
         return False
+    said = _charsets(head, content_type)
+    return said <= _UNICODE or (said <= _UNICODE | _WIDER_THAN_ASCII and body.isascii())
+
+
+def called_unicode(body: bytes, content_type: str) -> bool:
+    """Tell whether nothing that is said of the body calls it anything but UTF-8."""
+    return _charsets(body.removeprefix(_BOM)[:2000], content_type) <= _UNICODE
+
+
+def _charsets(head: bytes, content_type: str) -> set[str]:
     declared, charset = _DECLARED.match(head), _CHARSET.search(content_type)
-    said = {
+    return {
         declared.group(1).decode("ascii", "replace").lower() if declared else "",
         charset.group(1).strip().lower() if charset else "",
     } - {""}
-    return said <= _UNICODE or (said <= _UNICODE | _WIDER_THAN_ASCII and body.isascii())
 
 
 # An element's tag, what it is to us in an entry, and what takes its text.
