@@ -13,7 +13,7 @@ from bot.errors import ParseError
 from bot.fetch import CannedFetcher
 from bot.models import Document, Edition, Event, NotModified, SourceState, Weather
 from bot.outputs.health import health_lines
-from bot.sources import arxiv_search, page_request, read_page, spans
+from bot.sources import arxiv_search, page_request, polling, read_page, spans
 from bot.sources.spans import Span
 from bot.workflows.collect import MOST_REQUESTS, Outcome
 from support_collect import (
@@ -87,6 +87,33 @@ async def test_an_announcement_that_passed_is_read_from_the_api(world):
         "(cat:cs.LG) AND submittedDate:[202611020500 TO 202611111200]"  # seven days' overlap
     ]
     assert (query["sortBy"], query["sortOrder"]) == (["submittedDate"], ["ascending"])
+
+
+async def test_a_source_with_a_new_name_goes_on_where_the_old_one_ended(world):
+    SearchApi([Submission("2611.00002", MIDNIGHT + 20 * HOUR)]).put(world.site)
+    await seen_on_monday(world, a_source(world))
+    announce(world, MIDNIGHT + 2 * DAY, "2611.00004")
+    renamed = a_source(world, name="machines")
+    report = await world.walk(MONDAY + 2 * DAY, renamed)
+    assert (report.outcome, report.new) == (Outcome.READ, 2)
+    assert world.state("machines").last_ok == MONDAY + 2 * DAY
+    assert len(world.asked("/api/query")) == 1
+
+
+async def test_a_source_with_a_new_name_is_read_at_once_and_whole(world):
+    await seen_on_monday(world, a_source(world))
+    renamed = a_source(world, name="machines")
+    report = await world.walk(MONDAY + timedelta(minutes=1), renamed)
+    assert (report.outcome, report.entries, report.new) == (Outcome.READ, 1, 0)
+    assert world.asked("/api/query") == []
+
+
+async def test_a_second_source_of_the_same_kind_is_no_renamed_one(world):
+    first = a_source(world)
+    await seen_on_monday(world, first)
+    assert polling.state_of(a_source(world, name="b"), {"ml": world.state("ml")}, {"ml", "b"}) == (
+        SourceState("b")
+    )
 
 
 async def test_yesterdays_batch_under_a_new_date_is_told_in_the_report(world):

@@ -7,6 +7,7 @@ Every transition returns a new `SourceState`; nothing here fetches, stores or re
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -103,6 +104,25 @@ def after_document(
         next_poll=_after_document_at(source, document, now, jitter),
     )
     return spans.owing(read, owed(source, state, parsed, now), state.owed_error)
+
+
+def state_of(
+    source: SourceSettings, states: Mapping[str, SourceState], configured: Collection[str]
+) -> SourceState:
+    """Return what is remembered of a source; one with a new name goes on where the old name ended.
+
+    Else an announcement that was missed about the time of its renaming would never be asked for. It is
+    read at once and whole, so that its papers are known as the new name's too.
+    """
+    if source.name in states:
+        return states[source.name]
+    same = fingerprint(source)
+    before = [s for s in states.values() if s.fingerprint == same and s.name not in configured]
+    if not before:
+        return SourceState(source.name)
+    last = max(before, key=lambda state: (state.last_ok is not None, state.last_ok, state.name))
+    at = last.next_poll if last.failures else None
+    return replace(cut_off(last), name=source.name, next_poll=at)
 
 
 def cut_off(state: SourceState) -> SourceState:

@@ -101,6 +101,7 @@ async def collect(
     """Poll every enabled source that is due, all at once; return one report each, in their order."""
     states = await around.workers.store(around.store.source_states)
     moves = await around.workers.store(around.store.moves)
+    names = {source.name for source in configured}
     writer, turns = _Writer(around), _Turns()
 
     async def one(poll: _Poll) -> Collected:
@@ -111,7 +112,7 @@ async def collect(
         return report
 
     polls = [
-        _Poll(source, states.get(source.name, SourceState(source.name)), moves, around, writer)
+        _Poll(source, polling.state_of(source, states, names), moves, around, writer)
         for source in configured
         if source.enabled
     ]
