@@ -378,6 +378,32 @@ def test_explain_says_why_there_is_nothing_to_explain(desk):
         assert "\x1b" not in said.err
 
 
+@pytest.mark.parametrize(
+    ("clause", "said"),
+    [
+        ('exclude = ["nothing", "title:ledger"]', 'exclude "title:ledger"'),
+        ('categories = ["=math", "=nlin.AO"]', 'categories "=math, =nlin.AO"'),
+        ('dislike = ["https://arxiv.org/abs/2611.90011v2"]',
+         'dislike "https://arxiv.org/abs/2611.90011v2"'),
+    ],
+)  # fmt: skip
+def test_explain_names_the_clause_that_keeps_a_paper_out(desk, clause, said):
+    config = (desk.folder / "config.toml").read_text()
+    desk.write(config.replace('keywords = ["protein"]', f'keywords = ["mixture"]\n{clause}'))
+    told = desk(*MORNING, "explain", "proteins", "arXiv:2611.90011")
+    assert f"It is never shown: the profile has {said}." in told.words
+    as_json = desk(*MORNING, "explain", "proteins", "arXiv:2611.90011", "--json").document
+    assert (as_json["score"], as_json["kept_out_by"]) == (None, said)
+
+
+def test_explain_tells_of_a_threshold_that_is_not_reached(desk):
+    config = (desk.folder / "config.toml").read_text()
+    few = 'keywords = ["xylophone"]\ncategories = ["cs.LG"]\nthreshold = 0.9'
+    desk.write(config.replace('keywords = ["protein"]', few))
+    told = desk(*MORNING, "explain", "proteins", "arXiv:2611.90011")
+    assert "below the profile's threshold of 90%: it is left out." in told.words
+
+
 def test_explain_of_what_speaks_for_nothing(desk):
     said = desk(*MORNING, "explain", "proteins", "arXiv:2611.90011")
     assert said.code == 0

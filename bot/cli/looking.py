@@ -37,7 +37,13 @@ from bot.outputs.feeds import profile_rss
 from bot.outputs.news import notice_text
 from bot.schedule import local_date
 from bot.workflows.collect import Outcome
-from bot.workflows.compose import edition_picks, ranked_now, ranked_papers, source_notes
+from bot.workflows.compose import (
+    edition_picks,
+    learnt_profile,
+    ranked_now,
+    ranked_papers,
+    source_notes,
+)
 from bot.workflows.sheets import trending_papers
 
 if TYPE_CHECKING:
@@ -298,20 +304,27 @@ def explain(args: argparse.Namespace) -> int:
         found = app.store.as_of(app.clock()).lookup([wanted])
         if not found:
             raise UsageError(f"{wanted} is not stored: no source has shown it yet.")
-        ranked = asyncio.run(_ranked(app, profile, found))
+        ranked, clause = asyncio.run(_ranked(app, profile, found))
         if args.json:
-            as_json(
-                _told(ranked[0]) if ranked else {"id": str(wanted), "score": None, "reasons": []}
-            )
+            nothing: dict[str, object] = {
+                "id": str(wanted),
+                "score": None,
+                "reasons": [],
+                "kept_out_by": clause,
+            }
+            as_json(_told(ranked[0]) if ranked else nothing)
         else:
-            _show_explained(found[0], ranked)
+            _show_explained(found[0], ranked, profile, clause)
     return 0
 
 
-async def _ranked(app: App, profile: Profile, papers: Sequence[Paper]) -> list[Ranked]:
+async def _ranked(app: App, profile: Profile, papers: Sequence[Paper]) -> tuple[list[Ranked], str]:
+    """Return the papers ranked, and what keeps the first of them out, "" where nothing does."""
     past = app.store.as_of(app.clock())
     async with app.meanings() as meanings:
-        return await ranked_papers(papers, profile, past, app.workers, app.clock(), meanings)
+        ranked = await ranked_papers(papers, profile, past, app.workers, app.clock(), meanings)
+    learnt = await learnt_profile(profile, past, app.workers)
+    return ranked, "" if ranked else ranking.keeping_out(papers[0], learnt)
 
 
 _NEARLY_CERTAIN = 0.99
@@ -329,14 +342,16 @@ _WORDLESS = defaultdict(
 )
 
 
-def _show_explained(paper: Paper, ranked: list[Ranked]) -> None:
+def _show_explained(paper: Paper, ranked: list[Ranked], profile: Profile, clause: str) -> None:
     say(title_of(paper))
     say(f"{authors_line(paper.authors)} · {paper.key}")
     if notice := notice_text(paper, legible):
         say(f"{notice}. It is never offered as new.")
     say()
     if not ranked:
-        say("The profile excludes or dislikes this very paper, or nothing in it speaks for it.")
+        kept_out = f"It is never shown: the profile has {clause}."
+        louder = ", or it is more like what it dislikes" if profile.dislike else ""
+        say(kept_out if clause else f"Nothing in the profile speaks for it{louder}.")
         return
     best = ranked[0]
     most = max((abs(reason.share) for reason in best.reasons), default=0.0)
@@ -353,6 +368,8 @@ def _show_explained(paper: Paper, ranked: list[Ranked]) -> None:
     table("", ("interest", "what", "share", ""), rows, numbers=(2,))
     insisted = ", and `always` asks for it" if best.always else ""
     say(f"Wanted with a probability of {_sure(best.probability)}{insisted}.")
+    if best.probability < profile.threshold and not best.always:
+        say(f"That is below the profile's threshold of {profile.threshold:.0%}: it is left out.")
 
 
 def _sure(probability: float) -> str:

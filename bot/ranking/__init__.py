@@ -37,6 +37,7 @@ __all__ = [
     "example_identifiers",
     "folded",
     "judged",
+    "keeping_out",
     "learnt",
     "merged",
     "missing_examples",
@@ -113,6 +114,13 @@ def rank(
         Ranked(papers[at], told[at], weighed.reasons(at), at in weighed.insisting, chances[at])
         for at in ordered
     ]
+
+
+def keeping_out(paper: Paper, profile: Profile) -> str:
+    """Return the clause that keeps a paper out whatever its score, as `exclude "survey"`; "" for none."""
+    from bot.ranking import interests
+
+    return interests.keeping_out(paper, profile)
 
 
 def put_away() -> None:

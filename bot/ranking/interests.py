@@ -98,6 +98,21 @@ def _fields(categories: tuple[str, ...]) -> frozenset[str]:
     return frozenset(".".join(each[:n]) for each in parts for n in range(1, len(each) + 1))
 
 
+def keeping_out(paper: Paper, profile: Profile) -> str:
+    """Return the clause that keeps a paper out whatever its score, as `exclude "survey"`; "" for none."""
+    for written in profile.exclude:
+        if matches(clause(written), paper):
+            return f'exclude "{written}"'
+    only = [each for each in profile.categories if each.startswith("=")]
+    if only and not any(_has_category(weighted(each[1:])[0], paper) for each in only):
+        return f'categories "{", ".join(only)}"'
+    liked = {parse_identifier(written) for written in (*profile.like, *profile.shelf)}
+    for written in profile.dislike:
+        if parse_identifier(written) in paper.identifiers and liked.isdisjoint(paper.identifiers):
+            return f'dislike "{written}"'
+    return ""
+
+
 class Interests:
     """A profile read once, ready to look at many papers.
 
