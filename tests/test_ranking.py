@@ -401,6 +401,14 @@ def test_a_profile_with_nothing_in_it_shows_all_by_votes_and_newness():
     assert _titles(rank(papers, a_profile(keywords=()))) == ["loved", "new", "old"]
 
 
+def test_a_paper_put_forward_for_a_profile_that_asks_for_nothing_keeps_no_other_out():
+    papers = [_paper(1, "One", votes=1), _paper(2, "Two"), _paper(3, "Three")]
+    (name,) = papers[1].identifiers
+    ranked = rank(papers, _profile(always=(f"paper:{name}",)))
+    assert set(_titles(ranked)) == {"One", "Two", "Three"}
+    assert [each.paper.title for each in ranked if each.always] == ["Two"]
+
+
 def test_a_profile_that_only_avoids_asks_for_nothing():
     assert asks_for_nothing(_profile(exclude=("survey",), dislike=("arXiv:2611.00001",)))
     for said in (

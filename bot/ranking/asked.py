@@ -13,14 +13,19 @@ if TYPE_CHECKING:
     from bot.config import Profile
 
 _WEIGHT = re.compile(r"\d+(?:\.\d+)?", re.ASCII)
+_NAMES_A_PAPER = re.compile(r"\s*paper\s*:", re.IGNORECASE)
 _LARGEST_WEIGHT = 1e6  # finite: infinities don't add up
 
 
 def asks_for_nothing(profile: Profile) -> bool:
-    """Whether nothing in the profile says what is wanted: then votes and newness decide."""
+    """Whether nothing in the profile says what is wanted: then votes and newness decide.
+
+    A paper that a curator puts forward is one paper, and says nothing of the others.
+    """
+    insists = [each for each in profile.always if not _NAMES_A_PAPER.match(each)]
     return not (
         profile.keywords or profile.authors or profile.categories or profile.about.strip()
-        or profile.always or profile.like or profile.shelf
+        or insists or profile.like or profile.shelf
     )  # fmt: skip
 
 
