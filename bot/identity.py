@@ -378,6 +378,19 @@ def _words(title: str) -> frozenset[str]:
     return frozenset(re.findall(r"\w+", bare))
 
 
+def can_be_one(one: Paper, other: Paper) -> bool:
+    """Tell whether somebody else's word that two stored papers are one may be believed.
+
+    Their titles agree, and arXiv does not count them as two.
+    """
+    numbers, others = (
+        {each for each in paper.identifiers if each.scheme is Scheme.ARXIV}
+        for paper in (one, other)
+    )
+    two = numbers and others and numbers.isdisjoint(others)
+    return not two and same_title(one.title, other.title)
+
+
 def under_guid(record: Paper, stored: Paper) -> Paper:
     """Return a record whose guid stood for `stored`, with that paper's key where it is that paper.
 

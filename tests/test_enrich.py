@@ -135,6 +135,22 @@ async def test_a_doi_shows_that_two_papers_are_one(world):
     assert world.paper(arxiv(1)).key == world.paper(doi(9)).key
 
 
+async def test_a_services_mistake_makes_no_one_paper_of_several(world):
+    papers = [a_paper(arxiv(1), title="Routing"), a_paper(arxiv(2), title="Galaxies seen")]
+    absorb(world.store, *papers, a_paper(doi(9), title="Something else entirely"))
+    wrong = {"externalIds": {"DOI": doi(8).value}}
+    elsewhere = {"externalIds": {"DOI": doi(9).value}, "abstract": "Told all the same."}
+    world.scholar.known = {f"ARXIV:{arxiv(n).value}": wrong for n in (1, 2)}
+    await world.run()
+    assert world.store.count_papers() == 3
+    absorb(world.store, a_paper(arxiv(3), title="Moths", abstract=""))
+    world.scholar.known = {f"ARXIV:{arxiv(3).value}": elsewhere}
+    await world.run()
+    assert world.paper(arxiv(3)).identifiers == {arxiv(3)}
+    assert world.paper(arxiv(3)).abstract == "Told all the same."
+    assert world.store.count_papers() == 4
+
+
 async def test_crossref_is_asked_by_doi_and_its_jats_is_made_plain(world):
     absorb(world.store, a_paper(doi(1), abstract="", venue=""), a_paper(arxiv(2)))
     world.crossref.known = {doi(1).value: {

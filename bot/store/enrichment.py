@@ -6,7 +6,7 @@ import json
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from bot.identity import diff, stamped
+from bot.identity import can_be_one, diff, stamped
 from bot.models import Enrichment, Paper, Scheme, ServiceRest, Stamp
 from bot.store import Store
 from bot.store.connection import moment, seconds
@@ -64,6 +64,8 @@ class Enricher:
         if not (found.abstract or found.venue or found.doi):
             return False
         names = paper.identifiers | ({found.doi} if found.doi else frozenset())
+        if not all(can_be_one(paper, other) for other in self._store.lookup(names)):
+            names = paper.identifiers  # a service's mistake must not make one paper of two
         record = stamped(
             Paper("", names, abstract=found.abstract, venue=found.venue), Stamp(_AUTHORITY)
         )
