@@ -22,7 +22,7 @@ from bot.config import load_config
 from bot.domains.canonical import divided
 from bot.models import Delivery, DeliveryStatus, Edition
 from bot.outputs.dkim import signer
-from bot.ports import Order
+from bot.ports import PrintOrder
 from bot.printing import compositor
 from bot.store import Store
 
@@ -46,7 +46,7 @@ def _build(app: App) -> dict[str, float]:
     made_here = compositor(app.config, app.founding.secret, app.warnings.append)
     made: list[bytes] = []
     for at in range(0, len(deliveries), _TOGETHER):
-        orders = [Order(each, NOW) for each in deliveries[at : at + _TOGETHER]]
+        orders = [PrintOrder(each, NOW) for each in deliveries[at : at + _TOGETHER]]
         printed = made_here.print(orders, papers if not at else {}, editions if not at else {})
         made += [content for content in printed if isinstance(content, bytes)]
     building = time.perf_counter() - begin

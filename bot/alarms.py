@@ -54,7 +54,7 @@ class Known:
 
 
 @value_type(frozen=True, slots=True)
-class News:
+class AlarmNews:
     """What to tell the owner now, and what to remember once it is told."""
 
     fresh: tuple[Known, ...]
@@ -66,7 +66,7 @@ class News:
         return bool(self.fresh or self.over)
 
 
-def news(standing: Iterable[Alarm], known: Iterable[Known], now: datetime) -> News:
+def news(standing: Iterable[Alarm], known: Iterable[Known], now: datetime) -> AlarmNews:
     """Return what of the alarms that stand is to be told now, and which of the others are over."""
     before = {each.key: each for each in known}
     fresh: list[Known] = []
@@ -85,7 +85,7 @@ def news(standing: Iterable[Alarm], known: Iterable[Known], now: datetime) -> Ne
             one = replace(one, told_at=None, quiet_until=one.told_at + AGAIN_AFTER)
         if one.quiet_until is not None and one.quiet_until > now:
             after.append(replace(one, since=None))
-    return News(tuple(fresh), tuple(over), tuple(after))
+    return AlarmNews(tuple(fresh), tuple(over), tuple(after))
 
 
 def untold(standing: Iterable[Alarm], known: Iterable[Known], now: datetime) -> tuple[Known, ...]:

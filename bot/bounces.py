@@ -29,7 +29,7 @@ _LONGEST_SAID = 300
 SOFT_DAYS, SOFT_WINDOW = 5, timedelta(days=14)
 
 
-class Kind(StrEnum):
+class ReportKind(StrEnum):
     """What sort of report a mail is."""
 
     FAILED = "failed"  # it did not arrive, and will not
@@ -44,12 +44,13 @@ class Kind(StrEnum):
     UNKNOWN = "unknown"
 
 
-FAILURES = (Kind.FAILED, Kind.FULL_OR_BUSY)  # what counts as a day on which mail did not arrive
+# What counts as a day on which mail did not arrive
+FAILURES = (ReportKind.FAILED, ReportKind.FULL_OR_BUSY)
 
 # A mail that reports several things is what comes first here.
 _GRAVEST = (
-    Kind.COMPLAINT, Kind.OPT_OUT, Kind.FAILED, Kind.REFUSED_US, Kind.FULL_OR_BUSY, Kind.DELAYED,
-    Kind.DELIVERED, Kind.FEEDBACK,
+    ReportKind.COMPLAINT, ReportKind.OPT_OUT, ReportKind.FAILED, ReportKind.REFUSED_US,
+    ReportKind.FULL_OR_BUSY, ReportKind.DELAYED, ReportKind.DELIVERED, ReportKind.FEEDBACK,
 )  # fmt: skip
 
 
@@ -57,14 +58,14 @@ _GRAVEST = (
 class Report:
     """What a mail says of one of ours: its kind, the enhanced status ("": none told) and words."""
 
-    kind: Kind
+    kind: ReportKind
     status: str = ""
     said: str = ""
 
     @property
     def proves_absence(self) -> bool:
         """Whether it says that there is nobody at the address, or no such address."""
-        return self.kind is Kind.FAILED and self.status in _NOBODY_THERE
+        return self.kind is ReportKind.FAILED and self.status in _NOBODY_THERE
 
 
 # RFC 3463 §3.2: other address status, no such mailbox, no such system. Exchange's own 5.1.10 is
@@ -82,12 +83,12 @@ def read_report(raw: bytes) -> Report:
         mail = _without_traps(message_from_bytes(plain))
         parts = _parts(mail)
     except (MessageError, ValueError, LookupError, RecursionError):
-        return Report(Kind.UNKNOWN)
+        return Report(ReportKind.UNKNOWN)
     found = [*_complaints(mail, parts), *_delivery_reports(parts)]
     if found:
         return min(found, key=lambda report: _GRAVEST.index(report.kind))
     if _is_automatic(mail):
-        return Report(Kind.AUTOMATIC, said=_short(str(mail.get("Subject", ""))))
+        return Report(ReportKind.AUTOMATIC, said=_short(str(mail.get("Subject", ""))))
     return _prose(mail, parts)
 
 
@@ -114,8 +115,10 @@ def _parts(mail: Message) -> list[Message]:
 
 # ── Complaints ────────────────────────────────────────────────────────────────────────────────────
 
-_COMPLAINING = {"abuse": Kind.COMPLAINT, "fraud": Kind.COMPLAINT, "virus": Kind.COMPLAINT,
-                "other": Kind.COMPLAINT, "opt-out": Kind.OPT_OUT, "opt-out-list": Kind.OPT_OUT}  # fmt: skip
+_COMPLAINING = {
+    "abuse": ReportKind.COMPLAINT, "fraud": ReportKind.COMPLAINT, "virus": ReportKind.COMPLAINT,
+    "other": ReportKind.COMPLAINT, "opt-out": ReportKind.OPT_OUT, "opt-out-list": ReportKind.OPT_OUT,
+}  # fmt: skip
 
 
 def _complaints(mail: Message, parts: Sequence[Message]) -> Iterator[Report]:
@@ -123,10 +126,14 @@ def _complaints(mail: Message, parts: Sequence[Message]) -> Iterator[Report]:
         if part.get_content_type() == "message/feedback-report":
             fields = _fields(_text(part))
             # RFC 6591's auth-failure tells of forgeries, RFC 5965's not-spam of a mistake: no complaint.
-            kind = _COMPLAINING.get(fields.get("feedback-type", "abuse").lower(), Kind.FEEDBACK)
+            kind = _COMPLAINING.get(
+                fields.get("feedback-type", "abuse").lower(), ReportKind.FEEDBACK
+            )
             yield Report(kind, said=f"feedback report: {fields.get('feedback-type', 'abuse')}")
         elif part.get_content_type() == "message/rfc822" and _of_hotmail(mail, part):
-            yield Report(Kind.COMPLAINT, said="feedback report: Microsoft's junk mail reporting")
+            yield Report(
+                ReportKind.COMPLAINT, said="feedback report: Microsoft's junk mail reporting"
+            )
 
 
 def _of_hotmail(mail: Message, part: Message) -> bool:
@@ -164,9 +171,9 @@ def _of_recipient(fields: dict[str, str]) -> Report:
     action = re.split(r"[\s;(]", fields.get("action", "").lower() or "failed")[0]
     words = _short(f"{status} {said.partition(';')[2].strip() or said}")
     if action == "delayed":
-        return Report(Kind.DELAYED, status, words)
+        return Report(ReportKind.DELAYED, status, words)
     if action in ("delivered", "relayed", "expanded"):
-        return Report(Kind.DELIVERED, status, words)
+        return Report(ReportKind.DELIVERED, status, words)
     return Report(_kind_of(status), status, words)
 
 
@@ -189,14 +196,14 @@ def _vague(status: re.Match[str]) -> bool:
     return status[2] == "0" and status[3] == "0"
 
 
-def _kind_of(status: str) -> Kind:
+def _kind_of(status: str) -> ReportKind:
     if status.startswith("5.7."):
-        return Kind.REFUSED_US
+        return ReportKind.REFUSED_US
     if status.startswith("4."):
-        return Kind.FULL_OR_BUSY  # given up, but of a trouble that passes (RFC 3463 §3)
+        return ReportKind.FULL_OR_BUSY  # given up, but of a trouble that passes (RFC 3463 §3)
     if status.startswith("2."):
-        return Kind.DELIVERED
-    return Kind.FAILED
+        return ReportKind.DELIVERED
+    return ReportKind.FAILED
 
 
 # ── Answers that nobody wrote ─────────────────────────────────────────────────────────────────────
@@ -282,14 +289,14 @@ def _prose(mail: Message, parts: Sequence[Message]) -> Report:
     temporary, permanent = _detected(mail)
     found = temporary or permanent
     if not (from_a_server or (found and _REPORTING.search(subject))):
-        return Report(Kind.UNKNOWN, said=subject)  # people quote such words too
+        return Report(ReportKind.UNKNOWN, said=subject)  # people quote such words too
     text = "\n".join(_text(part) for part in parts if part.get_content_maintype() == "text")
     text = _before_the_copy(text[:50_000])
     status = _status_in(text, temporary=temporary and not permanent)
     if not status and permanent:
         status = "5.0.0"
     if not status:
-        return Report(Kind.UNKNOWN, said=subject)
+        return Report(ReportKind.UNKNOWN, said=subject)
     return Report(_kind_of(status), status, _short(f"{status} {_said_in(text)}"))
 
 
@@ -402,7 +409,7 @@ def reason_to_suppress(report: Report, failing: Collection[date]) -> str:
     A complaint or a proof that nobody is there suffices; any other failure takes five different
     days. What is about us suppresses nobody (MAIL.md, Bounces).
     """
-    if report.kind in (Kind.COMPLAINT, Kind.OPT_OUT):
+    if report.kind in (ReportKind.COMPLAINT, ReportKind.OPT_OUT):
         return f"complaint: {report.said}"
     if report.proves_absence:
         return f"bounce: {report.said}"

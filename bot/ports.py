@@ -617,7 +617,7 @@ class SendStore(Protocol):
 
 
 @value_type(frozen=True, slots=True)
-class Order:
+class PrintOrder:
     """One message to be made: for which delivery, of what date."""
 
     delivery: Delivery
@@ -636,7 +636,7 @@ class Printer(Protocol):
 
     async def print(
         self,
-        orders: Sequence[Order],
+        orders: Sequence[PrintOrder],
         papers: Mapping[int, Paper],
         editions: Mapping[int, Edition],
     ) -> list[bytes | Unprintable]:

@@ -20,7 +20,7 @@ from bot.errors import StateError
 from bot.models import Edition, Paper
 from bot.outputs.dkim import signer
 from bot.outputs.email import Press
-from bot.ports import Order, Printer, Unprintable, Worker
+from bot.ports import Printer, PrintOrder, Unprintable, Worker
 from bot.render import TemplateRenderer
 from bot.workflows.printing import Compositor
 
@@ -76,7 +76,7 @@ class _Here:
 
     async def print(
         self,
-        orders: Sequence[Order],
+        orders: Sequence[PrintOrder],
         papers: Mapping[int, Paper],
         editions: Mapping[int, Edition],
     ) -> Printed:
@@ -102,7 +102,7 @@ class _Beside:
 
     async def print(
         self,
-        orders: Sequence[Order],
+        orders: Sequence[PrintOrder],
         papers: Mapping[int, Paper],
         editions: Mapping[int, Edition],
     ) -> Printed:

@@ -18,7 +18,7 @@ from bot.models import Paper, SourceState
 from bot.ports import Fetcher
 from bot.sources import polling
 from bot.store import Store
-from bot.workflows.collect import Collected, Round, collect
+from bot.workflows.collect import Collected, PollingRound, collect
 from support_http import Site, serving
 from support_round import WORKERS
 
@@ -36,7 +36,7 @@ class Rounds:
 
     async def walk(self, now: datetime, *sources: SourceSettings) -> Collected:
         """Collect at that moment; return the first source's report."""
-        around = Round(self.store, self.fetcher, WORKERS, now, token=self.token)
+        around = PollingRound(self.store, self.fetcher, WORKERS, now, token=self.token)
         return (await collect(sources, around))[0]
 
     def state(self, name: str) -> SourceState:

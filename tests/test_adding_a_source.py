@@ -17,7 +17,7 @@ from bot.config import SourceSettings
 from bot.errors import ParseError
 from bot.models import Document
 from bot.sources.kinds import Kind
-from bot.workflows.collect import Outcome
+from bot.workflows.collect import PollOutcome
 from support_collect import rounds
 
 PAGE = (Path(__file__).parents[1] / "docs" / "adding-a-source.md").read_text(encoding="utf-8")
@@ -72,7 +72,7 @@ async def test_the_example_is_collected_like_any_other(example, tmp_path):
         world.site.put("/api/latest", json.dumps([REPORT]), ETag='"1"')
         source = a_source(world.site.url(""))
         report = await world.walk(NOW, source)
-        assert (report.outcome, report.new) == (Outcome.READ, 1)
+        assert (report.outcome, report.new) == (PollOutcome.READ, 1)
         world.site.put("/api/latest", "<html>", status=200)
         report = await world.walk(NOW + timedelta(hours=2), source)
         assert report.detail == "127.0.0.1 sent a web page (HTML) instead of a list of reports"

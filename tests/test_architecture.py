@@ -8,6 +8,7 @@ import pkgutil
 import re
 import subprocess
 import sys
+from collections import defaultdict
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -88,6 +89,18 @@ def test_the_plans_words_are_used_and_the_others_are_not():
         }
         assert not {name for name in defined if refused.search(name)}, path
         assert "process" not in defined, path
+
+
+def test_the_name_of_a_public_class_says_which_one_it_is():
+    """A port may be named like what fulfils it: they are one thing, seen from two floors."""
+    homes = defaultdict(set)
+    for path, tree in TREES.items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ClassDef):
+                bases = {ast.unparse(base) for base in node.bases}
+                if not node.name.startswith("_") and "Protocol" not in bases:
+                    homes[node.name].add(str(path))
+    assert {name: found for name, found in homes.items() if len(found) > 1} == {}
 
 
 def test_every_module_can_be_imported_alone():

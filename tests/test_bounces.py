@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot import bounces
-from bot.bounces import Kind, Report, read_report, reason_to_suppress
+from bot.bounces import Report, ReportKind, read_report, reason_to_suppress
 
 CORPUS = Path(__file__).parents[1].parent / "shared" / "data" / "bounces"
-GONE = (Kind.FAILED, Kind.FULL_OR_BUSY, Kind.REFUSED_US)
+GONE = (ReportKind.FAILED, ReportKind.FULL_OR_BUSY, ReportKind.REFUSED_US)
 
 
 def delivery_report(**fields: str) -> bytes:
@@ -53,13 +53,13 @@ def said_by_a_server(words: str, subject: str = "failure notice") -> bytes:
 @pytest.mark.parametrize(
     ("status", "kind"),
     [
-        ("5.1.1", Kind.FAILED),
-        ("5.2.2", Kind.FAILED),
-        ("5.0.0", Kind.FAILED),
-        ("4.4.7", Kind.FULL_OR_BUSY),
-        ("4.2.2 (mailbox full)", Kind.FULL_OR_BUSY),
-        ("5.7.1", Kind.REFUSED_US),
-        ("5.7.26", Kind.REFUSED_US),
+        ("5.1.1", ReportKind.FAILED),
+        ("5.2.2", ReportKind.FAILED),
+        ("5.0.0", ReportKind.FAILED),
+        ("4.4.7", ReportKind.FULL_OR_BUSY),
+        ("4.2.2 (mailbox full)", ReportKind.FULL_OR_BUSY),
+        ("5.7.1", ReportKind.REFUSED_US),
+        ("5.7.26", ReportKind.REFUSED_US),
     ],
 )
 def test_the_status_of_what_failed_says_for_how_long_and_whose_fault(status, kind):
@@ -67,12 +67,12 @@ def test_the_status_of_what_failed_says_for_how_long_and_whose_fault(status, kin
 
 
 def test_what_is_delayed_is_no_bounce():
-    assert read_report(delivery_report(Action="delayed", Status="4.4.1")).kind is Kind.DELAYED
+    assert read_report(delivery_report(Action="delayed", Status="4.4.1")).kind is ReportKind.DELAYED
 
 
 @pytest.mark.parametrize("action", ["delivered", "relayed", "expanded"])
 def test_what_arrived_is_no_bounce(action):
-    assert read_report(delivery_report(Action=action, Status="2.0.0")).kind is Kind.DELIVERED
+    assert read_report(delivery_report(Action=action, Status="2.0.0")).kind is ReportKind.DELIVERED
 
 
 def test_the_other_servers_own_code_counts_where_the_report_has_a_vague_one():
@@ -114,11 +114,11 @@ def test_a_report_is_read_with_any_line_ends(ends):
 @pytest.mark.parametrize(
     ("said", "kind"),
     [
-        ("abuse", Kind.COMPLAINT),
-        ("fraud", Kind.COMPLAINT),
-        ("opt-out", Kind.OPT_OUT),
-        ("auth-failure", Kind.FEEDBACK),
-        ("not-spam", Kind.FEEDBACK),
+        ("abuse", ReportKind.COMPLAINT),
+        ("fraud", ReportKind.COMPLAINT),
+        ("opt-out", ReportKind.OPT_OUT),
+        ("auth-failure", ReportKind.FEEDBACK),
+        ("not-spam", ReportKind.FEEDBACK),
     ],
 )
 def test_a_feedback_report_complains_asks_out_or_tells(said, kind):
@@ -134,7 +134,7 @@ def test_an_answering_machine_is_no_bounce_whatever_it_says(header):
     raw = (
         f"From: ada@example.org\n{header}\n\nMy mailbox is full, 550 5.1.1 user unknown.\n".encode()
     )
-    assert read_report(raw).kind is Kind.AUTOMATIC
+    assert read_report(raw).kind is ReportKind.AUTOMATIC
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ def test_a_servers_own_prose_is_understood_as_far_as_it_goes(words, status):
 
 def test_words_alone_prove_nobodys_absence():
     report = read_report(said_by_a_server("I think that user is unknown here. 554 sorry"))
-    assert report.kind is Kind.FAILED
+    assert report.kind is ReportKind.FAILED
     assert not report.proves_absence
 
 
@@ -161,12 +161,12 @@ def test_a_person_who_quotes_a_report_sends_none():
     raw = (
         b"From: ada@example.org\nSubject: Re: papers\n\n> 550 5.1.1 user unknown\n\nWhat is this?\n"
     )
-    assert read_report(raw).kind is Kind.UNKNOWN
+    assert read_report(raw).kind is ReportKind.UNKNOWN
 
 
 @given(st.binary(max_size=2000))
 def test_any_bytes_can_be_read(raw):
-    assert read_report(raw).kind in Kind
+    assert read_report(raw).kind in ReportKind
 
 
 @given(st.lists(st.sampled_from([
@@ -177,7 +177,7 @@ def test_any_bytes_can_be_read(raw):
     b"Content-Type: text/plain; charset=x\n",
 ]), max_size=40))  # fmt: skip
 def test_any_broken_report_can_be_read(pieces):
-    assert read_report(b"".join(pieces)).kind in Kind
+    assert read_report(b"".join(pieces)).kind in ReportKind
 
 
 def test_a_report_of_any_size_is_read_in_bounded_parts():
@@ -209,17 +209,17 @@ def days(count: int) -> set[date]:
 
 @pytest.mark.parametrize("status", ["5.1.0", "5.1.1", "5.1.2"])
 def test_a_proof_that_nobody_is_there_suppresses_at_once(status):
-    report = Report(Kind.FAILED, status, f"{status} no such user")
+    report = Report(ReportKind.FAILED, status, f"{status} no such user")
     assert reason_to_suppress(report, set()) == f"bounce: {status} no such user"
 
 
-@pytest.mark.parametrize("kind", [Kind.COMPLAINT, Kind.OPT_OUT])
+@pytest.mark.parametrize("kind", [ReportKind.COMPLAINT, ReportKind.OPT_OUT])
 def test_a_complaint_suppresses_at_once(kind):
     assert reason_to_suppress(Report(kind, said="feedback report: abuse"), set())
 
 
 @pytest.mark.parametrize(
-    "report", [Report(Kind.FULL_OR_BUSY, "4.2.2"), Report(Kind.FAILED, "5.2.2")]
+    "report", [Report(ReportKind.FULL_OR_BUSY, "4.2.2"), Report(ReportKind.FAILED, "5.2.2")]
 )
 def test_any_other_failure_takes_five_days(report):
     assert not reason_to_suppress(report, days(4))
@@ -228,7 +228,14 @@ def test_any_other_failure_takes_five_days(report):
 
 @pytest.mark.parametrize(
     "kind",
-    [Kind.REFUSED_US, Kind.DELAYED, Kind.DELIVERED, Kind.FEEDBACK, Kind.AUTOMATIC, Kind.UNKNOWN],
+    [
+        ReportKind.REFUSED_US,
+        ReportKind.DELAYED,
+        ReportKind.DELIVERED,
+        ReportKind.FEEDBACK,
+        ReportKind.AUTOMATIC,
+        ReportKind.UNKNOWN,
+    ],
 )
 def test_what_is_no_failure_of_the_address_suppresses_nobody(kind):
     assert not reason_to_suppress(Report(kind, "5.1.1"), days(14))
@@ -255,7 +262,7 @@ def test_every_feedback_report_of_the_corpus_is_recognised():
     found = kinds_of(*MAILDIR, only="arf-") | kinds_of("flanker/complaints")
     assert len(found) >= 15
     assert {report.kind for report in found.values()} <= {
-        Kind.COMPLAINT, Kind.OPT_OUT, Kind.FEEDBACK,
+        ReportKind.COMPLAINT, ReportKind.OPT_OUT, ReportKind.FEEDBACK,
     }  # fmt: skip
 
 
@@ -284,7 +291,7 @@ def test_the_confusion_table_of_the_corpus():
         "flanker": kinds_of("flanker/bounce"),
         "no report": kinds_of("bounce_email/non_bounces", "talon", "flanker/dkim", "flanker/spam"),
     }
-    columns = list(Kind)
+    columns = list(ReportKind)
     print(f"{'':16}" + "".join(f"{kind.value:>10}" for kind in columns))
     for name, found in told.items():
         counts = Counter(report.kind for report in found.values())
@@ -292,7 +299,9 @@ def test_the_confusion_table_of_the_corpus():
     reports = {
         name: found for name, found in told.items() if name not in ("no report", "automatic")
     }
-    unknown = sum(r.kind is Kind.UNKNOWN for found in reports.values() for r in found.values())
+    unknown = sum(
+        r.kind is ReportKind.UNKNOWN for found in reports.values() for r in found.values()
+    )
     everything = sum(len(found) for found in reports.values())
     assert everything > 500
     assert unknown / everything < 0.08, "the rest is for a person: `paperround quarantine list`"
@@ -302,9 +311,9 @@ def test_the_confusion_table_of_the_corpus():
 def test_for_now_and_for_good_are_told_apart_as_the_samples_say():
     soft = kinds_of("bounce_email/bounces", only="soft")
     soft |= kinds_of("flanker/bounce", only="delayed")
-    assert {r.kind for r in soft.values()} <= {Kind.FULL_OR_BUSY, Kind.DELAYED}
+    assert {r.kind for r in soft.values()} <= {ReportKind.FULL_OR_BUSY, ReportKind.DELAYED}
     for report in kinds_of("bounce_email/bounces", but="soft").values():
         if report.status.startswith("5."):
-            assert report.kind in (Kind.FAILED, Kind.REFUSED_US)
+            assert report.kind in (ReportKind.FAILED, ReportKind.REFUSED_US)
         elif report.status.startswith("4."):
-            assert report.kind in (Kind.FULL_OR_BUSY, Kind.DELAYED)
+            assert report.kind in (ReportKind.FULL_OR_BUSY, ReportKind.DELAYED)

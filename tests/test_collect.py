@@ -12,7 +12,7 @@ from bot.errors import ConfigError, DiskFullError, Mistake
 from bot.fetch import CannedFetcher
 from bot.models import Document, Failure, NotModified
 from bot.store import Store
-from bot.workflows.collect import Collected, Outcome, Round, collect
+from bot.workflows.collect import Collected, PollingRound, PollOutcome, collect
 from support_round import DAY, HOUR, NOW, WORKERS, a_source, arxiv, stored, with_profiles
 
 MINUTE = timedelta(minutes=1)
@@ -40,7 +40,7 @@ class Walk:
         self.token = lambda _: ""
 
     async def poll(self, *sources, now=NOW) -> dict[str, Collected]:
-        around = Round(self.store, self.fetcher, WORKERS, now, token=self.token)
+        around = PollingRound(self.store, self.fetcher, WORKERS, now, token=self.token)
         return {report.source: report for report in await collect(sources, around)}
 
     def answers(self, source, *answers) -> None:
@@ -77,7 +77,7 @@ async def test_a_failing_source_stops_no_other_and_is_named(walk, trouble):
     walk.answers(NATURE, feed(3))
     reports = await walk.poll(ARXIV, HF, NATURE)
     assert list(reports) == ["arxiv", "hf", "nature"], "in the order of the configuration"
-    if reports["hf"].outcome is Outcome.FAILED:
+    if reports["hf"].outcome is PollOutcome.FAILED:
         assert reports["hf"].detail
         assert walk.state(HF).error == reports["hf"].detail
         assert walk.state(HF).failures == 1
@@ -95,7 +95,7 @@ async def test_a_source_that_fails_keeps_its_papers_and_its_state(walk):
     walk.answers(ARXIV, unreachable(ARXIV))
     report = (await walk.poll(ARXIV, now=NOW + DAY))["arxiv"]
     after = walk.state(ARXIV)
-    assert (report.outcome, report.detail) == (Outcome.FAILED, "could not be reached")
+    assert (report.outcome, report.detail) == (PollOutcome.FAILED, "could not be reached")
     assert (after.etag, after.body_sha, after.last_ok) == ('"one"', before.body_sha, NOW)
     assert after.failing_since == NOW + DAY
     assert walk.store.count_papers() == 1
@@ -105,7 +105,7 @@ async def test_a_source_that_answers_again_is_well(walk):
     walk.answers(ARXIV, unreachable(ARXIV))
     await walk.poll(ARXIV)
     walk.answers(ARXIV, feed(1))
-    assert (await walk.poll(ARXIV, now=NOW + DAY))["arxiv"].outcome is Outcome.READ
+    assert (await walk.poll(ARXIV, now=NOW + DAY))["arxiv"].outcome is PollOutcome.READ
     state = walk.state(ARXIV)
     assert (state.failures, state.error, state.failing_since) == (0, "", None)
     assert state.last_ok == NOW + DAY
@@ -114,7 +114,7 @@ async def test_a_source_that_answers_again_is_well(walk):
 async def test_each_source_is_told_as_soon_as_it_has_ended(walk):
     told: list[str] = []
     walk.answers(ARXIV, feed(1))
-    around = Round(walk.store, walk.fetcher, WORKERS, NOW)
+    around = PollingRound(walk.store, walk.fetcher, WORKERS, NOW)
     await collect([ARXIV, HF], around, lambda report: told.append(report.source))
     assert sorted(told) == ["arxiv", "hf"]
 
@@ -130,7 +130,7 @@ async def test_a_source_whose_token_is_missing_fails_alone_and_is_not_asked(walk
     walk.answers(ARXIV, feed(1))
     walk.answers(HF, feed(2))
     reports = await walk.poll(HF, ARXIV)
-    assert reports["hf"].outcome is Outcome.FAILED
+    assert reports["hf"].outcome is PollOutcome.FAILED
     assert "HF_TOKEN is not set" in reports["hf"].detail
     assert reports["arxiv"].new == 1
     assert [request.url for request in walk.fetcher.requests] == [ARXIV.url]
@@ -165,7 +165,7 @@ async def test_a_source_is_asked_when_it_is_due_and_not_before(walk):
     walk.answers(ARXIV, feed(1))
     await walk.poll(ARXIV)
     report = (await walk.poll(ARXIV, now=NOW + 10 * MINUTE))["arxiv"]
-    assert report.outcome is Outcome.NOT_DUE
+    assert report.outcome is PollOutcome.NOT_DUE
     assert "next poll" in report.detail
     assert len(walk.fetcher.requests) == 1
     await walk.poll(ARXIV, now=NOW + HOUR)
@@ -180,7 +180,7 @@ async def test_a_failing_source_is_asked_ever_more_seldom_and_says_when(walk):
         following = walk.state(ARXIV).next_poll
         waits.append(following - now)
         report = (await walk.poll(ARXIV, now=following - MINUTE))["arxiv"]
-        assert report.outcome is Outcome.NOT_DUE
+        assert report.outcome is PollOutcome.NOT_DUE
         assert report.detail.startswith("could not be reached; next try")
         now = following
     assert waits == sorted(waits)
@@ -193,7 +193,7 @@ async def test_an_edited_source_is_asked_at_once(walk):
     elsewhere = a_source("arxiv", url="https://elsewhere.example.org/feed")
     walk.fetcher.then(elsewhere.url, feed(2))
     report = (await walk.poll(elsewhere, now=NOW + MINUTE))["arxiv"]
-    assert (report.outcome, report.new) == (Outcome.READ, 1)
+    assert (report.outcome, report.new) == (PollOutcome.READ, 1)
 
 
 async def test_a_second_request_is_conditional_and_a_304_changes_nothing(walk):
@@ -203,7 +203,7 @@ async def test_a_second_request_is_conditional_and_a_304_changes_nothing(walk):
     report = (await walk.poll(ARXIV, now=NOW + HOUR))["arxiv"]
     asked = walk.fetcher.requests[1]
     assert (asked.etag, asked.last_modified) == ('"one"', "Fri")
-    assert (report.outcome, report.new) == (Outcome.UNCHANGED, 0)
+    assert (report.outcome, report.new) == (PollOutcome.UNCHANGED, 0)
     assert walk.state(ARXIV).last_ok == NOW + HOUR
 
 
@@ -211,14 +211,14 @@ async def test_the_same_body_is_not_read_again(walk):
     walk.answers(ARXIV, feed(1, 2))
     await walk.poll(ARXIV)
     report = (await walk.poll(ARXIV, now=NOW + HOUR))["arxiv"]
-    assert (report.outcome, report.entries) == (Outcome.UNCHANGED, 0)
+    assert (report.outcome, report.entries) == (PollOutcome.UNCHANGED, 0)
     assert walk.state(ARXIV).last_ok == NOW + HOUR
 
 
 async def test_a_document_that_could_not_be_read_is_asked_for_whole_again(walk):
     page = b"<html>A captive portal says hello.</html>"
     walk.answers(ARXIV, Document(ARXIV.url, page, (("etag", '"portal"'),)))
-    assert (await walk.poll(ARXIV))["arxiv"].outcome is Outcome.FAILED
+    assert (await walk.poll(ARXIV))["arxiv"].outcome is PollOutcome.FAILED
     walk.answers(ARXIV, feed(1))
     assert (await walk.poll(ARXIV, now=NOW + DAY))["arxiv"].new == 1
     assert walk.fetcher.requests[1].etag == ""

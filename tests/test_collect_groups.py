@@ -13,7 +13,7 @@ from aiohttp import web
 from bot.config import SourceSettings
 from bot.models import Weather
 from bot.sources import arxiv
-from bot.workflows.collect import MOST_REQUESTS, Outcome
+from bot.workflows.collect import MOST_REQUESTS, PollOutcome
 from support_collect import SearchApi, Submission, announcement, rounds
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)  # a Monday
@@ -51,7 +51,7 @@ async def test_what_a_full_announcement_cut_off_is_in_its_groups(world):
     put(world, "stat", *ALL["stat"])
     put(world, "math", *ALL["math"])
     report = await world.walk(NOW, a_source(world))
-    assert (report.outcome, report.new, report.entries) == (Outcome.READ, 3, 23)
+    assert (report.outcome, report.new, report.entries) == (PollOutcome.READ, 3, 23)
     assert "is read in groups of categories" in report.detail
     assert world.titles() == ["Paper 2611.00001", "Paper 2611.00002", "Paper 2611.00003"]
     assert world.asked("/rss/") == ["/rss/stat+math", "/rss/stat", "/rss/math"]
@@ -77,7 +77,7 @@ async def test_the_groups_are_asked_for_once_a_day_and_not_at_every_poll(world):
     assert world.state("ml").etag
     world.asked()
     report = await world.walk(NOW + HOUR, a_source(world))
-    assert report.outcome is Outcome.UNCHANGED
+    assert report.outcome is PollOutcome.UNCHANGED
     assert world.asked() == ["/rss/stat+math"]
 
 

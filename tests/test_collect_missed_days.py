@@ -15,7 +15,7 @@ from bot.models import Document, Edition, Event, NotModified, SourceState, Weath
 from bot.outputs.health import health_lines
 from bot.sources import arxiv_search, page_request, polling, read_page, spans
 from bot.sources.spans import Span
-from bot.workflows.collect import MOST_REQUESTS, Outcome
+from bot.workflows.collect import MOST_REQUESTS, PollOutcome
 from support_collect import (
     DATA,
     Rounds,
@@ -77,7 +77,7 @@ async def test_an_announcement_that_passed_is_read_from_the_api(world):
     await seen_on_monday(world, source)
     announce(world, MIDNIGHT + 2 * DAY, "2611.00004")
     report = await world.walk(MONDAY + 2 * DAY, source)
-    assert (report.outcome, report.new) == (Outcome.READ, 3)
+    assert (report.outcome, report.new) == (PollOutcome.READ, 3)
     assert report.detail == "3 entries of the days before"
     assert world.new() == [f"Paper 2611.0000{n}" for n in (1, 2, 3, 4)]
     assert world.weather(source, MONDAY, MONDAY + 2 * DAY).weather is Weather.FINE
@@ -95,7 +95,7 @@ async def test_a_source_with_a_new_name_goes_on_where_the_old_one_ended(world):
     announce(world, MIDNIGHT + 2 * DAY, "2611.00004")
     renamed = a_source(world, name="machines")
     report = await world.walk(MONDAY + 2 * DAY, renamed)
-    assert (report.outcome, report.new) == (Outcome.READ, 2)
+    assert (report.outcome, report.new) == (PollOutcome.READ, 2)
     assert world.state("machines").last_ok == MONDAY + 2 * DAY
     assert len(world.asked("/api/query")) == 1
 
@@ -104,7 +104,7 @@ async def test_a_source_with_a_new_name_is_read_at_once_and_whole(world):
     await seen_on_monday(world, a_source(world))
     renamed = a_source(world, name="machines")
     report = await world.walk(MONDAY + timedelta(minutes=1), renamed)
-    assert (report.outcome, report.entries, report.new) == (Outcome.READ, 1, 0)
+    assert (report.outcome, report.entries, report.new) == (PollOutcome.READ, 1, 0)
     assert world.asked("/api/query") == []
 
 
@@ -155,7 +155,7 @@ async def test_an_outage_ends_with_what_was_announced_in_it(world):
     await seen_on_monday(world, source)
     world.site.put("/rss/cs.LG", status=503)
     for days in (1, 2):
-        assert (await world.walk(MONDAY + days * DAY, source)).outcome is Outcome.FAILED
+        assert (await world.walk(MONDAY + days * DAY, source)).outcome is PollOutcome.FAILED
     announce(world, MIDNIGHT + 3 * DAY, "2611.00004")
     await world.walk(MONDAY + 4 * DAY, source)
     assert world.new() == ["Paper 2611.00001", "Paper 2611.00002", "Paper 2611.00004"]
@@ -275,7 +275,7 @@ async def test_what_the_api_does_not_give_stays_owed_and_is_said(world, moods, p
     now = MONDAY + 2 * DAY
     announce(world, MIDNIGHT + 2 * DAY, "2611.00004")
     report = await world.walk(now, source)
-    assert (report.outcome, report.new, report.alarm) == (Outcome.READ, 1, False)
+    assert (report.outcome, report.new, report.alarm) == (PollOutcome.READ, 1, False)
     assert report.detail == (
         f"may be incomplete: {problem}; the days that were missed are asked for again"
     )
@@ -286,7 +286,7 @@ async def test_what_the_api_does_not_give_stays_owed_and_is_said(world, moods, p
     )
     # An hour later its announcement is the same, and what is owed is asked for again.
     report = await world.walk(now + HOUR, source)
-    assert (report.outcome, report.new) == (Outcome.READ, 1)
+    assert (report.outcome, report.new) == (PollOutcome.READ, 1)
     assert "Paper 2611.00002" in world.new()
     assert world.weather(source, MONDAY, now + HOUR).weather is not Weather.INCOMPLETE
 

@@ -8,7 +8,7 @@ import pytest
 
 from bot.config import SourceSettings
 from bot.errors import ConfigError, Mistake
-from bot.workflows.collect import Outcome
+from bot.workflows.collect import PollOutcome
 from support_collect import (
     PreprintApi,
     Rounds,
@@ -101,7 +101,7 @@ async def test_a_token_goes_along_with_every_request(world, kind):
     categories = ("cs.LG",) if kind == "arxiv" else ()
     source = a_source(world, kind=kind, url=base, categories=categories, token="env:TOKEN")
     report = await world.walk(NOW + DAY, source)
-    assert report.outcome is Outcome.READ
+    assert report.outcome is PollOutcome.READ
     asked = [headers.get("authorization") for _, headers in world.site.requests]
     assert set(asked) == {"Bearer secret of j"}
     assert len(asked) == {"biorxiv": 2, "arxiv": 2, "huggingface": 1 + 7, "feed": 1}[kind]
@@ -114,7 +114,7 @@ async def test_a_token_that_is_missing_is_a_failure_in_words_and_nothing_is_aske
 
     world.token = missing
     report = await world.walk(NOW, a_source(world, kind=kind, token="env:TOKEN"))
-    assert report.outcome is Outcome.FAILED
+    assert report.outcome is PollOutcome.FAILED
     assert report.detail.startswith("was not asked, its token is missing: ")
     assert "TOKEN is not set" in report.detail
     assert world.asked() == []

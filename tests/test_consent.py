@@ -20,8 +20,8 @@ from bot.outputs.notes import NotePress
 from bot.render import TemplateRenderer
 from bot.store import Store
 from bot.workflows import consent, submit
-from bot.workflows.consent import EXPIRES, MOST_A_DAY, Order, Reception
-from bot.workflows.receive import Outcome, incoming, receive
+from bot.workflows.consent import EXPIRES, MOST_A_DAY, Reception, SubscriptionOrder
+from bot.workflows.receive import MailOutcome, incoming, receive
 from bot.workflows.submit import Submissions
 from support_cli import desk_in, mails
 from support_round import (
@@ -66,7 +66,9 @@ class Lab:
         return NotePress(self.config, TemplateRenderer(self.config.templates, print))
 
     def order(self, *profiles, address=ADA, door=Door.WEB, now=NOW, network="192.0.2.7"):
-        return self.reception.order(Order(address, profiles or ("experts",), door, network), now)
+        return self.reception.order(
+            SubscriptionOrder(address, profiles or ("experts",), door, network), now
+        )
 
     def notes(self):
         """Return the mails that wait to be sent, the oldest first."""
@@ -141,9 +143,12 @@ def test_the_token_is_stored_hashed(lab):
      ((), "It was not said which list")],
 )  # fmt: skip
 def test_only_public_lists_can_be_ordered(lab, names, says):
-    order = Order(ADA, names, Door.WEB)
+    order = SubscriptionOrder(ADA, names, Door.WEB)
     assert says in lab.reception.order(order, NOW)
-    assert "secret" not in lab.reception.order(Order(ADA, ("x",), Door.WEB), NOW).split(":")[1]
+    assert (
+        "secret"
+        not in lab.reception.order(SubscriptionOrder(ADA, ("x",), Door.WEB), NOW).split(":")[1]
+    )
     assert lab.notes() == []
 
 
@@ -412,7 +417,7 @@ def letter(subject="", text="", sender=ADA, **headers):
 )
 async def test_writing_to_us_is_an_order(lab, recipient, raw):
     received = await lab.comes(raw, recipient)
-    assert received.outcome is Outcome.ASKED
+    assert received.outcome is MailOutcome.ASKED
     ((kind, mail),) = lab.notes()
     assert (kind, mail["To"], mail["Auto-Submitted"]) == (DeliveryKind.REPLY, ADA, "auto-replied")
     assert lab.status() is SubscriptionStatus.UNCONFIRMED
@@ -425,12 +430,12 @@ async def test_the_address_beats_the_text(lab):
 
 async def test_what_a_mail_quotes_is_no_order(lab):
     received = await lab.comes(letter(text="> subscribe experts\nthank you"), "papers@lab.example")
-    assert received.outcome is Outcome.QUARANTINED
+    assert received.outcome is MailOutcome.QUARANTINED
 
 
 async def test_an_order_for_nothing_is_left_to_a_person(lab):
     received = await lab.comes(letter(), "subscribe@lab.example")
-    assert received.outcome is Outcome.QUARANTINED
+    assert received.outcome is MailOutcome.QUARANTINED
     assert "It was not said which list" in received.said
 
 
@@ -460,7 +465,7 @@ async def test_a_yes_in_answer_to_the_question_is_a_yes(lab, answer):
     await lab.comes(letter(), "subscribe+experts@lab.example")
     _, mail = lab.notes()[0]
     received = await lab.comes(answer, mail["Reply-To"])
-    assert received.outcome is Outcome.CONFIRMED
+    assert received.outcome is MailOutcome.CONFIRMED
     assert lab.status() is SubscriptionStatus.CONFIRMED
 
 
@@ -476,7 +481,7 @@ async def test_a_yes_in_answer_to_the_question_is_a_yes(lab, answer):
 async def test_an_answering_machine_says_no_yes(lab, raw):
     await lab.comes(letter(), "subscribe+experts@lab.example")
     _, mail = lab.notes()[0]
-    assert (await lab.comes(raw, mail["Reply-To"])).outcome is Outcome.PASSED_OVER
+    assert (await lab.comes(raw, mail["Reply-To"])).outcome is MailOutcome.PASSED_OVER
     assert lab.status() is SubscriptionStatus.UNCONFIRMED
 
 
@@ -492,7 +497,7 @@ async def test_a_refusal_is_no_yes(lab, said):
     await lab.comes(letter(), "subscribe+experts@lab.example")
     _, mail = lab.notes()[0]
     received = await lab.comes(letter(text=f"{said}\n\n> Confirm?"), mail["Reply-To"])
-    assert received.outcome is Outcome.QUARANTINED
+    assert received.outcome is MailOutcome.QUARANTINED
     assert lab.status() is SubscriptionStatus.UNCONFIRMED
 
 
@@ -520,12 +525,12 @@ async def test_a_machine_that_tells_by_nothing_what_it_is_says_no_yes(lab, said,
     _, mail = lab.notes()[0]
     ours = "\n".join(f"{quote}{line}" for line in text_of(mail).splitlines())
     raw = letter(subject=f"Re: {mail['Subject']}", text=f"{said}\n\n{ours}")
-    assert (await lab.comes(raw, mail["Reply-To"])).outcome is Outcome.QUARANTINED
+    assert (await lab.comes(raw, mail["Reply-To"])).outcome is MailOutcome.QUARANTINED
     assert lab.status() is SubscriptionStatus.UNCONFIRMED
     await lab.comes(letter(text="yes"), mail["Reply-To"])
     assert lab.status() is SubscriptionStatus.CONFIRMED
     late = await lab.comes(raw + b"again", mail["Reply-To"])
-    assert late.outcome is Outcome.PASSED_OVER, "an answer to no question"
+    assert late.outcome is MailOutcome.PASSED_OVER, "an answer to no question"
 
 
 async def test_a_yes_by_mail_that_comes_too_late_is_told_as_none(lab):
@@ -533,7 +538,7 @@ async def test_a_yes_by_mail_that_comes_too_late_is_told_as_none(lab):
     _, mail = lab.notes()[0]
     late = NOW + EXPIRES + timedelta(seconds=1)
     received = await lab.comes(letter(text="yes"), mail["Reply-To"], now=late)
-    assert received.outcome is Outcome.PASSED_OVER
+    assert received.outcome is MailOutcome.PASSED_OVER
     assert "too late" in received.said
     assert lab.status() is SubscriptionStatus.UNCONFIRMED
 
@@ -556,7 +561,7 @@ async def test_where_addresses_have_no_separator_the_subject_has_the_token(tmp_p
         assert mail["Reply-To"] == "papers@lab.example"
         raw = letter(subject=written(f"Re: {mail['Subject']}"), text="yes")
         received = await lab.comes(raw, mail["Reply-To"])
-        assert received.outcome is Outcome.CONFIRMED
+        assert received.outcome is MailOutcome.CONFIRMED
 
 
 @pytest.mark.parametrize(
@@ -578,7 +583,7 @@ async def test_an_answer_is_read_in_its_own_charset(lab, said, charset, yes):
         Content_Type=f"text/plain; charset={charset}", Content_Transfer_Encoding="base64"
     ) + base64.b64encode(body)
     received = await lab.comes(raw, mail["Reply-To"])
-    assert received.outcome is (Outcome.CONFIRMED if yes else Outcome.QUARANTINED)
+    assert received.outcome is (MailOutcome.CONFIRMED if yes else MailOutcome.QUARANTINED)
 
 
 # ── What curators put forward ─────────────────────────────────────────────────────────────────────
@@ -616,14 +621,14 @@ IN_THE_SUBJECT = letter(subject="submit arXiv:2611.00005 (experts)", sender=CURA
     indirect=["house"],
 )
 async def test_a_curator_puts_a_paper_forward_by_mail_and_a_yes(house, recipient, raw):
-    assert (await house.comes(raw, recipient)).outcome is Outcome.ASKED
+    assert (await house.comes(raw, recipient)).outcome is MailOutcome.ASKED
     assert put_forward(house) == [], "anybody can write a From"
     ((kind, mail),) = house.notes()
     assert (kind, mail["To"].casefold()) == (DeliveryKind.REPLY, CURATOR)
     assert "Put forward “Five”?" in mail["Subject"]
     answer = letter(subject=f"Re: {mail['Subject']}", text="Yes", sender=CURATOR)
     received = await house.comes(answer, mail["Reply-To"])
-    assert received.outcome is Outcome.SUBMITTED
+    assert received.outcome is MailOutcome.SUBMITTED
     assert put_forward(house) == ["Five"]
     (paper,) = house.store.lookup([arxiv(5)])
     assert paper.votes == 1, "as the command does"
@@ -634,20 +639,20 @@ async def test_a_curator_puts_a_paper_forward_by_mail_and_a_yes(house, recipient
 
 async def test_only_curators_are_asked_and_no_machine(house):
     word = letter(subject="submit arXiv:2611.00005")
-    assert (await house.comes(word, "papers@lab.example")).outcome is Outcome.QUARANTINED
+    assert (await house.comes(word, "papers@lab.example")).outcome is MailOutcome.QUARANTINED
     machine = letter(subject="submit arXiv:2611.00005", sender=CURATOR, Precedence="bulk")
-    assert (await house.comes(machine, "papers@lab.example")).outcome is Outcome.PASSED_OVER
+    assert (await house.comes(machine, "papers@lab.example")).outcome is MailOutcome.PASSED_OVER
     other = letter(subject="arXiv:2611.00005", sender=CURATOR)
     if house.config.inbound.separator:
         assert (
             await house.comes(other, "submit+nothing@lab.example")
-        ).outcome is Outcome.QUARANTINED
+        ).outcome is MailOutcome.QUARANTINED
     assert house.notes() == []
 
 
 async def test_a_paper_that_is_not_stored_is_answered_so(house):
     raw = letter(subject="submit arXiv:9911.00005", sender=CURATOR)
-    assert (await house.comes(raw, "papers@lab.example")).outcome is Outcome.ASKED
+    assert (await house.comes(raw, "papers@lab.example")).outcome is MailOutcome.ASKED
     ((_, mail),) = house.notes()
     assert mail["Subject"] == "No paper of ours was named"
     assert mail["Reply-To"] is None
@@ -679,7 +684,7 @@ async def test_what_is_no_yes_of_a_curator_puts_nothing_forward(house, wrong):
         subject=f"Re: {subject}", text="no" if wrong == "no yes" else "yes", sender=CURATOR
     )
     received = await house.comes(raw, to, now=NOW + (5 if wrong == "late" else 1) * DAY)
-    assert received.outcome in (Outcome.PASSED_OVER, Outcome.QUARANTINED)
+    assert received.outcome in (MailOutcome.PASSED_OVER, MailOutcome.QUARANTINED)
     assert house.store.lookup([arxiv(5)])[0].votes is None
 
 
@@ -689,7 +694,7 @@ async def test_a_flood_of_forged_mail_has_us_write_so_many_and_no_more(lab, monk
         received = await lab.comes(
             letter(sender=f"r{n}@n{n}.example.org"), "subscribe+experts@lab.example"
         )
-        assert received.outcome is Outcome.ASKED, "whoever forges it learns nothing"
+        assert received.outcome is MailOutcome.ASKED, "whoever forges it learns nothing"
     assert len(lab.notes()) == 3
     assert len(lab.store.db.rows("SELECT 1 FROM subscriber")) == 3
     assert lab.order() == "", "who orders on the web is asked all the same"
@@ -715,7 +720,7 @@ async def test_a_flood_of_forged_mail_has_us_write_so_many_and_no_more(lab, monk
 )
 async def test_a_machine_is_never_answered(lab, raw):
     received = await lab.comes(raw, "subscribe+experts@lab.example")
-    assert received.outcome is Outcome.PASSED_OVER
+    assert received.outcome is MailOutcome.PASSED_OVER
     assert lab.notes() == []
 
 
@@ -731,7 +736,7 @@ async def test_two_machines_that_answer_one_another_stop(lab):
 )
 async def test_an_order_without_one_address_is_left_to_a_person(lab, raw):
     received = await lab.comes(raw, "subscribe+experts@lab.example")
-    assert received.outcome is Outcome.QUARANTINED
+    assert received.outcome is MailOutcome.QUARANTINED
     assert lab.notes() == []
 
 

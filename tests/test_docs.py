@@ -19,7 +19,7 @@ import bot
 from bot.cli.parser import parser
 from bot.config import keys_of, table_names
 from bot.outputs.contexts import TEMPLATES
-from bot.outputs.metrics import Standing, metrics
+from bot.outputs.metrics import Snapshot, metrics
 from support_picture import picture
 
 ROOT = Path(__file__).parents[1]
@@ -237,8 +237,8 @@ def test_no_registry_host_is_named_anywhere():
 
 def test_every_metric_is_told_of_with_its_label():
     told = (ROOT / "docs" / "health.md").read_text(encoding="utf-8")
-    for metric in metrics(Standing("1", datetime(2026, 1, 1, tzinfo=UTC))):
+    for metric in metrics(Snapshot("1", datetime(2026, 1, 1, tzinfo=UTC))):
         label = f" by `{metric.label}`" if metric.label else ""
         assert f"| `{metric.name}`{label} |" in told
     named = set(re.findall(r"`(paperround_\w+)`", told))
-    assert named <= {m.name for m in metrics(Standing("1", datetime(2026, 1, 1, tzinfo=UTC)))}
+    assert named <= {m.name for m in metrics(Snapshot("1", datetime(2026, 1, 1, tzinfo=UTC)))}

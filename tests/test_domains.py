@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from bot.config.checks import aligned
 from bot.domains import (
+    Lookup,
     OurKey,
-    Question,
     Standing,
     foreign_free_mail,
     in_dns,
@@ -292,7 +292,7 @@ async def test_where_we_sign_the_key_is_asked_for():
 
 def test_judges_ask_one_question_at_a_time():
     judge = judge_spf("journal.org", "localhost")
-    assert next(judge) == Question("txt", "journal.org")
+    assert next(judge) == Lookup("txt", "journal.org")
 
 
 # ── Names ─────────────────────────────────────────────────────────────────────────────────────────

@@ -17,7 +17,7 @@ from bot.models import Identifier, Paper, Pick, Scheme
 from bot.outputs.feeds import archive_parts, archived_feed, profile_feed, trending_feed
 from bot.outputs.pages import site_feeds
 from bot.outputs.site import Archive
-from bot.outputs.syndication import FORMS
+from bot.outputs.syndication import FORMATS
 from outputs_samples import (
     BOT,
     EARLIER,
@@ -55,14 +55,14 @@ def name(short):
 
 
 def made(form, bot=BOT, editions=(EDITION, EARLIER, OCTOBER)):
-    return FORMS[form].written(
+    return FORMATS[form].written(
         profile_feed(bot=bot, profile=EXPERTS, editions=editions, papers=PAPERS,
                      authority="example.org")
     )  # fmt: skip
 
 
 def trending(form):
-    return FORMS[form].written(
+    return FORMATS[form].written(
         trending_feed(
             bot=BOT,
             papers=(ROUTER, JOURNAL),
@@ -80,7 +80,7 @@ def texts(element, short):
     return [each.text for each in element.findall(name(short))]
 
 
-EVERY = [*((made, form) for form in FORMS), *((trending, form) for form in FORMS)]
+EVERY = [*((made, form) for form in FORMATS), *((trending, form) for form in FORMATS)]
 RSS = [made("rss"), made("rss", LOCAL), made("rss", editions=()), trending("rss")]
 ATOM = [made("atom"), made("atom", LOCAL), made("atom", editions=()), trending("atom")]
 JSON = [made("json"), made("json", LOCAL), made("json", editions=()), trending("json")]
@@ -132,7 +132,7 @@ def test_the_self_link_is_the_address_that_is_served():
         links = root(made(form)).iter(name("atom:link"))
         (own,) = (link for link in links if link.attrib["rel"] == "self")
         assert own.attrib["href"] == f"https://papers.example.org/feeds/experts.{form}"
-        assert own.attrib["type"] == FORMS[form].type
+        assert own.attrib["type"] == FORMATS[form].type
     paths = {sheet.path for sheet in site_feeds(site(), "example.org", NOON, {})}
     assert "feeds/experts.rss" in paths
 
@@ -200,7 +200,7 @@ def test_a_paper_of_which_only_a_title_is_known_keeps_the_rules_too():
     linked = replace(bare, identifiers=frozenset({Identifier(Scheme.URL, "https://a.org/x")}), id=2)
 
     def told(form):
-        return FORMS[form].written(
+        return FORMATS[form].written(
             trending_feed(bot=BOT, papers=(bare, linked), authority="example.org", made_at=NOON)
         )
 
@@ -271,7 +271,7 @@ def test_a_part_of_the_archive_rests_while_editions_come():
     def told(count):
         editions, papers = many(count)
         parts = archive_parts(editions)
-        return FORMS["atom"].written(
+        return FORMATS["atom"].written(
             archived_feed(bot=BOT, profile=EXPERTS, part=1, parts=len(parts), editions=parts[0],
                           papers=papers, authority="example.org")
         )  # fmt: skip
@@ -279,7 +279,7 @@ def test_a_part_of_the_archive_rests_while_editions_come():
     assert told(28) == told(29) == told(41) == told(60)
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", FORMATS)
 def test_following_the_links_back_finds_every_paper_once_published(form):
     editions, papers = many(45)
     with_all = replace(site(), archives=(Archive(EXPERTS, editions),), papers=papers)
@@ -305,7 +305,7 @@ def test_an_archived_document_says_that_it_is_one_and_which_feed_to_follow():
     editions, papers = many(30)
     parts = archive_parts(editions)
     for form, where in (("rss", "channel/"), ("atom", "")):
-        body = FORMS[form].written(
+        body = FORMATS[form].written(
             archived_feed(bot=BOT, profile=EXPERTS, part=1, parts=len(parts), editions=parts[0],
                           papers=papers, authority="example.org")
         )  # fmt: skip

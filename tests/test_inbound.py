@@ -16,7 +16,7 @@ from bot.app import open_app
 from bot.config import load_config
 from bot.errors import MailError, StateError
 from bot.inbound import taking_mail
-from bot.workflows.receive import LARGEST, Outcome
+from bot.workflows.receive import LARGEST, MailOutcome
 from support_dovecot import free_port
 from support_postfix import PASSWORD
 
@@ -72,7 +72,7 @@ async def test_mail_is_taken_in_for_each_recipient_and_read(tmp_path, place):
             )
         assert (answers, woken) == ([250, 250], [1])
         received = await app.receive()
-        assert {each.outcome for each in received} == {Outcome.QUARANTINED, Outcome.ASKED}
+        assert {each.outcome for each in received} == {MailOutcome.QUARANTINED, MailOutcome.ASKED}
 
 
 async def test_what_cannot_be_committed_is_left_to_the_mail_server(tmp_path, place, monkeypatch):
@@ -178,7 +178,7 @@ class TestIMAP:
         async with reading(tmp_path, servers, address) as app:
             assert await app.look_into_mailbox() == 2
             assert await app.look_into_mailbox() == 0
-            assert [each.outcome for each in await app.receive()] == [Outcome.QUARANTINED] * 2
+            assert [each.outcome for each in await app.receive()] == [MailOutcome.QUARANTINED] * 2
         assert len(servers.mailboxes.of(address)) == 2, "nothing is deleted"
 
     async def test_what_could_not_be_committed_is_read_again(

@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from bot.app import open_app
 from bot.config import load_config
 from bot.models import SourceState
-from bot.outputs.metrics import Standing, exposition
+from bot.outputs.metrics import Snapshot, exposition
 from bot.web import listening
 
 NOW = datetime(2026, 11, 20, 8, tzinfo=UTC)
@@ -43,7 +43,7 @@ def read(text):
 
 def test_every_metric_is_read_by_prometheus_own_parser():
     state = SourceState("nature", failures=3, failing_since=NOW, last_ok=NOW)
-    told = read(exposition(Standing(
+    told = read(exposition(Snapshot(
         "0.1.0", NOW, {"nature": state}, {"experts": NOW, "young": None}, 12, {"confirmed": 2},
         {"retry": 1}, held=True, sent_at=NOW, sent_in_a_day=2, reports={"failed": 4},
         alarms=["disk"], troubles=["deliver"], room=1024, database=2**40,
@@ -62,7 +62,7 @@ def test_every_metric_is_read_by_prometheus_own_parser():
 
 def test_odd_names_are_quoted():
     name = 'a "b" \\ c\nd'
-    told = read(exposition(replace(Standing("1", NOW), troubles=[name])))
+    told = read(exposition(replace(Snapshot("1", NOW), troubles=[name])))
     assert told["paperround_trouble"] == {name: 1}
 
 

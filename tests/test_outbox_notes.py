@@ -8,7 +8,7 @@ from bot.mail import CapturingMailer
 from bot.models import Attempt, Phase, Verdict
 from bot.outputs.notes import NotePress
 from bot.render import TemplateRenderer
-from bot.workflows.consent import Door, Order, Reception
+from bot.workflows.consent import Door, Reception, SubscriptionOrder
 from support_office import SENT, Office
 from support_round import HOUR, NOW, SECRET, subscribed
 
@@ -33,7 +33,9 @@ class Morning(Office):
     def asks(self, *addresses):
         reception = Reception(self.config, SECRET, self.store, self._press, "2026-11")
         for address in addresses:
-            assert reception.order(Order(address, ("experts",), Door.WEB, ""), NOW) == ""
+            assert (
+                reception.order(SubscriptionOrder(address, ("experts",), Door.WEB, ""), NOW) == ""
+            )
 
     def place(self, address):
         return self.order.index(address)

@@ -18,7 +18,7 @@ from bot import parse_feed
 from bot.models import Identifier, Pick, Scheme
 from bot.outputs import syndication
 from bot.outputs.feeds import feeds_opml, paper_guid, profile_feed, trending_feed
-from bot.outputs.syndication import FORMS, as_rss
+from bot.outputs.syndication import FORMATS, as_rss
 from outputs_samples import (
     BOT,
     BOUND,
@@ -50,11 +50,11 @@ def rss(*given, **more):
 
 
 def atom(*given, **more):
-    return ET.fromstring(FORMS["atom"].written(feed(*given, **more)))  # noqa: S314 - our own bytes
+    return ET.fromstring(FORMATS["atom"].written(feed(*given, **more)))  # noqa: S314 - our own bytes
 
 
 def json_feed(*given, **more):
-    return json.loads(FORMS["json"].written(feed(*given, **more)))
+    return json.loads(FORMATS["json"].written(feed(*given, **more)))
 
 
 def dates(root):
@@ -204,9 +204,9 @@ def test_all_three_hold_the_same_entries_in_the_same_order_under_the_same_ids():
     assert len(of_rss) == 5
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", FORMATS)
 def test_we_read_back_what_we_publish(form):
-    papers = parse_feed(FORMS[form].written(feed()), "https://papers.example.org/feeds/experts")
+    papers = parse_feed(FORMATS[form].written(feed()), "https://papers.example.org/feeds/experts")
     assert [paper.title for paper in papers] == [
         ROUTER.title,
         "An O(√n) Lower Bound for Top-k Gating with k<n Experts",
@@ -221,14 +221,14 @@ def test_we_read_back_what_we_publish(form):
     assert papers[1].authors == ("André Kowalczyk", "Mei-Ling Zhão")
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", FORMATS)
 def test_no_format_changes_a_byte_when_nothing_changed(form):
     shuffled = tuple(replace(e, picks=e.picks[::-1]) for e in (OCTOBER, EARLIER, EDITION))
-    write = FORMS[form].written
+    write = FORMATS[form].written
     assert write(feed(shuffled, dict(reversed(PAPERS.items())))) == write(feed())
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", FORMATS)
 def test_hostile_text_is_text_in_every_format(form):
     mark = "]]></title><script>alert(1)</script>\x0b\ufffe\ud800\u202e&amp;<b>x</b>\"'"
     bad = replace(
@@ -237,7 +237,7 @@ def test_hostile_text_is_text_in_every_format(form):
     )  # fmt: skip
     profile = EXPERTS.model_copy(update={"title": mark, "about": mark}).named("experts")
     bot = BOT.model_copy(update={"title": mark, "language": mark})
-    body = FORMS[form].written(
+    body = FORMATS[form].written(
         feed((EDITION,), PAPERS | {ROUTER.id: bad}, bot=bot, profile=profile)
     )
     if form == "json":

@@ -14,7 +14,7 @@ from bot.models import Event
 from bot.outputs.email import Press
 from bot.outputs.feeds import feeds_opml, profile_feed
 from bot.outputs.site import Archive, Record
-from bot.outputs.syndication import FORMS
+from bot.outputs.syndication import FORMATS
 from bot.ports import PaperHistory, Seen
 from bot.render import TemplateRenderer
 from outputs_samples import (
@@ -86,7 +86,7 @@ def test_a_feed_with_news_of_earlier_papers():
         papers=PAPERS | PAPERS_WITH_NEWS,
         authority="example.org",
     )
-    hold_against("news.atom", FORMS["atom"].written(feed).decode())
+    hold_against("news.atom", FORMATS["atom"].written(feed).decode())
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_a_page_with_news(name, path):
     hold_against(name, pages(given, RENDER)[path].decode())
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", FORMATS)
 def test_a_feed(form):
     feed = profile_feed(
         bot=BOT,
@@ -120,7 +120,7 @@ def test_a_feed(form):
         papers=PAPERS,
         authority="example.org",
     )
-    hold_against(f"experts.{form}", FORMS[form].written(feed).decode())
+    hold_against(f"experts.{form}", FORMATS[form].written(feed).decode())
 
 
 def test_the_list_of_feeds():

@@ -23,7 +23,7 @@ from bot.ports import Workers
 from bot.printing import printing
 from bot.render import TemplateRenderer
 from bot.store import Store
-from bot.workflows.collect import Round, collect
+from bot.workflows.collect import PollingRound, collect
 from bot.workflows.compose import compose
 from bot.workflows.deliver import deliver
 from bot.workflows.desk import Post
@@ -117,7 +117,7 @@ class Bot:
         workers = Workers(store=_here, cpu=_here)
         render = TemplateRenderer(None, self.warnings.append)
         before = len(self.mailer.sent)
-        around = Round(self.store, self.fetcher, workers, self.now)
+        around = PollingRound(self.store, self.fetcher, workers, self.now)
         self.collected = await collect(self.config.sources, around)
         await mirror(self.config.profiles, self.store, workers, self.now, SECRET)
         self.composed = await compose(

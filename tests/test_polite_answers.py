@@ -16,7 +16,7 @@ from bot.config import SourceSettings
 from bot.fetch import SPACING, HttpFetcher
 from bot.models import Event, Request
 from bot.store import Store
-from bot.workflows.collect import Outcome, Round, collect
+from bot.workflows.collect import PollingRound, PollOutcome, collect
 from support_collect import (
     Rounds,
     SearchApi,
@@ -59,7 +59,7 @@ async def test_validators_are_opaque_and_come_back_as_they_came(world):
     world.site.put_with_validators("/j", journal("One").encode(), etag, LONG_AGO)
     source = a_journal(world)
     await world.walk(NOW, source)
-    assert (await world.walk(NOW + HOUR, source)).outcome is Outcome.UNCHANGED
+    assert (await world.walk(NOW + HOUR, source)).outcome is PollOutcome.UNCHANGED
     assert conditions(world) == [(None, None), (etag, LONG_AGO)]
 
 
@@ -88,7 +88,7 @@ async def test_a_200_with_the_same_body_is_no_news_and_is_not_read_again(world, 
     await world.walk(NOW, source)
     monkeypatch.setattr("bot.sources.parse", None)  # nobody may call it
     report = await world.walk(NOW + HOUR, source)
-    assert (report.outcome, report.new) == (Outcome.UNCHANGED, 0)
+    assert (report.outcome, report.new) == (PollOutcome.UNCHANGED, 0)
 
 
 async def test_a_changed_build_date_alone_is_no_change(world):
@@ -122,7 +122,7 @@ async def test_validators_are_dropped_when_the_url_or_the_parser_changes(world, 
     monkeypatch.setattr("bot.sources.PARSER", 1_000)
     report = await world.walk(NOW + HOUR + MINUTE, other)
     assert conditions(world) == [(None, None)] * 3
-    assert report.outcome is Outcome.READ, "the same body means something new to another parser"
+    assert report.outcome is PollOutcome.READ, "the same body means something new to another parser"
 
 
 async def test_validators_never_outlive_entries_that_were_not_committed(world, monkeypatch):
@@ -234,7 +234,7 @@ async def test_a_404_backs_off_for_weeks_and_never_for_ever_and_deletes_nothing(
     assert world.titles() == ["One", "Two"]
     world.site.put("/j", journal("One", "Two", "Three"))
     report = await world.walk(now, source)
-    assert (report.outcome, report.new) == (Outcome.READ, 1)
+    assert (report.outcome, report.new) == (PollOutcome.READ, 1)
     assert world.state("j").error == ""
 
 
@@ -257,7 +257,7 @@ async def test_a_403_with_a_challenge_is_named_as_what_it_is(world):
     page = "<!DOCTYPE html><title>Just a moment...</title>"
     world.site.put("/j", page, status=403, cf_mitigated="challenge")
     report = await world.walk(NOW, a_journal(world))
-    assert report.outcome is Outcome.FAILED
+    assert report.outcome is PollOutcome.FAILED
     assert report.detail == (
         "127.0.0.1 answered HTTP 403 Forbidden, with a challenge that only a browser passes"
     )
@@ -281,7 +281,7 @@ async def test_sources_that_failed_together_do_not_come_back_in_step(world):
     world.site.put("/j", status=500)
     names = [f"j{n}" for n in range(20)]
     draws = itertools.cycle([0.0, 0.2, 0.4, 0.6, 0.8])
-    around = Round(world.store, world.fetcher, WORKERS, NOW, jitter=lambda: next(draws))
+    around = PollingRound(world.store, world.fetcher, WORKERS, NOW, jitter=lambda: next(draws))
     await collect([a_journal(world, name=name) for name in names], around)
     assert len({world.state(name).next_poll for name in names}) == 5
 
@@ -297,13 +297,13 @@ def twenty(world: Rounds) -> list[SourceSettings]:
 
 async def test_a_429_pauses_all_twenty_sources_of_its_host_with_one_request(world):
     sources = twenty(world)
-    around = Round(world.store, world.fetcher, WORKERS, NOW)
+    around = PollingRound(world.store, world.fetcher, WORKERS, NOW)
     async with serving() as elsewhere:
         elsewhere.put("/e", journal("Elsewhere"))
         other = a_journal(world, name="other", url=elsewhere.url("/e"))
         reports = await collect([*sources, other], around)
     assert len(world.asked()) == 1
-    assert [report.outcome for report in reports] == [Outcome.FAILED] * 20 + [Outcome.READ]
+    assert [report.outcome for report in reports] == [PollOutcome.FAILED] * 20 + [PollOutcome.READ]
     told = {report.detail for report in reports[:20]}
     assert told == {
         "127.0.0.1 answered HTTP 429 Too Many Requests",
@@ -312,7 +312,7 @@ async def test_a_429_pauses_all_twenty_sources_of_its_host_with_one_request(worl
     for source in sources:
         assert world.state(source.name).next_poll >= NOW + 2 * HOUR
     later = replace(around, now=NOW + HOUR)
-    assert {report.outcome for report in await collect(sources, later)} == {Outcome.NOT_DUE}
+    assert {report.outcome for report in await collect(sources, later)} == {PollOutcome.NOT_DUE}
     assert world.asked() == []
 
 
@@ -382,7 +382,7 @@ async def test_arxivs_hosts_are_asked_one_after_another_over_rss_api_and_all(
         state = replace(world.state(name), last_ok=NOW - 3 * DAY, built=midnight - 3 * DAY)
         world.store.save_source_state(state)
     async with HttpFetcher(allow_private=["127.0.0.1/32"], spacing={"arxiv.org": 0.2}) as fetcher:
-        await collect(sources, Round(world.store, fetcher, WORKERS, NOW))
+        await collect(sources, PollingRound(world.store, fetcher, WORKERS, NOW))
     asked = sorted(path.partition("?")[0] for path, _ in world.site.requests)
     assert asked == ["/api/query", "/api/query", "/oai", "/rss/cs.CL", "/rss/cs.LG"]
     assert min(b - a for a, b in itertools.pairwise(world.site.times)) > 0.18

@@ -14,7 +14,7 @@ from bot.apart import Apart
 from bot.fetch import LARGEST_BODY, HttpFetcher
 from bot.ports import Workers
 from bot.sources.entries import MOST_ENTRIES
-from bot.workflows.collect import Outcome, Round, collect
+from bot.workflows.collect import PollingRound, PollOutcome, collect
 from support_collect import Rounds, a_journal, journal, rounds
 from support_round import WORKERS
 
@@ -75,12 +75,12 @@ async def test_a_bad_answer_is_a_sentence_keeps_the_state_and_harms_nobody(world
     world.site.put("/j", body, **headers)
     world.site.put("/other", journal("Other"))
     other = a_journal(world, "/other", name="other")
-    around = Round(world.store, world.fetcher, WORKERS, NOW + DAY)
+    around = PollingRound(world.store, world.fetcher, WORKERS, NOW + DAY)
     bad, good = await collect([a_journal(world), other], around)
-    assert bad.outcome is Outcome.FAILED
+    assert bad.outcome is PollOutcome.FAILED
     assert bad.detail.startswith("127.0.0.1 ")
     assert words in bad.detail
-    assert (good.outcome, good.new) == (Outcome.READ, 1)
+    assert (good.outcome, good.new) == (PollOutcome.READ, 1)
     after = world.state("j")
     assert (after.last_ok, after.last_new, after.batch) == (
         before.last_ok, before.last_new, before.batch,
@@ -88,7 +88,7 @@ async def test_a_bad_answer_is_a_sentence_keeps_the_state_and_harms_nobody(world
     assert (after.error, after.failures) == (bad.detail, 1)
     assert world.titles() == ["One", "Other", "Three", "Two"]
     report = await read(world, journal("One", "Two", "Three", "Four"), now=NOW + 2 * DAY)
-    assert (report.outcome, report.new) == (Outcome.READ, 1)
+    assert (report.outcome, report.new) == (PollOutcome.READ, 1)
 
 
 async def test_a_byte_a_second_meets_the_deadline_and_holds_nobody_else_up(world):
@@ -118,7 +118,7 @@ async def test_a_body_shorter_than_promised_is_not_read_though_it_is_a_whole_fee
 async def test_a_feed_that_breaks_off_is_kept_as_far_as_it_goes_and_asked_for_whole(world):
     """Its validators would let a 304 keep the rest from us for ever."""
     report = await read(world, WHOLE[: WHOLE.index(b"<item><title>Three")], ETag='"1"')
-    assert (report.outcome, report.new) == (Outcome.READ, 2)
+    assert (report.outcome, report.new) == (PollOutcome.READ, 2)
     assert report.detail == (
         "127.0.0.1 sent broken XML that breaks off; the 2 entries that could be read were kept"
     )
@@ -129,7 +129,7 @@ async def test_a_feed_that_breaks_off_is_kept_as_far_as_it_goes_and_asked_for_wh
 
 async def test_a_mistake_in_the_middle_is_a_warning_and_the_validators_hold(world):
     report = await read(world, WHOLE.replace(b"</rss>", b" & </rss>"), ETag='"1"')
-    assert (report.outcome, report.new) == (Outcome.READ, 3)
+    assert (report.outcome, report.new) == (PollOutcome.READ, 3)
     assert report.detail.startswith("127.0.0.1 sent broken XML; the 3 entries")
     assert world.state("j").etag == '"1"'
 
@@ -143,7 +143,7 @@ async def test_no_more_than_five_thousand_entries_are_taken(world):
 async def test_fifteen_mib_are_taken_and_a_byte_more_is_not(world):
     room = LARGEST_BODY - len(journal("One"))
     full = gzip.compress(journal("One", head=" " * room).encode(), 1)
-    assert (await read(world, full, Content_Encoding="gzip")).outcome is Outcome.READ
+    assert (await read(world, full, Content_Encoding="gzip")).outcome is PollOutcome.READ
     over = gzip.compress(journal("One", head=" " * (room + 1)).encode(), 1)
     report = await read(world, over, now=NOW + DAY, Content_Encoding="gzip")
     assert report.detail == "127.0.0.1 sent more than 15 MiB"
@@ -200,10 +200,10 @@ async def test_what_would_take_for_ever_is_killed_and_the_others_are_read(world)
     names = ("slow", "j", "plain")
     with Apart(deadline=1, loads=("feedparser", "bot.workflows.collect")) as apart:
         workers = Workers(WORKERS.store, WORKERS.cpu, apart)
-        around = Round(world.store, world.fetcher, workers, NOW)
+        around = PollingRound(world.store, world.fetcher, workers, NOW)
         sources = [a_journal(world, f"/{name}", name=name) for name in names]
         slow, broken_too, plain = await collect(sources, around)
-    assert slow.outcome is Outcome.FAILED
+    assert slow.outcome is PollOutcome.FAILED
     assert slow.detail == (
         "127.0.0.1 sent a document that took longer than 1 s to read; nothing of it was kept"
     )
@@ -238,7 +238,7 @@ async def test_every_way_to_say_the_charset_is_heard(world, codec, declared, hea
     body = (declaration + journal(UMLAUTS)).encode(codec)
     kind = "application/rss+xml" + (f"; charset={header}" if header else "")
     report = await read(world, body, Content_Type=kind)
-    assert report.outcome is Outcome.READ
+    assert report.outcome is PollOutcome.READ
     assert world.titles() == [UMLAUTS]
 
 
@@ -247,7 +247,7 @@ async def test_a_charset_that_is_not_said_still_gives_the_entries(world, codec):
     title = "\u041f\u0440\u0438\u0432\u0435\u0442" if codec == "koi8-r" else "Plain na\u00efve"
     body = journal(title, "Other").encode(codec, "replace")
     report = await read(world, body)
-    assert (report.outcome, report.entries) == (Outcome.READ, 2)
+    assert (report.outcome, report.entries) == (PollOutcome.READ, 2)
     assert "Other" in world.titles()
 
 
@@ -271,7 +271,7 @@ async def test_a_charset_that_is_not_said_still_gives_the_entries(world, codec):
 async def test_dates_of_no_calendar_are_tamed(world, date):
     item = f"<item><title>T</title><pubDate>{date}</pubDate><dc:date>{date}</dc:date></item>"
     report = await read(world, journal(head=f"<lastBuildDate>{date}</lastBuildDate>{item}"))
-    assert report.outcome is Outcome.READ
+    assert report.outcome is PollOutcome.READ
     (paper,) = world.papers()
     assert paper.published is None or datetime(1900, 1, 1, tzinfo=UTC) <= paper.published <= NOW
     assert world.state("j").built is None or world.state("j").built <= NOW

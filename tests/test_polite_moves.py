@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bot.fetch import HttpFetcher
-from bot.workflows.collect import Outcome
+from bot.workflows.collect import PollOutcome
 from support_collect import Rounds, a_journal, journal, rounds
 from support_http import serving
 
@@ -41,7 +41,9 @@ async def test_an_address_that_moved_for_good_is_stored_after_three_good_documen
     world.site.redirect("/j", "/new", status)
     reports, asked = await walked(world, 5)
     assert asked == ["/j", "/new"] * 3 + ["/new"] * 2
-    assert [report.outcome for report in reports] == [Outcome.READ] + [Outcome.UNCHANGED] * 4
+    assert [report.outcome for report in reports] == [PollOutcome.READ] + [
+        PollOutcome.UNCHANGED
+    ] * 4
     new = world.site.url("/new")
     assert [report.detail for report in reports] == ["", "", (
         f"it has moved for good and is asked at {new} from now on: write that into its url"
@@ -95,7 +97,7 @@ async def test_a_301_to_a_login_page_is_never_stored(world):
     world.site.put("/login", "<!DOCTYPE html><title>Sign in</title>")
     world.site.redirect("/j", "/login", 301)
     reports, asked = await walked(world, 5, NOW + DAY)
-    assert {report.outcome for report in reports} == {Outcome.FAILED}
+    assert {report.outcome for report in reports} == {PollOutcome.FAILED}
     assert reports[0].detail == "127.0.0.1 sent a web page (HTML) instead of a feed"
     assert asked == ["/j", "/login"] * 5
     assert world.store.moves() == {}
@@ -119,7 +121,7 @@ async def test_where_the_new_address_fails_the_old_one_is_asked_again(world, sta
     world.site.put("/new", status=status)
     world.site.put("/j", journal("One", "Back"))
     reports, asked = await walked(world, 2, NOW + DAY)
-    assert [report.outcome for report in reports] == [Outcome.FAILED, Outcome.READ]
+    assert [report.outcome for report in reports] == [PollOutcome.FAILED, PollOutcome.READ]
     assert asked == ["/new", "/j"]
     assert "Back" in world.titles()
 
@@ -168,7 +170,7 @@ INSIDE = [
 async def test_a_redirect_inside_is_not_followed(world, host, status):
     world.site.redirect("/j", f"http://{host}:{world.site.port}/new", status)
     (report,), asked = await walked(world)
-    assert report.outcome is Outcome.FAILED
+    assert report.outcome is PollOutcome.FAILED
     assert report.detail.startswith(PRIVATE), report.detail
     assert asked == ["/j"]
 
@@ -185,7 +187,7 @@ async def test_no_spelling_of_loopback_gets_through(world, host):
     async with HttpFetcher() as strict:
         world.fetcher = strict
         (report,), asked = await walked(world, url=f"http://{host}:{world.site.port}/new")
-    assert report.outcome is Outcome.FAILED
+    assert report.outcome is PollOutcome.FAILED
     assert asked == []
 
 
@@ -201,7 +203,7 @@ async def test_a_name_that_led_outside_once_is_judged_again_at_every_connect(wor
     (first,), asked = await walked(world, url=url)
     await world.fetcher.close()  # the connection that was judged is one no more
     (second,), asked_again = await walked(world, first=NOW + DAY, url=url)
-    assert (first.outcome, second.outcome) == (Outcome.READ, Outcome.FAILED)
+    assert (first.outcome, second.outcome) == (PollOutcome.READ, PollOutcome.FAILED)
     assert second.detail.startswith(f"{PRIVATE} (127.0.0.2)")
     assert (asked, asked_again) == (["/new"], [])
 
@@ -218,5 +220,5 @@ async def test_no_proxy_of_the_environment_is_asked(world, monkeypatch):
         for name in ("http_proxy", "HTTP_PROXY", "all_proxy"):
             monkeypatch.setenv(name, proxy.url())
         (report,), asked = await walked(world, path="/new")
-        assert (report.outcome, asked) == (Outcome.READ, ["/new"])
+        assert (report.outcome, asked) == (PollOutcome.READ, ["/new"])
         assert proxy.requests == []

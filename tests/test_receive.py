@@ -26,7 +26,7 @@ from bot.render import TemplateRenderer
 from bot.store import Store, inbox
 from bot.text.encoded import names
 from bot.workflows.consent import Reception
-from bot.workflows.receive import Outcome, incoming, receive
+from bot.workflows.receive import MailOutcome, incoming, receive
 from bot.workflows.submit import Submissions
 from support_cli import desk_in, mails
 from support_round import (
@@ -123,7 +123,7 @@ def office(tmp_path):
 async def test_a_report_that_nobody_is_there_suppresses_who_its_address_names(office):
     address = office.bounce_address(office.sent())
     received = await office.comes(delivery_report(Status="5.1.1"), address)
-    assert received.outcome is Outcome.SUPPRESSED
+    assert received.outcome is MailOutcome.SUPPRESSED
     assert office.suppressed == "bounce: 5.1.1"
 
 
@@ -131,7 +131,7 @@ async def test_a_token_in_capitals_is_the_same(office):
     address = office.bounce_address(office.sent()).upper()
     assert (
         await office.comes(delivery_report(Status="5.1.1"), address)
-    ).outcome is Outcome.SUPPRESSED
+    ).outcome is MailOutcome.SUPPRESSED
 
 
 async def test_what_is_open_for_a_dead_address_is_called_off(office):
@@ -148,10 +148,10 @@ async def test_a_full_mailbox_is_noted_and_suppresses_on_the_fifth_day(office):
     for day in range(4):
         address = office.bounce_address(office.sent(day))
         received = await office.comes(delivery_report(Status="4.2.2"), address)
-        assert received.outcome is Outcome.NOTED
+        assert received.outcome is MailOutcome.NOTED
     address = office.bounce_address(office.sent(4))
     received = await office.comes(delivery_report(Status="4.2.2", X="5"), address)
-    assert received.outcome is Outcome.SUPPRESSED
+    assert received.outcome is MailOutcome.SUPPRESSED
     assert office.suppressed.startswith("bounces on 5 days within 14")
 
 
@@ -159,7 +159,7 @@ async def test_several_reports_of_one_day_count_once(office):
     address = office.bounce_address(office.sent())
     for number in range(6):
         received = await office.comes(delivery_report(Status="4.2.2", X=str(number)), address)
-        assert received.outcome is Outcome.NOTED
+        assert received.outcome is MailOutcome.NOTED
 
 
 async def test_a_digest_that_arrived_in_between_begins_the_count_anew(office):
@@ -181,27 +181,27 @@ async def test_a_rule_against_the_sender_suppresses_nobody(office):
     for day in range(6):
         address = office.bounce_address(office.sent(day))
         received = await office.comes(delivery_report(Status="5.7.1", X=str(day)), address)
-        assert (received.outcome, "refuses our mail" in received.said) == (Outcome.NOTED, True)
+        assert (received.outcome, "refuses our mail" in received.said) == (MailOutcome.NOTED, True)
     assert not office.suppressed
 
 
 async def test_a_mail_that_is_delayed_is_only_noted(office):
     address = office.bounce_address(office.sent())
     raw = delivery_report(Action="delayed", Status="4.4.1")
-    assert (await office.comes(raw, address)).outcome is Outcome.NOTED
+    assert (await office.comes(raw, address)).outcome is MailOutcome.NOTED
 
 
 async def test_an_answering_machine_at_the_bounce_address_is_passed_over(office):
     address = office.bounce_address(office.sent())
     raw = b"From: ada@example.org\nSubject: Out of office\n\nBack on Monday. 550 5.1.1\n"
-    assert (await office.comes(raw, address)).outcome is Outcome.PASSED_OVER
+    assert (await office.comes(raw, address)).outcome is MailOutcome.PASSED_OVER
 
 
 @pytest.mark.parametrize("token", ["x" * 53, "aaaaaaaaaaaaaaaaaaaa", "1" * 400])
 async def test_a_report_under_a_forged_token_does_nothing(office, token):
     office.sent()
     received = await office.comes(delivery_report(Status="5.1.1"), f"bounce+{token}@lab.example")
-    assert received.outcome is Outcome.PASSED_OVER
+    assert received.outcome is MailOutcome.PASSED_OVER
     assert not office.suppressed
 
 
@@ -209,13 +209,13 @@ async def test_a_token_for_another_purpose_is_no_bounce(office):
     office.sent()
     token = tokens.make_for_mail(SECRET, tokens.Purpose.UNSUBSCRIBE, [office.reader, 1], 0)
     received = await office.comes(delivery_report(Status="5.1.1"), f"bounce+{token}@lab.example")
-    assert received.outcome is Outcome.PASSED_OVER
+    assert received.outcome is MailOutcome.PASSED_OVER
 
 
 async def test_what_reads_like_no_report_is_kept_for_a_person(office):
     address = office.bounce_address(office.sent())
     received = await office.comes(b"From: x@example.org\nSubject: hello\n\nhello\n", address)
-    assert received.outcome is Outcome.QUARANTINED
+    assert received.outcome is MailOutcome.QUARANTINED
     (kept,) = office.store.quarantined()
     assert "reads like none" in kept.problem
 
@@ -225,12 +225,12 @@ async def test_without_a_token_the_message_id_says_which_mail_was_meant(office):
     raw = delivery_report(Status="5.1.1").replace(
         b"Subject: 550", f"Message-ID: {delivery.message_id}\nSubject: 550".encode()
     )
-    assert (await office.comes(raw, "papers@lab.example")).outcome is Outcome.SUPPRESSED
+    assert (await office.comes(raw, "papers@lab.example")).outcome is MailOutcome.SUPPRESSED
 
 
 async def test_a_report_about_a_mail_that_we_do_not_know_is_kept_for_a_person(office):
     received = await office.comes(said_by_a_server("550 5.1.1 unknown"), "papers@lab.example")
-    assert received.outcome is Outcome.QUARANTINED
+    assert received.outcome is MailOutcome.QUARANTINED
 
 
 async def test_a_complaint_is_known_by_the_link_in_the_mail_complained_of(office):
@@ -239,7 +239,7 @@ async def test_a_complaint_is_known_by_the_link_in_the_mail_complained_of(office
     link = f"https://papers.lab.example/unsubscribe/{token}"
     raw = feedback_report("abuse").replace(b"\n\nbody", f"\n\n{link[:60]}=\n{link[60:]}".encode())
     received = await office.comes(raw, "abuse@lab.example")
-    assert received.outcome is Outcome.SUPPRESSED
+    assert received.outcome is MailOutcome.SUPPRESSED
     assert office.suppressed == "complaint: feedback report: abuse"
 
 
@@ -247,7 +247,7 @@ async def test_who_was_forgotten_is_not_brought_back_by_a_late_report(office):
     address = office.bounce_address(office.sent())
     office.store.forget(ADA, tokens.suppression_key(SECRET, ADA), NOW)
     received = await office.comes(delivery_report(Status="4.2.2"), address)
-    assert received.outcome is Outcome.PASSED_OVER
+    assert received.outcome is MailOutcome.PASSED_OVER
 
 
 async def test_of_who_is_forgotten_no_reason_and_no_mail_in_quarantine_names_them(office):
@@ -320,7 +320,7 @@ async def test_a_mail_to_the_way_out_unsubscribes(office, recipient, subject):
     token = way_out(office)
     raw = f"From: ada@example.org\nSubject: {subject.format(token=token)}\n\n\n".encode()
     received = await office.comes(raw, recipient.format(token=token))
-    assert received.outcome is Outcome.UNSUBSCRIBED
+    assert received.outcome is MailOutcome.UNSUBSCRIBED
     assert office.subscribed == []
 
 
@@ -333,33 +333,33 @@ async def test_a_mail_to_the_way_out_of_a_mail_for_one_profile_ends_only_that(of
     for said in (b"once", b"again"):
         raw = b"From: ada@example.org\n\n" + said
         received = await office.comes(raw, f"unsub+{token}@lab.example")
-        assert received.outcome is Outcome.UNSUBSCRIBED
+        assert received.outcome is MailOutcome.UNSUBSCRIBED
         assert office.subscribed == ["proteins"]
 
 
 @pytest.mark.parametrize("header", ["Delivered-To", "X-Original-To", "To"])
 async def test_where_the_door_does_not_tell_for_whom_a_mail_was_its_headers_do(office, header):
     raw = f"{header}: <unsub+{way_out(office)}@lab.example>\n\n".encode()
-    assert (await office.comes(raw)).outcome is Outcome.UNSUBSCRIBED
+    assert (await office.comes(raw)).outcome is MailOutcome.UNSUBSCRIBED
 
 
 @pytest.mark.parametrize("domain", ["evil.example", "lab.example.evil.example"])
 async def test_a_token_at_another_domain_is_not_for_us(office, domain):
     raw = b"From: ada@example.org\n\n"
     received = await office.comes(raw, f"unsub+{way_out(office)}@{domain}")
-    assert received.outcome is Outcome.QUARANTINED
+    assert received.outcome is MailOutcome.QUARANTINED
     assert office.subscribed == ["experts"]
 
 
 async def test_a_token_that_was_revoked_does_nothing(office):
     received = await office.comes(b"\n", f"unsub+{way_out(office, epoch=1)}@lab.example")
-    assert received.outcome is Outcome.PASSED_OVER
+    assert received.outcome is MailOutcome.PASSED_OVER
     assert office.subscribed == ["experts"]
 
 
 async def test_from_alone_unsubscribes_nobody(office):
     raw = b"From: ada@example.org\nSubject: unsubscribe\n\nunsubscribe\n"
-    assert (await office.comes(raw, "papers@lab.example")).outcome is Outcome.QUARANTINED
+    assert (await office.comes(raw, "papers@lab.example")).outcome is MailOutcome.QUARANTINED
     assert office.subscribed == ["experts"]
 
 
@@ -408,7 +408,10 @@ async def test_a_mail_that_breaks_us_is_kept_and_the_next_is_read(office, monkey
     received = await receive(
         office.config, SECRET, office.store, office.reception, office.submissions, WORKERS, NOW
     )
-    assert [each.outcome for each in received] == [Outcome.QUARANTINED, Outcome.UNSUBSCRIBED]
+    assert [each.outcome for each in received] == [
+        MailOutcome.QUARANTINED,
+        MailOutcome.UNSUBSCRIBED,
+    ]
     assert "a mistake of ours" in caplog.text
 
 
@@ -423,7 +426,7 @@ async def test_a_mail_that_two_doors_saw_waiting_is_acted_on_once(office, monkey
             office.config, SECRET, office.store, office.reception, office.submissions, WORKERS, NOW
         )
 
-    assert [each.outcome for each in await a_door()] == [Outcome.ASKED]
+    assert [each.outcome for each in await a_door()] == [MailOutcome.ASKED]
     monkeypatch.setattr(office.store, "inbound_waiting", lambda _: seen.pop())
     assert await a_door() == []
     assert [each.kind for each in office.store.deliveries(10)] == [DeliveryKind.REPLY]
@@ -436,7 +439,7 @@ async def test_a_mail_let_go_from_quarantine_is_read_again(office):
     (again,) = await receive(
         office.config, SECRET, office.store, office.reception, office.submissions, WORKERS, NOW
     )
-    assert again.outcome is Outcome.QUARANTINED
+    assert again.outcome is MailOutcome.QUARANTINED
 
 
 async def test_what_came_of_a_mail_is_told_without_an_address(office):

@@ -19,7 +19,7 @@ from bot.models import Event, Identifier, Paper, Scheme, Sighting, SourceState
 from bot.outputs.search_pages import unread_hints
 from bot.store import Store
 from bot.store.meaning import MeaningLedger
-from bot.text.query import Clause, has, read_query, searchable
+from bot.text.query import QueryClause, has, read_query, searchable
 from bot.text.spelling import meant
 from bot.workflows import find
 from bot.workflows.find import told_of
@@ -193,12 +193,12 @@ def test_what_looks_like_a_field_and_is_none_is_told(typed, unread):
 
 
 def test_what_is_not_ours_is_words():
-    assert read_query("since:yesterday").clauses == (Clause("", ("since", "yesterday")),)
-    assert read_query("mod:p").clauses == (Clause("", ("mod", "p")),)
+    assert read_query("since:yesterday").clauses == (QueryClause("", ("since", "yesterday")),)
+    assert read_query("mod:p").clauses == (QueryClause("", ("mod", "p")),)
     assert read_query("since:2026-11-20").since == date(2026, 11, 20)
     twice = read_query("before:2026-11-20 before:2026-11-18 since:2026-01-01 since:2026-02-01")
     assert (twice.since, twice.before) == (date(2026, 2, 1), date(2026, 11, 18))
-    assert read_query("before:noon").clauses == (Clause("", ("before", "noon")),)
+    assert read_query("before:noon").clauses == (QueryClause("", ("before", "noon")),)
     assert read_query(' "" - * ').empty
 
 

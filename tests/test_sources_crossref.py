@@ -13,7 +13,7 @@ from bot.errors import ParseError
 from bot.models import Document, Identifier, Paper, Rel, Scheme, SourceState, Weather
 from bot.sources import only_pages, page_request, parse, read_page, request
 from bot.sources.spans import Span
-from bot.workflows.collect import Outcome
+from bot.workflows.collect import PollOutcome
 from support_collect import DATA, rounds
 from support_services import Crossref, work, works_page
 
@@ -183,7 +183,7 @@ async def test_all_pages_of_the_last_week_are_read_and_what_is_new_the_next_day(
     service.works.append(work(999, NOW - 30 * DAY))
     service.put(world.site)
     report = await world.walk(NOW, a_source(world))
-    assert (report.outcome, report.entries, report.new) == (Outcome.READ, 250, 250)
+    assert (report.outcome, report.entries, report.new) == (PollOutcome.READ, 250, 250)
     offsets = [re.findall(r"offset=(\d+)", path) for path in world.asked()]
     assert offsets == [["0"], ["100"], ["200"]]
     service.works.append(work(1000, NOW + DAY))
@@ -203,7 +203,7 @@ async def test_an_empty_page_where_more_is_owed_is_asked_for_again(world):
     service = Crossref(works=[work(n, NOW - DAY) for n in range(100)], overstates=50)
     service.put(world.site)
     report = await world.walk(NOW, a_source(world))
-    assert (report.outcome, len(world.titles())) == (Outcome.FAILED, 100)
+    assert (report.outcome, len(world.titles())) == (PollOutcome.FAILED, 100)
     assert "counts 150 papers, and sent an empty page after 100" in report.detail
     assert world.state("cr").owed_start == 100
 
@@ -222,7 +222,7 @@ async def test_what_fails_is_told_and_goes_on_where_it_was(world, mood, problem)
     service = Crossref(works=[work(n, NOW - DAY) for n in range(150)], moods=["", mood])
     service.put(world.site)
     report = await world.walk(NOW, a_source(world))
-    assert report.outcome is Outcome.FAILED
+    assert report.outcome is PollOutcome.FAILED
     assert problem in report.detail
     assert len(world.titles()) == 100
     assert json.loads(json.dumps(world.state("cr").owed_start)) == 100

@@ -11,7 +11,7 @@ from bot.config import SourceSettings
 from bot.errors import ParseError
 from bot.models import Document, Event, Identifier, Parsed, Rel, Scheme, SourceState, Stamp
 from bot.sources import parse, request
-from bot.workflows.collect import Outcome
+from bot.workflows.collect import PollOutcome
 from support_collect import rounds
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -281,7 +281,7 @@ async def test_a_day_that_fails_is_told_and_costs_nothing_else(world):
     service = Lists({"": [("2611.00001", 2)]}, failing={"2026-11-20"})
     service.put(world.site)
     report = await world.walk(NOW, here(world))
-    assert (report.outcome, report.new, report.alarm) == (Outcome.READ, 1, False)
+    assert (report.outcome, report.new, report.alarm) == (PollOutcome.READ, 1, False)
     assert report.detail == "may be incomplete: 127.0.0.1 answered HTTP 500 Internal Server Error"
     assert world.state("hf").failures == 0
 

@@ -11,7 +11,7 @@ from bot.config import SourceSettings
 from bot.errors import ParseError
 from bot.models import Document, Identifier, Paper, Rel, Scheme, SourceState
 from bot.sources import parse, request
-from bot.workflows.collect import Outcome
+from bot.workflows.collect import PollOutcome
 from support_collect import DATA, rounds
 from support_services import OpenReview, milliseconds, note
 
@@ -147,7 +147,7 @@ async def test_pages_are_read_until_one_goes_back_to_before_the_last_time(world)
     service = OpenReview(notes=[note(n, NOW - DAY) for n in range(250)] + old)
     service.put(world.site)
     report = await world.walk(NOW, a_source(world))
-    assert (report.outcome, report.entries) == (Outcome.READ, 400)
+    assert (report.outcome, report.entries) == (PollOutcome.READ, 400)
     assert len(world.new()) == 250, "what is older than backfill is stored as seen"
     assert [path.rpartition("=")[2] for path in world.asked()] == ["0", "200"]
 
@@ -175,13 +175,13 @@ async def test_a_submission_that_is_revealed_later_is_found_by_its_change(world)
 async def test_an_empty_venue_is_quiet(world):
     OpenReview().put(world.site)
     report = await world.walk(NOW, a_source(world))
-    assert (report.outcome, report.entries, report.detail) == (Outcome.READ, 0, "")
+    assert (report.outcome, report.entries, report.detail) == (PollOutcome.READ, 0, "")
 
 
 async def test_who_has_no_token_is_told_how_to_come_by_one(world):
     OpenReview(notes=[note(1, NOW)], token="right").put(world.site)
     report = await world.walk(NOW, a_source(world))
-    assert report.outcome is Outcome.FAILED
+    assert report.outcome is PollOutcome.FAILED
     assert report.detail == (
         "127.0.0.1 answered HTTP 403 Forbidden: the service wants a token: log in at "
         'openreview.net, and set token = "env:NAME" or "file:PATH" of this source'
@@ -191,7 +191,7 @@ async def test_who_has_no_token_is_told_how_to_come_by_one(world):
     assert "its `token` may have expired" in report.detail
     world.token = lambda _: "right"
     report = await world.walk(NOW + 3 * DAY, a_source(world, token="env:OPENREVIEW"))
-    assert (report.outcome, report.new) == (Outcome.READ, 1)
+    assert (report.outcome, report.new) == (PollOutcome.READ, 1)
 
 
 @pytest.mark.parametrize(
@@ -202,7 +202,7 @@ async def test_what_fails_is_told_and_goes_on_where_it_was(world, mood, problem)
     service = OpenReview(notes=[note(n, NOW - HOUR) for n in range(250)], moods=["", mood])
     service.put(world.site)
     report = await world.walk(NOW, a_source(world))
-    assert report.outcome is Outcome.FAILED
+    assert report.outcome is PollOutcome.FAILED
     assert problem in report.detail
     assert len(world.titles()) == 200
     await world.walk(NOW + 2 * DAY, a_source(world))

@@ -22,7 +22,7 @@ from benchmarks.poll_feeds import feed as invented
 from bot.errors import ParseError
 from bot.sources import arxiv, feed
 from bot.sources.bounds import MOST_ENTRIES
-from bot.sources.entries import Feed, moment, read_by_feedparser, read_feed, said
+from bot.sources.entries import ParsedFeed, moment, read_by_feedparser, read_feed, said
 from bot.sources.plain import read_plain
 from bot.sources.plain_fields import NotPlainError, mended, read_date
 from bot.sources.plain_words import HANDLED, MEANING, tag_of
@@ -32,7 +32,7 @@ NOW = datetime(2026, 11, 22, tzinfo=UTC)
 NO_FEEDS = {".py", ".json", ".jsonl", ".tsv", ".md", ".txt", ".html", ".yaml", ".opml", ".eml"}
 
 
-def shown(found: Feed, body: bytes, base: str) -> object:
+def shown(found: ParsedFeed, body: bytes, base: str) -> object:
     """All that a document tells the workflows, as a journal's feed and as arXiv's."""
     announced = arxiv.parsed_feed(found, base or "http://example.org/", NOW)
     fields = [said(found.channel, key) for key in
@@ -49,7 +49,7 @@ def is_read_alike(body: bytes, content_type: str = "") -> bool:
         return False
     ours = read_feed(body, "http://example.org/f", content_type)
     theirs = read_by_feedparser(body, "example.org", content_type)
-    theirs = Feed(theirs.channel, theirs.entries[:MOST_ENTRIES], theirs.sound, ours.warnings)
+    theirs = ParsedFeed(theirs.channel, theirs.entries[:MOST_ENTRIES], theirs.sound, ours.warnings)
     for base in ("http://example.org/f", ""):
         assert shown(ours, body, base) == shown(theirs, body, base)
     return True

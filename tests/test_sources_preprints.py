@@ -30,7 +30,7 @@ from bot.sources import (
 )
 from bot.sources.names import split_turned
 from bot.sources.spans import Span
-from bot.workflows.collect import MOST_REQUESTS, Outcome
+from bot.workflows.collect import MOST_REQUESTS, PollOutcome
 from support_collect import DATA, PreprintApi, Rounds, preprint, preprint_page, rounds
 
 NOW = datetime(2026, 11, 20, 8, tzinfo=UTC)
@@ -268,7 +268,7 @@ async def test_all_pages_are_read_and_totals_that_overstate_end_at_an_empty_one(
     source = a_source(world)
     PreprintApi([preprint(n) for n in range(8)], overstates=5).put(world.site)
     report = await world.walk(NOW, source)
-    assert (report.outcome, report.entries, report.new) == (Outcome.READ, 8, 8)
+    assert (report.outcome, report.entries, report.new) == (PollOutcome.READ, 8, 8)
     cursors = [path.split("/")[-2] for path in world.asked()]
     assert cursors == ["0", "3", "6", "8"]
     state = world.state("bio")
@@ -285,7 +285,7 @@ async def test_the_next_poll_brings_what_is_new_and_a_quiet_one_nothing(world):
     api.listed.append(preprint(9))
     assert (await world.walk(NOW + HOUR, source)).new == 1
     report = await world.walk(NOW + 2 * HOUR, source)
-    assert (report.outcome, report.new, report.updated) == (Outcome.READ, 0, 0)
+    assert (report.outcome, report.new, report.updated) == (PollOutcome.READ, 0, 0)
     note = world.weather(source, NOW + HOUR, NOW + 2 * HOUR)
     assert (note.weather, note.detail) == (Weather.QUIET, "nothing new")
 
@@ -327,13 +327,13 @@ async def test_a_service_that_does_not_turn_over_is_not_asked_for_ever(world):
     api = PreprintApi([preprint(n) for n in range(9)], moods=[again] * 30)
     api.put(world.site)
     report = await world.walk(NOW, source)
-    assert (report.outcome, report.new) == (Outcome.FAILED, 3)
+    assert (report.outcome, report.new) == (PollOutcome.FAILED, 3)
     assert report.detail == "127.0.0.1 sent the same page again in place of the next one"
     assert len(world.asked()) == 2
     assert world.state("bio").next_poll > NOW  # not at once, as where there is more to read
     api.moods.clear()
     report = await world.walk(NOW + timedelta(days=1), source)
-    assert (report.outcome, report.new) == (Outcome.READ, 6)
+    assert (report.outcome, report.new) == (PollOutcome.READ, 6)
 
 
 async def test_more_pages_than_a_round_may_ask_for_wait_for_the_next(world):
@@ -354,13 +354,13 @@ async def test_a_page_that_fails_keeps_the_others_and_goes_on_there(world):
     source = a_source(world)
     PreprintApi([preprint(n) for n in range(8)], moods=["", "503"]).put(world.site)
     report = await world.walk(NOW, source)
-    assert (report.outcome, report.new) == (Outcome.FAILED, 3)
+    assert (report.outcome, report.new) == (PollOutcome.FAILED, 3)
     assert report.detail == "127.0.0.1 answered HTTP 503 Service Unavailable"
     assert len(world.titles()) == 3
     assert world.state("bio").failures == 1
     world.asked()
     report = await world.walk(NOW + HOUR, source)
-    assert (report.outcome, report.new) == (Outcome.READ, 5)
+    assert (report.outcome, report.new) == (PollOutcome.READ, 5)
     assert [path.split("/")[-2] for path in world.asked()] == ["3", "6"]
     state = world.state("bio")
     assert (state.failures, state.error, state.owed_error) == (0, "", "")
@@ -370,10 +370,10 @@ async def test_a_source_that_never_answers_has_failed_and_owes_nothing_but_its_w
     source = a_source(world)
     PreprintApi(moods=["<html>maintenance"] * 9).put(world.site)
     report = await world.walk(NOW, source)
-    assert report.outcome is Outcome.FAILED
+    assert report.outcome is PollOutcome.FAILED
     assert "sent a web page (HTML)" in report.detail
     assert world.weather(source, None, NOW).weather is Weather.FAILED
-    assert (await world.walk(NOW + timedelta(minutes=1), source)).outcome is Outcome.NOT_DUE
+    assert (await world.walk(NOW + timedelta(minutes=1), source)).outcome is PollOutcome.NOT_DUE
     alarms = [(await world.walk(NOW + hours * HOUR, source)).alarm for hours in (24, 60, 90)]
     assert alarms == [False, True, False]
 

@@ -12,7 +12,7 @@ from bot.errors import ParseError
 from bot.models import Document, Paper, Rel, SourceState
 from bot.sources import page_request, parse, request
 from bot.sources.spans import Span
-from bot.workflows.collect import MOST_REQUESTS, Outcome
+from bot.workflows.collect import MOST_REQUESTS, PollOutcome
 from support_collect import DATA, rounds
 from support_services import PubMed, article, article_set
 
@@ -187,7 +187,7 @@ async def test_every_article_of_the_window_is_named_and_told_once(world):
     service = PubMed([(n, "2026/11/18") for n in range(1, 231)] + [(500, "2026/10/01")])
     service.put(world.site)
     report = await world.walk(NOW, a_source(world))
-    assert (report.outcome, report.entries, report.new) == (Outcome.READ, 230, 230)
+    assert (report.outcome, report.entries, report.new) == (PollOutcome.READ, 230, 230)
     paths = [path.partition("?")[0] for path, _ in world.site.requests]
     assert paths == ["/esearch.fcgi", "/efetch.fcgi"] * 3
     service.articles.append((501, "2026/11/21"))
@@ -197,14 +197,14 @@ async def test_every_article_of_the_window_is_named_and_told_once(world):
 async def test_a_full_last_page_and_an_article_that_was_withdrawn_end_well(world):
     PubMed([(n, "2026/11/18") for n in range(1, 101)], withdrawn=frozenset({50})).put(world.site)
     report = await world.walk(NOW, a_source(world))
-    assert (report.outcome, report.entries) == (Outcome.READ, 99)
+    assert (report.outcome, report.entries) == (PollOutcome.READ, 99)
     assert world.state("pm").owed_from is None
 
 
 async def test_a_query_that_finds_nothing_is_quiet(world):
     PubMed().put(world.site)
     report = await world.walk(NOW, a_source(world))
-    assert (report.outcome, report.entries, report.detail) == (Outcome.READ, 0, "")
+    assert (report.outcome, report.entries, report.detail) == (PollOutcome.READ, 0, "")
 
 
 async def test_words_of_the_query_that_it_does_not_know_are_told(world):
@@ -239,7 +239,7 @@ async def test_more_than_a_round_may_ask_for_goes_on_in_the_next(world):
 async def test_what_fails_is_told_and_nothing_is_lost(world, moods, problem):
     PubMed([(n, "2026/11/18") for n in range(1, 131)], moods=list(moods)).put(world.site)
     report = await world.walk(NOW, a_source(world))
-    assert report.outcome is Outcome.FAILED
+    assert report.outcome is PollOutcome.FAILED
     assert problem in report.detail
     if "429" not in moods:  # of a host that is to be left alone nothing is asked
         await world.walk(NOW + 2 * DAY, a_source(world))

@@ -9,7 +9,7 @@ import pytest
 
 from bot.digest import narrowed
 from bot.models import DeliveredPick, Delivery, DeliveryStatus, Edition, Pick, Role
-from bot.ports import Order
+from bot.ports import PrintOrder
 from bot.workflows.compose import compose
 from bot.workflows.printing import Compositor
 from support_office import Office, text_of_mail
@@ -99,7 +99,7 @@ def _material(config, lines, *profiles):
     )
     picks, kept = narrowed(delivery, profiles, {1: one, 2: other}, {8: 8, 9: 9})
     delivery = replace(delivery, picks=picks, editions=kept)
-    sections = compositor.material(Order(delivery, NOW)).sections
+    sections = compositor.material(PrintOrder(delivery, NOW)).sections
     return [(pick.paper, pick.role) for section in sections for pick, _ in section.picks]
 
 

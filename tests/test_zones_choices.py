@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from bot import schedule
 from bot.mail import CapturingMailer
 from bot.models import Attempt, Cadence, Phase, Verdict
-from bot.ports import Order, Unprintable
+from bot.ports import PrintOrder, Unprintable
 from bot.store import Store
 from bot.store.subscribers import Choices
 from bot.workflows.compose import compose
@@ -64,7 +64,7 @@ class Plain:
     """Prints mails that name their delivery and nothing else, in no time."""
 
     async def print(
-        self, orders: Sequence[Order], _papers: object, _editions: object
+        self, orders: Sequence[PrintOrder], _papers: object, _editions: object
     ) -> list[bytes | Unprintable]:
         return [b"Subject: %d\r\n\r\n" % order.delivery.id for order in orders]
 

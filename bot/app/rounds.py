@@ -18,7 +18,7 @@ from bot.schedule import due_edition
 from bot.store.troubles import written_by_others
 
 if TYPE_CHECKING:  # these load when they run: `once` with nothing due stays quick
-    from bot.alarms import News
+    from bot.alarms import AlarmNews
     from bot.config import Config
     from bot.workflows.collect import Collected
     from bot.workflows.compose import Composed
@@ -61,7 +61,7 @@ class Rounds(Footing, Services):
 
         config = self.config
         async with self._locked("collect"), self.fetcher() as fetcher:
-            around = collect.Round(
+            around = collect.PollingRound(
                 store=self.store,
                 fetcher=fetcher,
                 workers=self.workers,
@@ -232,9 +232,9 @@ class Rounds(Footing, Services):
 
         Raises StateError.
         """
-        from bot.workflows.watch import Post, Surroundings, watch
+        from bot.workflows.watch import OwnerPost, Surroundings, watch
 
-        def letter(owner: str, news: News, message_id: str, now: datetime) -> bytes:
+        def letter(owner: str, news: AlarmNews, message_id: str, now: datetime) -> bytes:
             from bot.outputs.dkim import signer
             from bot.outputs.notes import NotePress
 
@@ -251,5 +251,5 @@ class Rounds(Footing, Services):
         async with self._locked("watch"):
             return await watch(
                 self.config, around, self.store, self.workers,
-                Post(sender, self.mailer, letter), self.clock(),
+                OwnerPost(sender, self.mailer, letter), self.clock(),
             )  # fmt: skip

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Sequence
 
-    Command = Callable[[argparse.Namespace], int]
+    CommandFunction = Callable[[argparse.Namespace], int]
 
 _INTERRUPTED = 130
 _BROKEN_PIPE = 141
@@ -81,7 +81,7 @@ def _say_no_more() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _command(name: str) -> Command:
+def _command(name: str) -> CommandFunction:
     from bot.loading import load
 
     home = {
@@ -96,5 +96,5 @@ def _command(name: str) -> Command:
         "backtest": "testing", "backup": "saving", "restore": "saving",
         "completion": "completing", "man": "completing",
     }[name]  # fmt: skip
-    found: Command = getattr(load(f"bot.cli.{home}"), name)
+    found: CommandFunction = getattr(load(f"bot.cli.{home}"), name)
     return found

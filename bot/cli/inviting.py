@@ -12,7 +12,7 @@ from bot.cli.exchanging import Row
 from bot.cli.terminal import as_json, progress, say
 from bot.errors import UsageError
 from bot.models import Door, SubscriptionStatus
-from bot.workflows.consent import Order, Reception
+from bot.workflows.consent import Reception, SubscriptionOrder
 
 
 @dataclass(slots=True)
@@ -74,7 +74,7 @@ def invite_list(
 
 
 def _order(reception: Reception, app: App, address: str, profiles: Sequence[str]) -> None:
-    refused = reception.order(Order(address, tuple(profiles), Door.OWNER), app.clock())
+    refused = reception.order(SubscriptionOrder(address, tuple(profiles), Door.OWNER), app.clock())
     if refused:
         raise UsageError(refused)
 

@@ -36,7 +36,7 @@ from bot.outputs.email import DigestMaterial, Press
 from bot.outputs.feeds import profile_rss
 from bot.outputs.news import notice_text
 from bot.schedule import local_date
-from bot.workflows.collect import Outcome
+from bot.workflows.collect import PollOutcome
 from bot.workflows.compose import (
     edition_picks,
     learnt_profile,
@@ -100,7 +100,7 @@ def _something_to_read(args: argparse.Namespace, config: Config) -> Iterator[App
         elsewhere = config.model_copy(update={"bot": bot})
         with open_app(elsewhere, clock(args)) as app:
             for each in asyncio.run(app.collect()):
-                if each.outcome is Outcome.FAILED:
+                if each.outcome is PollOutcome.FAILED:
                     log.warning("%s: %s", each.source, each.detail)
             yield app
             tell_warnings(app)

@@ -12,7 +12,7 @@ from pathlib import Path
 from bot.cli.findings import Finding
 from bot.cli.mailing import resolver
 from bot.cli.opening import configuration
-from bot.domains import Received, Signature, fault_of, read_received
+from bot.domains import Signature, SignedMail, fault_of, read_received
 from bot.errors import ResolverError, UsageError
 from bot.outputs.dkim import INSTALL
 from bot.ports import Resolver
@@ -70,11 +70,11 @@ def _content(name: str) -> bytes:
     return content
 
 
-async def _judged(mail: Received, resolver: Resolver | None) -> list[_Judged]:
+async def _judged(mail: SignedMail, resolver: Resolver | None) -> list[_Judged]:
     return list(await asyncio.gather(*(_judge(mail, each, resolver) for each in mail.signatures)))
 
 
-async def _judge(mail: Received, signature: Signature, resolver: Resolver | None) -> _Judged:
+async def _judge(mail: SignedMail, signature: Signature, resolver: Resolver | None) -> _Judged:
     if resolver is None:
         return _Judged(signature, None, "not verified (--offline)")
     try:
@@ -87,7 +87,7 @@ async def _judge(mail: Received, signature: Signature, resolver: Resolver | None
 # ── In words ──────────────────────────────────────────────────────────────────────────────────────
 
 
-def _of_signature(mail: Received, judged: _Judged) -> Finding:
+def _of_signature(mail: SignedMail, judged: _Judged) -> Finding:
     signature = judged.signature
     what = f"signature by {_short(signature.domain) or '?'}, {_short(signature.selector) or '?'}"
     valid = judged.doubt or judged.fault or "holds"
@@ -99,14 +99,14 @@ def _of_signature(mail: Received, judged: _Judged) -> Finding:
     return Finding(what, ok=True, words=words, warning=judged.fault != "" or bool(part))
 
 
-def _what_the_receiver_said(mail: Received) -> Iterator[Finding]:
+def _what_the_receiver_said(mail: SignedMail) -> Iterator[Finding]:
     # Only the topmost is the receiver's own; others may have come with the mail (RFC 8601 §5).
     said = mail.header("Authentication-Results")
     if said:
         yield Finding("the receiver said", ok=True, words=_short(said, 400))
 
 
-def _verdict(mail: Received, judged: list[_Judged]) -> Finding:
+def _verdict(mail: SignedMail, judged: list[_Judged]) -> Finding:
     what = "list headers"
     there = [name for name in _LIST_HEADERS if mail.header(name)]
     if "List-Unsubscribe" not in there:
@@ -130,7 +130,7 @@ def _verdict(mail: Received, judged: list[_Judged]) -> Finding:
 
 
 def _why_not(
-    mail: Received, judged: list[_Judged], ours: list[_Judged], covering: list[_Judged]
+    mail: SignedMail, judged: list[_Judged], ours: list[_Judged], covering: list[_Judged]
 ) -> str:
     remedy = "Let [mail.dkim] sign here, or have the relay changed."
     if not judged:

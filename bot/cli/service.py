@@ -27,7 +27,7 @@ from bot.outputs.wording import counted, listed
 from bot.scheduler import TICK_SECONDS, Lane, first_of
 from bot.store.doubts import doubt
 from bot.store.troubles import set_troubles, written
-from bot.workflows.collect import Outcome
+from bot.workflows.collect import PollOutcome
 
 if TYPE_CHECKING:
     from bot.config import Config
@@ -186,9 +186,9 @@ class Service:
 
     async def _collect(self) -> None:
         reports = await self.app.collect()
-        asked = [each for each in reports if each.outcome is not Outcome.NOT_DUE]
+        asked = [each for each in reports if each.outcome is not PollOutcome.NOT_DUE]
         for each in asked:
-            if each.outcome is Outcome.FAILED:
+            if each.outcome is PollOutcome.FAILED:
                 log.warning("%s: %s", each.source, each.detail)
             else:
                 log.info("%s: %d entries, %d new", each.source, each.entries, each.new)

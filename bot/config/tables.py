@@ -25,9 +25,9 @@ from bot.config.fields import (
     Mailbox,
     MetricsListen,
     Phrases,
-    Query,
     Recipient,
     Secret,
+    SourceQuery,
     Venue,
     Zone,
 )
@@ -73,7 +73,7 @@ class SourceSettings(_Table):
     categories: tuple[Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z .,&()/-]*$")], ...] = ()
     announce: tuple[Literal["new", "cross", "replace", "replace-cross"], ...] = ("new", "cross")
     issn: Annotated[tuple[Issn, ...], Field(max_length=20)] = ()
-    query: Query = ""
+    query: SourceQuery = ""
     venue: Venue = ""
     every: Duration = timedelta(hours=1)
     backfill: Duration = timedelta(days=7)

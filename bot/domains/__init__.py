@@ -12,17 +12,17 @@ from bot.domains.names import (
     own_free_mail,
     relay_in_words,
 )
-from bot.domains.records import Asking, Judgement, Question, Standing
-from bot.domains.signatures import Received, Signature, fault_of, read_received
+from bot.domains.records import Asking, Judgement, Lookup, Standing
+from bot.domains.signatures import Signature, SignedMail, fault_of, read_received
 from bot.domains.spf import judge_spf
 
 __all__ = [
     "Asking",
     "Judgement",
+    "Lookup",
     "OurKey",
-    "Question",
-    "Received",
     "Signature",
+    "SignedMail",
     "Standing",
     "fault_of",
     "foreign_free_mail",

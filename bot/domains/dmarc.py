@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from bot.config.checks import aligned
-from bot.domains.records import Asking, Judgement, Question, Standing, tags
+from bot.domains.records import Asking, Judgement, Lookup, Standing, tags
 
 _MOST_STEPS = 8  # as DMARC's own walk up the tree: nobody's names are deeper
 _RECORD = re.compile(r"v\s*=\s*DMARC1\s*(?:;.*)?", re.DOTALL)
@@ -46,7 +46,7 @@ def _policy(sender: str) -> Asking[tuple[str, list[str]]]:
     where, found = "", list[str]()
     for step in steps:
         where = "_dmarc." + ".".join(labels[step:])
-        answer = yield Question("txt", where)
+        answer = yield Lookup("txt", where)
         found = [text for text in answer if _RECORD.fullmatch(text.strip())]
         if found:
             break

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.domains.records import Asking, Judgement, Question, Standing, squeezed, tags
+from bot.domains.records import Asking, Judgement, Lookup, Standing, squeezed, tags
 from bot.values import value_type
 
 _GOOD_BITS = 2048
@@ -41,7 +41,7 @@ class OurKey:
 
 def judge_key(key: OurKey) -> Asking[Judgement]:
     """Judge the record of our selector against the key we sign with."""
-    found = [text for text in (yield Question("txt", key.name)) if "p" in tags(text)]
+    found = [text for text in (yield Lookup("txt", key.name)) if "p" in tags(text)]
     publish = f"Publish TXT {key.name} with the value: {key.record}"
     if not found:
         words = f"{key.name} has no key, so no signature of ours can be verified. {publish}"

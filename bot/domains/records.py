@@ -1,6 +1,6 @@
 """What judging a domain needs: questions to DNS, answers as given, judgements in words.
 
-The judges are generators: they yield a `Question`, are sent the answer, and return a `Judgement`.
+The judges are generators: they yield a `Lookup`, are sent the answer, and return a `Judgement`.
 So they stay pure, and whoever drives them (`workflows.standing`) decides whom to ask.
 """
 
@@ -33,14 +33,14 @@ class Judgement:
 
 
 @value_type(frozen=True, slots=True)
-class Question:
+class Lookup:
     """One look-up. Its answer is a tuple of texts, empty where there is no such record."""
 
     kind: Literal["txt", "addresses", "mx"]
     name: str
 
 
-Asking: TypeAlias = Generator[Question, tuple[str, ...], T]
+Asking: TypeAlias = Generator[Lookup, tuple[str, ...], T]
 
 
 def tags(text: str) -> dict[str, str]:

@@ -61,7 +61,7 @@ class Signature:
 
 
 @value_type(frozen=True, slots=True)
-class Received:
+class SignedMail:
     """A mail that arrived: header lines with CRLF, body, and the signatures, topmost first."""
 
     lines: tuple[bytes, ...]
@@ -88,14 +88,14 @@ class Received:
         return bool(self.from_domain) and aligned(signature.domain, self.from_domain)
 
 
-def read_received(content: bytes) -> Received:
+def read_received(content: bytes) -> SignedMail:
     """Return a mail as it was saved, whatever the bytes are; mbox's `From ` line is left out."""
     if content.startswith(b"From "):
         content = content.partition(b"\n")[2]
     lines, body = divided(content)
     found = [line for line in lines if name_of(line) == _FIELD][:MOST_SIGNATURES]
     signatures = (Signature(line, tags(_text(line))) for line in found)
-    return Received(tuple(lines), body, tuple(signatures))
+    return SignedMail(tuple(lines), body, tuple(signatures))
 
 
 def _text(line: bytes) -> str:
@@ -105,7 +105,7 @@ def _text(line: bytes) -> str:
 # ── Verifying ─────────────────────────────────────────────────────────────────────────────────────
 
 
-def fault_of(mail: Received, signature: Signature, records: Sequence[str]) -> str:
+def fault_of(mail: SignedMail, signature: Signature, records: Sequence[str]) -> str:
     """Return why a signature does not hold, "" where it does (RFC 6376 §6).
 
     `records` are the TXT records at its `key_name`. An x= that is over is no fault: the mail was
@@ -150,7 +150,7 @@ def _body_holds(body: bytes, said: Mapping[str, str]) -> bool:
     return hashlib.sha256(body).digest() == _decoded(said["bh"])
 
 
-def _header_content(mail: Received, signature: Signature, form: str) -> bytes:
+def _header_content(mail: SignedMail, signature: Signature, form: str) -> bytes:
     """Return what was signed: the covered lines, then the signature's own without its b=."""
     names = [name.encode("ascii", "replace") for name in signature.covered]
     # The signature's own line is not among what it signs, however h= reads (RFC 6376 §3.7).

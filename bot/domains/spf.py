@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from bot.domains.names import on_this_machine, relay_in_words
-from bot.domains.records import Asking, Judgement, Question, Standing
+from bot.domains.records import Asking, Judgement, Lookup, Standing
 
 _IP: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -56,7 +56,7 @@ class _Evaluated:
 
 def judge_spf(domain: str, host: str) -> Asking[Judgement]:
     """Judge the SPF record of the envelope sender's domain; `host` is the relay."""
-    found = [text for text in (yield Question("txt", domain)) if _RECORD.fullmatch(text)]
+    found = [text for text in (yield Lookup("txt", domain)) if _RECORD.fullmatch(text)]
     if not found:
         words = (
             f"{domain} has no SPF record. Publish a TXT record there that names your relay: "
@@ -71,7 +71,7 @@ def judge_spf(domain: str, host: str) -> Asking[Judgement]:
         return Judgement("SPF", Standing.BROKEN, words)
     relay: tuple[str, ...] = ()
     if not on_this_machine(host):
-        relay = yield Question("addresses", host)
+        relay = yield Lookup("addresses", host)
     walk = _Walk(_public(relay))
     try:
         evaluated = yield from _evaluate(walk, domain, found[0])
@@ -162,7 +162,7 @@ def _other(walk: _Walk, domain: str, verb: str) -> Asking[_Evaluated]:
     if "%" in domain:
         walk.unclear = True
         return _Evaluated(ending="-")
-    found = [text for text in (yield Question("txt", domain)) if _RECORD.fullmatch(text)]
+    found = [text for text in (yield Lookup("txt", domain)) if _RECORD.fullmatch(text)]
     if len(found) != 1:
         count = "several SPF records" if found else "no SPF record"
         raise _BrokenRecord(f"{verb} {domain[:100]}, which has {count}: receivers ignore it")
@@ -185,10 +185,10 @@ def _matched(
     if lengths is None:
         raise _BrokenRecord(f"has a network that cannot be read ({prefixes[:60]})")
     target = value or domain
-    hosts = (yield Question("mx", target))[:_MOST_LOOKUPS] if name == "mx" else (target,)
+    hosts = (yield Lookup("mx", target))[:_MOST_LOOKUPS] if name == "mx" else (target,)
     networks: list[str] = []
     for host in hosts:
-        for address in (yield Question("addresses", host)):
+        for address in (yield Lookup("addresses", host)):
             length = lengths[2] or "128" if ":" in address else lengths[1] or "32"
             networks.append(f"{address}/{length}")
     return _within(walk.addresses, networks, name)

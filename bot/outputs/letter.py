@@ -161,7 +161,7 @@ def digest_context(
 
 
 @value_type(frozen=True, slots=True)
-class Opened:
+class Shell:
     """A mail's shell with places for what differs from mail to mail, and what belongs there.
 
     More is open in `html` than in `text`: writing its rules into its elements costs more than all
@@ -174,7 +174,7 @@ class Opened:
     words: dict[str, str]
 
 
-def opened(context: DigestContext, place: Callable[[str], str]) -> Opened:
+def opened(context: DigestContext, place: Callable[[str], str]) -> Shell:
     """Return the context with places; `place` gives what stands for one."""
     words = {
         "subject": context.subject,
@@ -203,7 +203,7 @@ def opened(context: DigestContext, place: Callable[[str], str]) -> Opened:
             HealthLine(marks[f"health{at}"], line.alarm) for at, line in enumerate(context.health)
         ),
     )
-    return Opened(html, text, words)
+    return Shell(html, text, words)
 
 
 PLACES = (

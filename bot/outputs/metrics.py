@@ -13,7 +13,7 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 @value_type(frozen=True, slots=True)
-class Standing:
+class Snapshot:
     """How all stands. `editions` is, by profile, when its latest was made (None: none yet).
 
     `waiting` counts the deliveries that are not over, by status; `room` and `database` are bytes.
@@ -55,15 +55,15 @@ class Metric:
             yield f"{self.name}{named} {value:.17g}"
 
 
-def exposition(standing: Standing) -> str:
+def exposition(snapshot: Snapshot) -> str:
     """Return the whole answer to a scrape."""
-    return "".join(f"{line}\n" for metric in metrics(standing) for line in metric.lines())
+    return "".join(f"{line}\n" for metric in metrics(snapshot) for line in metric.lines())
 
 
-def metrics(standing: Standing) -> Iterator[Metric]:
+def metrics(snapshot: Snapshot) -> Iterator[Metric]:
     """Return every metric there is; a moment is in seconds since 1970, 0 for never."""
-    yield _by("info", "The version that runs.", "version", {standing.version: 1})
-    sources = standing.sources
+    yield _by("info", "The version that runs.", "version", {snapshot.version: 1})
+    sources = snapshot.sources
     yield _by("source_failing", "1 where a source has failed since its last answer.", "source",
               {name: bool(state.failing_since) for name, state in sources.items()})  # fmt: skip
     yield _by("source_alarmed", "1 where it failed through an announcement.", "source",
@@ -75,23 +75,23 @@ def metrics(standing: Standing) -> Iterator[Metric]:
     yield _by("source_brought_timestamp_seconds", "When it last brought a new paper.", "source",
               {name: _at(state.last_new) for name, state in sources.items()})  # fmt: skip
     yield _by("edition_timestamp_seconds", "When a profile's latest edition was made.", "profile",
-              {name: _at(made) for name, made in standing.editions.items()})  # fmt: skip
-    yield _one("papers", "Papers that are stored.", standing.papers)
-    yield _by("subscriptions", "Subscriptions by status.", "status", standing.subscriptions)
+              {name: _at(made) for name, made in snapshot.editions.items()})  # fmt: skip
+    yield _one("papers", "Papers that are stored.", snapshot.papers)
+    yield _by("subscriptions", "Subscriptions by status.", "status", snapshot.subscriptions)
     yield _by("deliveries_waiting", "Deliveries that are not over, by status.", "status",
-              standing.waiting)  # fmt: skip
-    yield _one("sending_held", "1 where all sending is held.", standing.held)
-    yield _one("sent_timestamp_seconds", "When a digest was last sent.", _at(standing.sent_at))
-    yield _one("digests_sent_day", "Digests sent in the last 24 hours.", standing.sent_in_a_day)
+              snapshot.waiting)  # fmt: skip
+    yield _one("sending_held", "1 where all sending is held.", snapshot.held)
+    yield _one("sent_timestamp_seconds", "When a digest was last sent.", _at(snapshot.sent_at))
+    yield _one("digests_sent_day", "Digests sent in the last 24 hours.", snapshot.sent_in_a_day)
     yield _by("reports_week", "Bounces, complaints and the like in seven days.", "kind",
-              standing.reports)  # fmt: skip
+              snapshot.reports)  # fmt: skip
     yield _by("alarm", "1 for what the owner should look at.", "about",
-              dict.fromkeys(standing.alarms, 1))  # fmt: skip
+              dict.fromkeys(snapshot.alarms, 1))  # fmt: skip
     yield _by("trouble", "1 for a part of serve that cannot do its work.", "part",
-              dict.fromkeys(standing.troubles, 1))  # fmt: skip
-    yield _one("disk_free_bytes", "Room beside the state folder.", standing.room)
-    yield _one("database_bytes", "Size of the database.", standing.database)
-    yield _one("time_seconds", "Our clock.", standing.now.timestamp())
+              dict.fromkeys(snapshot.troubles, 1))  # fmt: skip
+    yield _one("disk_free_bytes", "Room beside the state folder.", snapshot.room)
+    yield _one("database_bytes", "Size of the database.", snapshot.database)
+    yield _one("time_seconds", "Our clock.", snapshot.now.timestamp())
 
 
 def _by(name: str, says: str, label: str, values: Mapping[str, float]) -> Metric:

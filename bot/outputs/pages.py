@@ -62,7 +62,7 @@ from bot.outputs.site import (
     no_link,
     section_of,
 )
-from bot.outputs.syndication import FORMS, Feed, Form
+from bot.outputs.syndication import FORMATS, Feed, FeedFormat
 from bot.outputs.trending_pages import trending_sheets
 from bot.outputs.wording import counted, listed, long_day, month, short_day
 from bot.ports import Renderer
@@ -240,11 +240,11 @@ def _in_every_form(
     name: str, told: tuple[object, ...], feed: Callable[[], Feed]
 ) -> Iterator[Sheet]:
     once = cache(feed)
-    for end, form in FORMS.items():
+    for end, form in FORMATS.items():
         yield Sheet(f"feeds/{name}.{end}", told, partial(_written, form, once))
 
 
-def _written(form: Form, feed: Callable[[], Feed]) -> bytes:
+def _written(form: FeedFormat, feed: Callable[[], Feed]) -> bytes:
     return form.written(feed())
 
 

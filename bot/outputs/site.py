@@ -34,7 +34,7 @@ from bot.outputs.contexts import (
 )
 from bot.outputs.feeds import TRENDING
 from bot.outputs.links import key_of
-from bot.outputs.syndication import FORMS
+from bot.outputs.syndication import FORMATS
 from bot.ports import PaperHistory, PaperNames
 from bot.text import shorten
 from bot.values import value_type
@@ -266,7 +266,7 @@ def feed_context(title: str, name: str, root: str) -> FeedContext:
         title=title,
         forms=tuple(
             FormContext(form.name, form.type, f"{root}feeds/{name}.{end}")
-            for end, form in FORMS.items()
+            for end, form in FORMATS.items()
         ),
     )
 

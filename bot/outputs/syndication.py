@@ -98,7 +98,7 @@ def as_rss(feed: Feed) -> bytes:
     own = ""
     if feed.base:
         own = _lines(*(
-            _empty("atom:link", rel=relation, type=FORMS["rss"].type, href=f"{feed.base}{path}.rss")
+            _empty("atom:link", rel=relation, type=FORMATS["rss"].type, href=f"{feed.base}{path}.rss")
             for relation, path in (("self", feed.path), *feed.around())
         ))  # fmt: skip
     return _document(
@@ -156,11 +156,11 @@ def as_atom(feed: Feed) -> bytes:
     links = ""
     if feed.base:
         links = _lines(
-            _empty("link", rel="self", type=FORMS["atom"].type, href=_own(feed, "atom")),
+            _empty("link", rel="self", type=FORMATS["atom"].type, href=_own(feed, "atom")),
             _empty("link", rel="alternate", type="text/html", href=f"{feed.base}{feed.home}"),
             *(
                 _empty(
-                    "link", rel=relation, type=FORMS["atom"].type, href=f"{feed.base}{path}.atom"
+                    "link", rel=relation, type=FORMATS["atom"].type, href=f"{feed.base}{path}.atom"
                 )
                 for relation, path in feed.around()
             ),
@@ -335,7 +335,7 @@ def _rfc3339(moment: datetime | None) -> str:
 
 
 @value_type(frozen=True, slots=True)
-class Form:
+class FeedFormat:
     """A format a feed is published in: its name for people, its media type, how it is written."""
 
     name: str
@@ -343,9 +343,9 @@ class Form:
     written: Callable[[Feed], bytes]
 
 
-FORMS: Mapping[str, Form] = MappingProxyType({
-    "rss": Form("RSS", "application/rss+xml", as_rss),
-    "atom": Form("Atom", "application/atom+xml", as_atom),
-    "json": Form("JSON Feed", "application/feed+json", as_json),
+FORMATS: Mapping[str, FeedFormat] = MappingProxyType({
+    "rss": FeedFormat("RSS", "application/rss+xml", as_rss),
+    "atom": FeedFormat("Atom", "application/atom+xml", as_atom),
+    "json": FeedFormat("JSON Feed", "application/feed+json", as_json),
 })  # fmt: skip
 """Every format, by the ending of its path."""

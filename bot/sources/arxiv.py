@@ -33,7 +33,7 @@ from bot.sources.entries import (
     LONGEST_ABSTRACT,
     LONGEST_NAME,
     LONGEST_TITLE,
-    Feed,
+    ParsedFeed,
     categories,
     clamped,
     host_of,
@@ -109,7 +109,7 @@ def _everything(source: SourceSettings) -> Iterator[str]:
         yield from arxiv_taxonomy.parts(category)
 
 
-def read_document(document: Document) -> Feed:
+def read_document(document: Document) -> ParsedFeed:
     """Read RSS, RDF or Atom. Raises ParseError, also for the errors that arXiv sends as feeds."""
     feed = read_feed(document.body, document.url, document.header("content-type"))
     if "feed error for query" in said(feed.channel, "title").lower():
@@ -119,7 +119,7 @@ def read_document(document: Document) -> Feed:
     return feed
 
 
-def parsed_feed(feed: Feed, url: str, now: datetime) -> Parsed:
+def parsed_feed(feed: ParsedFeed, url: str, now: datetime) -> Parsed:
     """Return what the entries of a feed from `url` say."""
     built = moment(feed.channel, "updated", "published")
     warnings = list(feed.warnings)

@@ -15,7 +15,7 @@ from bot.errors import ParseError
 from bot.models import Document, Parsed, SourceState
 from bot.sources import arxiv, arxiv_calendar, spans
 from bot.sources.bounds import Entry
-from bot.sources.entries import Feed, host_of, moment, parts, said
+from bot.sources.entries import ParsedFeed, host_of, moment, parts, said
 from bot.sources.kinds import Calendar, Kind, Pages
 from bot.sources.spans import Page, Span
 
@@ -109,7 +109,7 @@ def _announced(source: SourceSettings, entry: Entry) -> bool:
     return not primary or ("new" if at_home else "cross") in source.announce
 
 
-def _total(feed: Feed) -> int | None:
+def _total(feed: ParsedFeed) -> int | None:
     total = said(feed.channel, "opensearch_totalresults").strip()
     return int(total) if total.isdecimal() and len(total) < 10 else None  # noqa: PLR2004 - digits
 

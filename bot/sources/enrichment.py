@@ -26,7 +26,7 @@ _DOUBLINGS = 8
 
 
 @value_type(frozen=True, slots=True)
-class Service:
+class EnrichmentService:
     """One service: how many papers it is asked about at once, and by which identifiers.
 
     `request` asks (its base is "" for the service's own address), `signed` adds who asks, `read` tells
@@ -78,8 +78,8 @@ def _dois(papers: Sequence[Paper]) -> list[Identifier]:
 
 
 SERVICES = {
-    "crossref": Service(20, (Scheme.DOI,), _ask_crossref, crossref.signed, _read_crossref),
-    "semantic-scholar": Service(
+    "crossref": EnrichmentService(20, (Scheme.DOI,), _ask_crossref, crossref.signed, _read_crossref),
+    "semantic-scholar": EnrichmentService(
         semantic_scholar.MOST, semantic_scholar.SCHEMES, semantic_scholar.request,
         semantic_scholar.signed, semantic_scholar.read,
     ),

@@ -61,7 +61,7 @@ _ENDING_LOOKED_AT = 2000  # bytes: a comment or two may follow the root's end
 
 
 @value_type(frozen=True, slots=True)
-class Feed:
+class ParsedFeed:
     """A feed as it was understood: its own fields, its entries, and what was odd about it.
 
     `sound` means that the XML was well-formed, `repeats` that fields may stand in the body more often
@@ -93,7 +93,7 @@ def origin(url: str) -> tuple[str, str]:
     return parts.scheme.lower(), parts.netloc.lower()
 
 
-def read_feed(body: bytes, url: str, content_type: str = "") -> Feed:
+def read_feed(body: bytes, url: str, content_type: str = "") -> ParsedFeed:
     """Read RSS 0.9x, 1.0 and 2.0, Atom and what else feedparser knows, at most 5,000 entries.
 
     Raises ParseError for what is no feed, and for a truncated one without entries: neither is an
@@ -119,14 +119,14 @@ def read_feed(body: bytes, url: str, content_type: str = "") -> Feed:
     return replace(found, entries=entries[:MOST_ENTRIES], warnings=tuple(warnings), whole=whole)
 
 
-def _plainly(body: bytes, content_type: str) -> Feed | None:
+def _plainly(body: bytes, content_type: str) -> ParsedFeed | None:
     plain = read_plain(body, content_type)
     if plain is None:
         return None
-    return Feed(plain.channel, tuple(plain.entries), sound=True, repeats=plain.repeats)
+    return ParsedFeed(plain.channel, tuple(plain.entries), sound=True, repeats=plain.repeats)
 
 
-def read_by_feedparser(body: bytes, host: str, content_type: str = "") -> Feed:
+def read_by_feedparser(body: bytes, host: str, content_type: str = "") -> ParsedFeed:
     """Return what feedparser makes of a document from `host`. Raises ParseError."""
     _bounded(body, host)
     body = _without_strays(body, content_type)
@@ -136,7 +136,7 @@ def read_by_feedparser(body: bytes, host: str, content_type: str = "") -> Feed:
     sound = type(broken).__name__ != "SAXParseException"
     if not entries:
         _check_empty(body, host, version=str(dict.get(found, "version") or ""), sound=sound)
-    return Feed(found["feed"], tuple(entries), sound)
+    return ParsedFeed(found["feed"], tuple(entries), sound)
 
 
 def _without_strays(body: bytes, content_type: str) -> bytes:

@@ -35,7 +35,7 @@ from bot.sources.entries import (
     LONGEST_ADDRESS,
     LONGEST_NAME,
     LONGEST_TITLE,
-    Feed,
+    ParsedFeed,
     categories,
     clamped,
     moment,
@@ -111,14 +111,16 @@ def parse(source: SourceSettings, document: Document, now: datetime) -> Parsed: 
     )
 
 
-def read_any(body: bytes, url: str, content_type: str = "") -> Feed:
+def read_any(body: bytes, url: str, content_type: str = "") -> ParsedFeed:
     """Read a feed of whatever format its first character tells. Raises ParseError for none."""
     if jsonfeed.is_json(body):
         return jsonfeed.read_json_feed(body, url)
     return read_feed(body, url, content_type)
 
 
-def sightings_of(feed: Feed, body: bytes, url: str, now: datetime | None) -> Iterator[Sighting]:
+def sightings_of(
+    feed: ParsedFeed, body: bytes, url: str, now: datetime | None
+) -> Iterator[Sighting]:
     """Yield a sighting for each entry that has a title, a link or an id."""
     wide = feed.sound and feed.repeats
     margins = read_margins(body, len(feed.entries)) if wide else None

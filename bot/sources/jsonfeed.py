@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 from bot.errors import ParseError
 from bot.patterns import pattern
 from bot.sources.bounds import MOST_ENTRIES, Entry
-from bot.sources.entries import Feed, host_of, iso_moment
+from bot.sources.entries import ParsedFeed, host_of, iso_moment
 from bot.sources.freshness import http_date
 
 Fields: TypeAlias = Mapping[str, Any]
@@ -27,7 +27,7 @@ def is_json(body: bytes) -> bool:
     return body.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"{"
 
 
-def read_json_feed(body: bytes, url: str) -> Feed:
+def read_json_feed(body: bytes, url: str) -> ParsedFeed:
     """Read a JSON Feed, at most 5,000 entries. Raises ParseError for any other JSON."""
     host = host_of(url)
     try:
@@ -49,7 +49,9 @@ def read_json_feed(body: bytes, url: str) -> Feed:
         warnings.append(f"{host} sent {skipped} entries that are none; they were skipped")
     everyone = _authors(found)
     entries = tuple(_entry(each, everyone) for each in whole)
-    return Feed({"title": _said(found, "title")}, entries, sound=True, warnings=tuple(warnings))
+    return ParsedFeed(
+        {"title": _said(found, "title")}, entries, sound=True, warnings=tuple(warnings)
+    )
 
 
 def _entry(item: Fields, everyone: list[Entry]) -> Entry:

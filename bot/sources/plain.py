@@ -37,7 +37,7 @@ from bot.sources.plain_words import (
     CHANNEL_ROLES,
     ENTRY_ROLES,
     MEANING,
-    Role,
+    ElementRole,
     tag_of,
 )
 from bot.values import value_type
@@ -56,7 +56,7 @@ _DEEPEST = 20  # channels in channels; others have one
 _DATED = {
     tag: f"{role.value}_parsed"
     for tag, role in ENTRY_ROLES.items()
-    if role in (Role.PUBLISHED, Role.UPDATED, Role.CREATED)
+    if role in (ElementRole.PUBLISHED, ElementRole.UPDATED, ElementRole.CREATED)
 }
 _ROOTS = frozenset({"rss", "feed", "rdf_rdf"})
 _IN_IMAGE = frozenset("title link description url href width height".split())
@@ -131,7 +131,7 @@ def _charsets(head: bytes, content_type: str) -> set[str]:
 
 
 # An element's tag, what it is to us in an entry, and what takes its text.
-_Known: TypeAlias = "tuple[str, Role | None, Callable[[_Reading, str], None] | None]"
+_Known: TypeAlias = "tuple[str, ElementRole | None, Callable[[_Reading, str], None] | None]"
 _Attributes: TypeAlias = "Collection[tuple[str, str]]"
 
 
@@ -191,11 +191,11 @@ class _Reading:
         for child in element:
             tag, _, _ = tags.get(child.tag) or self._first(child.tag)
             role = CHANNEL_ROLES.get(tag)
-            if role is Role.ENTRY or role is Role.STRUCTURE:
+            if role is ElementRole.ENTRY or role is ElementRole.STRUCTURE:
                 attributes = lowered(child.items())
                 if image or "href" in attributes or "lastmod" in attributes:
                     raise NotPlainError
-                if role is Role.ENTRY:
+                if role is ElementRole.ENTRY:
                     self._read_entry(child, attributes.get(ABOUT, ""))
                 else:
                     self._within(tag, child, depth)
@@ -217,12 +217,12 @@ class _Reading:
             self._structure(element, depth + 1)
             self._in_feed = False
 
-    def _of_channel(self, role: Role, tag: str, element: Element) -> None:
+    def _of_channel(self, role: ElementRole, tag: str, element: Element) -> None:
         """Read a field of the channel's own."""
         attributes = lowered(element.items())
-        if role is Role.REFUSED or len(element):
+        if role is ElementRole.REFUSED or len(element):
             raise NotPlainError
-        if element.items() and (role is Role.WANTED or not is_plain_text(attributes)):
+        if element.items() and (role is ElementRole.WANTED or not is_plain_text(attributes)):
             raise NotPlainError
         self._tag = tag
         self._ends[role](self, _text_of(element))
@@ -249,7 +249,7 @@ class _Reading:
         self._entry, self._context, self._has_content = None, self.channel, False
 
     def _read_field(
-        self, element: Element, tag: str, role: Role | None, attributes: _Attributes
+        self, element: Element, tag: str, role: ElementRole | None, attributes: _Attributes
     ) -> None:
         """Read an element of an entry that is not just a text."""
         if role is None:
@@ -259,7 +259,7 @@ class _Reading:
         elif attributes:
             says = self._with_attributes(role, tag, lowered(attributes))
         else:
-            says = role is not Role.ENCLOSURE and role is not Role.IGNORED
+            says = role is not ElementRole.ENCLOSURE and role is not ElementRole.IGNORED
         if not says or role is None:
             self._skip(element)
         elif not len(element):
@@ -269,20 +269,24 @@ class _Reading:
         else:
             raise NotPlainError  # markup
 
-    def _with_attributes(self, role: Role, tag: str, attributes: dict[str, str]) -> bool:
+    def _with_attributes(self, role: ElementRole, tag: str, attributes: dict[str, str]) -> bool:
         """Take the attributes of an element of an entry; tell whether its text says anything."""
         self._tag, self._attributes = tag, attributes
-        if role is Role.ENCLOSURE or role is Role.IGNORED:
-            if role is Role.ENCLOSURE:
+        if role is ElementRole.ENCLOSURE or role is ElementRole.IGNORED:
+            if role is ElementRole.ENCLOSURE:
                 link = named_href(attributes) | {"rel": "enclosure"}
                 self._context.setdefault("links", []).append(link)
             return False
-        if role is Role.WANTED:
+        if role is ElementRole.WANTED:
             self._context[tag] = attributes  # feedparser keeps these instead of the text
             return False
-        if role is Role.LINK:
+        if role is ElementRole.LINK:
             return self._link_with(named_href(attributes))
-        if role is not Role.CATEGORY and role is not Role.AUTHOR and not is_plain_text(attributes):
+        if (
+            role is not ElementRole.CATEGORY
+            and role is not ElementRole.AUTHOR
+            and not is_plain_text(attributes)
+        ):
             raise NotPlainError
         return True
 
@@ -412,12 +416,13 @@ class _Reading:
             self.repeats = self.repeats or self._tag in context
             context[self._tag] = text
 
-    _ends: Mapping[Role, Callable[[_Reading, str], None]] = {
-        Role.TITLE: _title, Role.LINK: _link, Role.ID: _id,
-        Role.DESCRIPTION: _description, Role.SUMMARY: _description,
-        Role.CONTENT: _content, Role.ENCODED: _content,
-        Role.PUBLISHED: _date, Role.UPDATED: _date, Role.CREATED: _date,
-        Role.AUTHOR: _author, Role.CATEGORY: _category, Role.SOURCE: _source, Role.WANTED: _wanted,
+    _ends: Mapping[ElementRole, Callable[[_Reading, str], None]] = {
+        ElementRole.TITLE: _title, ElementRole.LINK: _link, ElementRole.ID: _id,
+        ElementRole.DESCRIPTION: _description, ElementRole.SUMMARY: _description,
+        ElementRole.CONTENT: _content, ElementRole.ENCODED: _content,
+        ElementRole.PUBLISHED: _date, ElementRole.UPDATED: _date, ElementRole.CREATED: _date,
+        ElementRole.AUTHOR: _author, ElementRole.CATEGORY: _category,
+        ElementRole.SOURCE: _source, ElementRole.WANTED: _wanted,
     }  # fmt: skip
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import Enum
 
 
-class Role(Enum):
+class ElementRole(Enum):
     """What an element is to us. Three are named as the field of an entry that they fill."""
 
     TITLE = "title"
@@ -39,39 +39,39 @@ WANTED = frozenset(
 )
 
 _DATES = {
-    Role.PUBLISHED: "published issued pubdate dcterms_issued",
-    Role.UPDATED: "updated modified lastbuilddate dc_date dcterms_modified",
-    Role.CREATED: "created dcterms_created",
+    ElementRole.PUBLISHED: "published issued pubdate dcterms_issued",
+    ElementRole.UPDATED: "updated modified lastbuilddate dc_date dcterms_modified",
+    ElementRole.CREATED: "created dcterms_created",
 }
 _IN_ENTRY = _DATES | {
-    Role.TITLE: "title dc_title",
-    Role.LINK: "link",
-    Role.ID: "guid id",
-    Role.DESCRIPTION: "description dc_description",
-    Role.SUMMARY: "summary",
-    Role.CONTENT: "content",
-    Role.ENCODED: "content_encoded fullitem",
-    Role.AUTHOR: "author dc_creator dc_author",
-    Role.CATEGORY: "category dc_subject keywords",
-    Role.ENCLOSURE: "enclosure",
-    Role.SOURCE: "source",
-    Role.WANTED: " ".join(sorted(WANTED)),
-    Role.IGNORED: "contributor dc_contributor dc_publisher webmaster rights dc_rights copyright "
+    ElementRole.TITLE: "title dc_title",
+    ElementRole.LINK: "link",
+    ElementRole.ID: "guid id",
+    ElementRole.DESCRIPTION: "description dc_description",
+    ElementRole.SUMMARY: "summary",
+    ElementRole.CONTENT: "content",
+    ElementRole.ENCODED: "content_encoded fullitem",
+    ElementRole.AUTHOR: "author dc_creator dc_author",
+    ElementRole.CATEGORY: "category dc_subject keywords",
+    ElementRole.ENCLOSURE: "enclosure",
+    ElementRole.SOURCE: "source",
+    ElementRole.WANTED: " ".join(sorted(WANTED)),
+    ElementRole.IGNORED: "contributor dc_contributor dc_publisher webmaster rights dc_rights copyright "
     "language dc_language generator cc_license creativecommons_license dcterms_valid media_thumbnail "
     "media_content media_credit media_group media_rating",
 }
 _IN_CHANNEL = _DATES | {
-    Role.TITLE: "title dc_title",
-    Role.WANTED: "prism_publicationname opensearch_totalresults",
-    Role.ENTRY: "item entry",
-    Role.STRUCTURE: "channel image",
+    ElementRole.TITLE: "title dc_title",
+    ElementRole.WANTED: "prism_publicationname opensearch_totalresults",
+    ElementRole.ENTRY: "item entry",
+    ElementRole.STRUCTURE: "channel image",
     # feedparser takes what a channel says in full for the beginning of its first entry.
-    Role.REFUSED: "rss feed source textinput media_title body xhtml_body "
+    ElementRole.REFUSED: "rss feed source textinput media_title body xhtml_body "
     "content content_encoded fullitem",
 }
 
 
-def _by_tag(roles: dict[Role, str]) -> dict[str, Role]:
+def _by_tag(roles: dict[ElementRole, str]) -> dict[str, ElementRole]:
     return {tag: role for role, tags in roles.items() for tag in tags.split()}
 
 

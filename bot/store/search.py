@@ -15,7 +15,7 @@ from bot.store.indexing import IndexLedger
 from bot.text.spelling import folded, meant, slips
 
 if TYPE_CHECKING:
-    from bot.text.query import Clause, Query
+    from bot.text.query import Query, QueryClause
 
 _NEAR = 2  # words that may stand between two words of one author's name
 _WEIGHED = 12_000  # papers that may have one of several words
@@ -151,7 +151,7 @@ def _midnight(day: date | None) -> int | None:
     return seconds(datetime.combine(day, time(), UTC)) if day else None
 
 
-def _expression(clause: Clause) -> str:
+def _expression(clause: QueryClause) -> str:
     """Return a clause in FTS5's own language, every word of it quoted."""
     if clause.field == "authors":
         # `N. Shazeer` is `Noam Shazeer`, and so is `Shazeer, Noam`.

@@ -40,7 +40,7 @@ _STROKES = str.maketrans(
 
 
 @value_type(frozen=True, slots=True)
-class Clause:
+class QueryClause:
     """Words that must stand next to each other; `field` is "" for anywhere.
 
     In `authors` their order is free. The last word may be only a beginning (`transform*`).
@@ -60,12 +60,12 @@ class Query:
     it counts as words.
     """
 
-    clauses: tuple[Clause, ...] = ()
+    clauses: tuple[QueryClause, ...] = ()
     categories: tuple[str, ...] = ()
     since: date | None = None
     before: date | None = None
     unread: tuple[str, ...] = ()
-    without: tuple[Clause, ...] = ()
+    without: tuple[QueryClause, ...] = ()
     barred: tuple[str, ...] = ()
 
     @property
@@ -83,8 +83,8 @@ def searchable(value: str) -> str:
 
 def read_query(typed: str) -> Query:
     """Read what a person typed; at most 2,000 characters and 64 clauses of it count."""
-    clauses: list[Clause] = []
-    without: list[Clause] = []
+    clauses: list[QueryClause] = []
+    without: list[QueryClause] = []
     categories: list[str] = []
     barred: list[str] = []
     since: date | None = None
@@ -125,7 +125,7 @@ def read_query(typed: str) -> Query:
     )
 
 
-def has(clause: Clause, told: Mapping[str, str]) -> bool:
+def has(clause: QueryClause, told: Mapping[str, str]) -> bool:
     """Tell whether texts, by the names of our fields, have what a clause asks for, as the index would.
 
     Of `authors` each stands on a line of its own.
@@ -138,7 +138,7 @@ def has(clause: Clause, told: Mapping[str, str]) -> bool:
     )
 
 
-def _stands(clause: Clause, text: str) -> bool:
+def _stands(clause: QueryClause, text: str) -> bool:
     words = _WORD.findall(folded(searchable(text)))
     wanted = [folded(word) for word in clause.words]
     if clause.field == "authors":  # in whatever order, and an initial is any name that begins so
@@ -155,9 +155,9 @@ def _stands(clause: Clause, text: str) -> bool:
     )
 
 
-def _clause(field: str, written: str) -> Clause | None:
+def _clause(field: str, written: str) -> QueryClause | None:
     words = tuple(_WORD.findall(searchable(written)))
-    return Clause(field, words, prefix=written.rstrip().endswith("*")) if words else None
+    return QueryClause(field, words, prefix=written.rstrip().endswith("*")) if words else None
 
 
 def _day(value: str) -> date | None:

@@ -16,7 +16,7 @@ from aiohttp import web
 from bot.app import App
 from bot.errors import StateError
 from bot.web import consent, doors, metrics, published, searching, votes
-from bot.web.answers import LARGEST_FORM, LIMITS, STANDING, Standing, safely
+from bot.web.answers import CURRENT, LARGEST_FORM, LIMITS, CurrentApp, safely
 from bot.web.conditional import Shelf
 from bot.web.connections import accepting, runner_of
 from bot.web.limits import Limits
@@ -44,7 +44,7 @@ async def listening(
 async def _metrics_at(place: str, current: Callable[[], App]) -> AsyncIterator[None]:
     """Answer scrapes, and nothing else, on an address of their own. Raises StateError."""
     site = web.Application(client_max_size=LARGEST_FORM, middlewares=[safely])
-    site[STANDING] = Standing(current)
+    site[CURRENT] = CurrentApp(current)
     site.router.add_get("/metrics", metrics.metrics)
     async with _accepting(site, "metrics", place):
         yield
@@ -71,7 +71,7 @@ def application(
 ) -> web.Application:
     """Return the routes, under the path that `base_url` has."""
     site = web.Application(client_max_size=LARGEST_FORM, middlewares=[safely])
-    site[STANDING] = Standing(current, wake)
+    site[CURRENT] = CurrentApp(current, wake)
     site[LIMITS] = Limits()
     site[published.SHELF] = Shelf()
     site[searching.TURNS] = searching.Turns()

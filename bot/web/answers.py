@@ -52,7 +52,7 @@ _SAID: Mapping[int, tuple[str, str]] = MappingProxyType(
 )
 
 
-class Standing:
+class CurrentApp:
     """The App that holds now, and its template engine, which is made once for each.
 
     `wake` lets a running `serve` send at once what was just ordered.
@@ -84,7 +84,7 @@ class Standing:
         return self._made[1](template, context)
 
 
-STANDING: web.AppKey[Standing] = web.AppKey("standing", Standing)
+CURRENT: web.AppKey[CurrentApp] = web.AppKey("current", CurrentApp)
 LIMITS: web.AppKey[Limits] = web.AppKey("limits", Limits)
 
 
@@ -134,9 +134,9 @@ def notice(
 
     `ways` lead to what may have been meant, from the home page on.
     """
-    standing = request.app[STANDING]
+    current = request.app[CURRENT]
     page = notice_page(
-        config=standing.app.config, heading=heading, lines=lines, ask=ask, render=standing.render,
+        config=current.app.config, heading=heading, lines=lines, ask=ask, render=current.render,
         ways=ways,
     )  # fmt: skip
     return private_page(page, status)

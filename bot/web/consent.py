@@ -14,11 +14,11 @@ from bot.config import normal_address
 from bot.files import workflow_lock
 from bot.models import Door, OptIn
 from bot.outputs.consent_pages import confirm_page, manage_page, subscribe_page
-from bot.outputs.syndication import FORMS
-from bot.web.answers import LIMITS, STANDING, form_lists, notice, private_page
+from bot.outputs.syndication import FORMATS
+from bot.web.answers import CURRENT, LIMITS, form_lists, notice, private_page
 from bot.web.conditional import Content, Forms
 from bot.web.limits import network_of
-from bot.workflows.consent import Order
+from bot.workflows.consent import SubscriptionOrder
 from bot.workflows.manage import Chosen
 
 # A person takes longer to read the form than this, a robot does not; and nobody takes a day.
@@ -58,25 +58,25 @@ async def subscribe(request: web.Request) -> web.Response:
         address = normal_address(address)
     except ValueError as error:
         return _form(request, address, lists, str(error), 400)
-    app = request.app[STANDING].app
+    app = request.app[CURRENT].app
     network = network_of(request, app.config.web.trusted_proxies)
     domain = address.rpartition("@")[2].lower()
     if not request.app[LIMITS].admit(network, domain, asyncio.get_running_loop().time()):
         return notice(request, 429, "Not just now", "There were very many orders lately. "
                       "Please try again in an hour.")  # fmt: skip
-    order = Order(address, tuple(lists[:100]), Door.WEB, network)
+    order = SubscriptionOrder(address, tuple(lists[:100]), Door.WEB, network)
     # Nobody shall learn from how long it took whether an address is new, known or suppressed.
     refused, _ = await asyncio.gather(
         app.workers.store(app.reception().order, order, app.clock()), asyncio.sleep(ORDER_SECONDS)
     )
     if refused:
         return _form(request, address, lists, refused, 400)
-    request.app[STANDING].wake()
+    request.app[CURRENT].wake()
     return notice(request, 200, "Look into your mailbox", _SENT, _THEN)
 
 
 def _closed(request: web.Request) -> web.Response | None:
-    config = request.app[STANDING].app.config
+    config = request.app[CURRENT].app.config
     if config.subscribe.open and any(profile.public for profile in config.profiles.values()):
         return None
     return notice(
@@ -89,14 +89,14 @@ def _form(
     request: web.Request, address: str = "", ticked: list[str] | None = None, problem: str = "",
     status: int = 200,
 ) -> web.Response:  # fmt: skip
-    standing = request.app[STANDING]
+    current = request.app[CURRENT]
     page = subscribe_page(
-        config=standing.app.config,
+        config=current.app.config,
         address=address,
         ticked=ticked or [],
         problem=problem,
         stamp=stamp(request),
-        render=standing.render,
+        render=current.render,
     )
     return private_page(page, status)
 
@@ -104,13 +104,13 @@ def _form(
 def stamp(request: web.Request) -> str:
     """Return what tells, in a form that comes back, when it was shown."""
     now = int(asyncio.get_running_loop().time() * 1000)
-    secret = request.app[STANDING].app.founding.secret
+    secret = request.app[CURRENT].app.founding.secret
     return tokens.make(secret, tokens.Purpose.FORM, [now], 0)
 
 
 def too_quick(request: web.Request, stamp: str) -> str:
     """Return what to say to who fills in a form they were never shown, or faster than one can."""
-    read = tokens.read(request.app[STANDING].app.founding.secret, tokens.Purpose.FORM, stamp)
+    read = tokens.read(request.app[CURRENT].app.founding.secret, tokens.Purpose.FORM, stamp)
     if read is None or len(read[0]) != 1:
         return "One more step: choose, and press the button." if not stamp else _AGAIN
     passed = asyncio.get_running_loop().time() - read[0][0] / 1000
@@ -129,7 +129,7 @@ def _first(form: dict[str, list[str]], name: str) -> str:
 
 async def show_confirm(request: web.Request) -> web.Response:
     """Show what is asked, and the button; scanners that open every link change nothing."""
-    app = request.app[STANDING].app
+    app = request.app[CURRENT].app
     asked = await app.workers.store(app.reception().asked, request.match_info["token"])
     if asked is None or (not asked.used and asked.expires < app.clock()):
         return _expired(request)
@@ -138,26 +138,26 @@ async def show_confirm(request: web.Request) -> web.Response:
 
 async def confirm(request: web.Request) -> web.Response:
     """Take the yes, as often as it is said."""
-    app = request.app[STANDING].app
+    app = request.app[CURRENT].app
     token, now = request.match_info["token"], app.clock()
     asked = await app.workers.store(app.reception().confirm, token, now)
     if asked is None or (not asked.used and asked.expires < now):
         return _expired(request)
-    request.app[STANDING].wake()
+    request.app[CURRENT].wake()
     return _confirm_page(request, asked, done=True)
 
 
 def _confirm_page(request: web.Request, asked: OptIn, *, done: bool) -> web.Response:
-    standing = request.app[STANDING]
-    manage = standing.app.counter().token(asked.subscriber, asked.epoch)
+    current = request.app[CURRENT]
+    manage = current.app.counter().token(asked.subscriber, asked.epoch)
     # Whoever finds the mail later shall not be led to its reader's own page; who reloads may.
-    just_now = asked.used_at is None or standing.app.clock() - asked.used_at <= _LED_ON
+    just_now = asked.used_at is None or current.app.clock() - asked.used_at <= _LED_ON
     page = confirm_page(
-        config=standing.app.config,
+        config=current.app.config,
         asked=asked,
         done=done,
         manage=f"../manage/{manage}" if done and just_now else "",
-        render=standing.render,
+        render=current.render,
     )
     return private_page(page)
 
@@ -175,14 +175,14 @@ def _expired(request: web.Request) -> web.Response:
 
 async def show_manage(request: web.Request) -> web.Response:
     """Show what a reader gets; nothing is changed."""
-    app = request.app[STANDING].app
+    app = request.app[CURRENT].app
     number = await app.workers.store(app.counter().who, request.match_info["token"])
     return _unknown(request) if number is None else await _manage_page(request, number)
 
 
 async def manage(request: web.Request) -> web.Response:
     """Do what a button of the page says."""
-    app = request.app[STANDING].app
+    app = request.app[CURRENT].app
     counter, store = app.counter(), app.workers.store
     number = await store(counter.who, request.match_info["token"])
     if number is None:
@@ -199,7 +199,7 @@ async def manage(request: web.Request) -> web.Response:
         case "choose":
             problem = await store(counter.choose, number, _chosen(form), app.clock())
             kept = "" if problem else "Your choices are kept. They hold from the next mail on."
-            request.app[STANDING].wake()
+            request.app[CURRENT].wake()
         case "vote":
             problem = await store(_vote, app, number, _first(form, "vote"))
             kept = "" if problem else "Your vote is counted."
@@ -208,7 +208,7 @@ async def manage(request: web.Request) -> web.Response:
         case "resume":
             await store(counter.resume, number)
             kept = "Welcome back."
-            request.app[STANDING].wake()
+            request.app[CURRENT].wake()
         case "new-feed":
             await store(counter.new_feed, number)
             kept = "Your feed has a new address; the old one is gone."
@@ -247,7 +247,7 @@ def _chosen(form: dict[str, list[str]]) -> Chosen:
 async def _new_links(
     request: web.Request, number: int, _form: dict[str, list[str]]
 ) -> web.Response:
-    app = request.app[STANDING].app
+    app = request.app[CURRENT].app
     reception = app.reception()
     if not await app.workers.store(reception.can_send_link, number):
         return await _manage_page(
@@ -255,7 +255,7 @@ async def _new_links(
             problem="Mail to you came back, so no new link would reach you. Please write to us.",
         )  # fmt: skip
     await app.workers.store(reception.renew, number, app.clock())
-    request.app[STANDING].wake()
+    request.app[CURRENT].wake()
     return notice(
         request, 200, "Your links are new",
         "A mail with the new one is on its way to you. Those before it, this page's too, are void.",
@@ -264,7 +264,7 @@ async def _new_links(
 
 
 async def _forget(request: web.Request, number: int, form: dict[str, list[str]]) -> web.Response:
-    app = request.app[STANDING].app
+    app = request.app[CURRENT].app
     if _first(form, "sure") != "yes":
         return await _manage_page(
             request, number, problem="To be erased, tick the box beside the button too."
@@ -284,7 +284,7 @@ _LAST_WORDS = {"forget": _forget, "new-links": _new_links}
 
 async def data(request: web.Request) -> web.Response:
     """Give a reader all that is known of them, as a file."""
-    app = request.app[STANDING].app
+    app = request.app[CURRENT].app
     counter = app.counter()
     number = await app.workers.store(counter.who, request.match_info["token"])
     if number is None:
@@ -304,8 +304,8 @@ def _written(value: object) -> str:
 
 async def private_feed(request: web.Request) -> web.StreamResponse:
     """Give a reader's own feed; one whose address was changed is gone for good (410)."""
-    app = request.app[STANDING].app
-    form = FORMS.get(request.match_info["form"])
+    app = request.app[CURRENT].app
+    form = FORMATS.get(request.match_info["form"])
     if form is None:
         raise web.HTTPNotFound
     try:
@@ -323,18 +323,18 @@ async def private_feed(request: web.Request) -> web.StreamResponse:
 async def _manage_page(
     request: web.Request, number: int, kept: str = "", problem: str = ""
 ) -> web.Response:
-    standing = request.app[STANDING]
-    counter, store = standing.app.counter(), standing.app.workers.store
+    current = request.app[CURRENT]
+    counter, store = current.app.counter(), current.app.workers.store
     reader = await store(counter.look, number)
     own = await store(counter.feed_token, number)
     page = manage_page(
-        config=standing.app.config,
+        config=current.app.config,
         reader=reader,
         data=f"{request.match_info['token']}/data",
         feed=own,
         kept=kept,
         problem=problem,
-        render=standing.render,
+        render=current.render,
     )
     return private_page(page, 400 if problem else 200)
 

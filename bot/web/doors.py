@@ -10,9 +10,9 @@ from bot.models import Opinion
 from bot.outputs.contexts import VotedContext
 from bot.outputs.door_pages import feedback_page, unsubscribe_page
 from bot.outputs.wording import voted_text
-from bot.web.answers import STANDING, form_of, notice, private_page
+from bot.web.answers import CURRENT, form_of, notice, private_page
 from bot.workflows import opinions, subscribe
-from bot.workflows.votes import Standing
+from bot.workflows.votes import VoteStanding
 
 if TYPE_CHECKING:
     from bot.config import Config
@@ -22,7 +22,7 @@ _OPINIONS = {"more": Opinion.LIKE, "less": Opinion.DISLIKE, "none": None}
 
 async def show_way_out(request: web.Request) -> web.Response:
     """Show what an address gets and the buttons that end it; whatever the query says, only that."""
-    app = request.app[STANDING].app
+    app = request.app[CURRENT].app
     found = await subscribe.show_way_out(
         request.match_info["token"], app.store, app.workers, app.founding.secret
     )
@@ -32,7 +32,7 @@ async def show_way_out(request: web.Request) -> web.Response:
 async def take_way_out(request: web.Request) -> web.Response:
     """End what the mail was for, which is what one-click asks for (RFC 8058), or what a button says."""
     only = _what_ends(await form_of(request))
-    app = request.app[STANDING].app
+    app = request.app[CURRENT].app
     found = await subscribe.take_way_out(
         request.match_info["token"], app.store, app.workers, app.founding.secret, only
     )
@@ -66,14 +66,14 @@ def _way_out(
         first=found.only,
         ended=ended or (),
         done=ended is not None,
-        render=request.app[STANDING].render,
+        render=request.app[CURRENT].render,
     )
     return private_page(page)
 
 
 async def show_opinion(request: web.Request) -> web.Response:
     """Show a paper and the buttons; `?v=more` and `?v=less` only say which of them stands first."""
-    app = request.app[STANDING].app
+    app = request.app[CURRENT].app
     asked = await opinions.show_opinion(
         request.match_info["token"], app.store, app.workers, app.founding.secret, app.config
     )
@@ -85,7 +85,7 @@ async def give_opinion(request: web.Request) -> web.Response:
     said = (await form_of(request)).get("v", "")
     if said not in _OPINIONS:
         return notice(request, 400, "Nothing was changed", "It was not said: more, less or none?")
-    app = request.app[STANDING].app
+    app = request.app[CURRENT].app
     asked = await opinions.give_opinion(
         request.match_info["token"], _OPINIONS[said], app.store, app.workers,
         app.founding.secret, app.config, app.clock(),
@@ -99,7 +99,7 @@ async def _opinion(
     if asked is None:
         return not_valid(request)
     wanted = request.query.get("v", "")
-    app = request.app[STANDING].app
+    app = request.app[CURRENT].app
     booth = app.booth()
     token = booth.token(asked.reader, asked.epoch, asked.paper.id)
     standing = await app.workers.store(booth.look, token)
@@ -113,12 +113,12 @@ async def _opinion(
         first=wanted if wanted in ("more", "less") else "",
         vote=f"../vote/{token}" if standing else "",
         voted=voted_in_words(standing),
-        render=request.app[STANDING].render,
+        render=request.app[CURRENT].render,
     )
     return private_page(page)
 
 
-def voted_in_words(standing: Standing | None) -> VotedContext:
+def voted_in_words(standing: VoteStanding | None) -> VotedContext:
     """Return how it stands with a paper's votes, as pages say it."""
     if standing is None:
         return VotedContext("", mine=False)

@@ -9,8 +9,8 @@ from importlib.metadata import PackageNotFoundError, version
 from aiohttp import web
 
 from bot.app import App
-from bot.outputs.metrics import CONTENT_TYPE, Standing, exposition
-from bot.web.answers import STANDING
+from bot.outputs.metrics import CONTENT_TYPE, Snapshot, exposition
+from bot.web.answers import CURRENT
 from bot.web.limits import network_of
 
 _DAY, _WEEK = timedelta(days=1), timedelta(days=7)
@@ -19,7 +19,7 @@ _OF_PROXIES = ("X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP", "Forwarded", 
 
 async def near(request: web.Request) -> web.Response:
     """Answer a caller of this machine; for others, and where metrics have their own address: 404."""
-    settings = request.app[STANDING].app.config.web
+    settings = request.app[CURRENT].app.config.web
     if settings.metrics or not _is_near(request, settings.trusted_proxies):
         raise web.HTTPNotFound
     return await metrics(request)
@@ -27,8 +27,8 @@ async def near(request: web.Request) -> web.Response:
 
 async def metrics(request: web.Request) -> web.Response:
     """Answer a scrape."""
-    app = request.app[STANDING].app
-    told = exposition(await app.workers.store(standing, app))
+    app = request.app[CURRENT].app
+    told = exposition(await app.workers.store(snapshot, app))
     return web.Response(body=told.encode(), headers={"Content-Type": CONTENT_TYPE})
 
 
@@ -43,12 +43,12 @@ def _is_near(request: web.Request, trusted: tuple[str, ...]) -> bool:
         return False
 
 
-def standing(app: App) -> Standing:
+def snapshot(app: App) -> Snapshot:
     """Return how all stands: for the store's thread."""
     store, config, now = app.store, app.config, app.clock()
     states = store.source_states()
     editions = {name: store.last_edition(name) for name in config.profiles}
-    return Standing(
+    return Snapshot(
         version=_version(),
         now=now,
         sources={s.name: states[s.name] for s in config.sources if s.name in states},

@@ -23,7 +23,7 @@ from bot.outputs.site import Record, Site
 from bot.outputs.wording import full_day
 from bot.ports import PaperHistory
 from bot.text import one_line, shorten
-from bot.web.answers import LONGEST_NAME, STANDING, notice
+from bot.web.answers import CURRENT, LONGEST_NAME, notice
 
 _SCHEMES = frozenset(Scheme)
 _HOME = LinkContext("Today", "index.html")
@@ -52,8 +52,8 @@ async def missing(request: web.Request, public: Path) -> web.Response:
 
 async def _paper(request: web.Request, rest: str) -> web.Response:
     """Make the page of a paper that has none among the files."""
-    standing = request.app[STANDING]
-    app = standing.app
+    current = request.app[CURRENT]
+    app = current.app
     names = _names(rest[:LONGEST_NAME], request.query.get(NAMED, "")[:LONGEST_NAME])
     paper = await _first_known(app, names)
     if paper is None:
@@ -67,7 +67,7 @@ async def _paper(request: web.Request, rest: str) -> web.Response:
     histories = await app.workers.store(app.store.histories, [paper.id])
     record = Record(paper, histories.get(paper.id, PaperHistory()))
     site = Site(app.config.bot, (), {}, (), date.min)
-    page = await app.workers.cpu(paper_page, site, record, standing.render)
+    page = await app.workers.cpu(paper_page, site, record, current.render)
     return web.Response(body=page, content_type="text/html", charset="utf-8")
 
 
@@ -96,7 +96,7 @@ def _names(rest: str, told: str) -> list[Identifier]:
 
 async def _edition(request: web.Request, public: Path, rest: str) -> web.Response:
     """Say which lists there are, or which editions are nearest to the day that was asked for."""
-    config = request.app[STANDING].app.config
+    config = request.app[CURRENT].app.config
     name, _, day = rest.partition("/")
     lists = {key: profile for key, profile in config.profiles.items() if profile.public}
     if name not in lists:

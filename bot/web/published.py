@@ -8,7 +8,7 @@ from pathlib import Path
 from aiohttp import web
 
 from bot.outputs.door_pages import home_path
-from bot.web.answers import STANDING
+from bot.web.answers import CURRENT
 from bot.web.conditional import Copy, Shelf
 from bot.web.missing import missing
 
@@ -26,7 +26,7 @@ async def health(request: web.Request) -> web.Response:
 
     Anybody may ask: parts are named, what is wrong with them is for the log and `status`.
     """
-    app = request.app[STANDING].app
+    app = request.app[CURRENT].app
     states = await app.workers.store(app.store.source_states)
     outbox = await app.workers.store(app.store.count_waiting)
     failing = sorted(name for name, state in states.items() if state.alarmed_at)
@@ -40,13 +40,13 @@ async def health(request: web.Request) -> web.Response:
 
 async def lead_home(request: web.Request) -> web.Response:
     """Lead from the public address, where it has a path, to what lies below it."""
-    raise web.HTTPMovedPermanently(home_path(request.app[STANDING].app.config.bot))
+    raise web.HTTPMovedPermanently(home_path(request.app[CURRENT].app.config.bot))
 
 
 async def published(request: web.Request) -> web.StreamResponse:
     """Serve a file of the public folder; a folder's address gets its index."""
     site = request.app
-    folder, shelf = site[STANDING].public, site[SHELF]
+    folder, shelf = site[CURRENT].public, site[SHELF]
     # Most ask for what was just asked for: to see that it is still the same file takes no thread.
     if (again := shelf.take(folder, request.path)) is not None:
         return again.answer(request)

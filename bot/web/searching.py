@@ -19,7 +19,7 @@ from bot.outputs.search_pages import (
 )
 from bot.schedule import local_date
 from bot.text.query import read_query
-from bot.web.answers import LONGEST_NAME, STANDING
+from bot.web.answers import CURRENT, LONGEST_NAME
 from bot.workflows import find
 
 _SHOWN = 30
@@ -58,41 +58,41 @@ async def show_search(request: web.Request) -> web.Response:
 async def _answered(request: web.Request) -> web.Response:
     if like := request.query.get("like", "").strip():
         return await _alike(request, like)
-    standing = request.app[STANDING]
-    app, typed = standing.app, request.query.get("q", "").strip()
+    current = request.app[CURRENT]
+    app, typed = current.app, request.query.get("q", "").strip()
     today = local_date(app.clock(), app.config.bot.timezone)
     bot = app.config.bot
     if typed and read_query(typed).empty:
-        page = await app.workers.cpu(refused_search_page, bot, typed, today, standing.render)
+        page = await app.workers.cpu(refused_search_page, bot, typed, today, current.render)
         return _page(page, 400)
     stored = await app.workers.store(app.store.count_papers)
     found = find.Found()
     if typed:
         found = await find.look(typed, app.store, app.workers, _SHOWN, fill=True)
     answer = Answer([paper for paper, _ in found.papers], found.instead, found.near)
-    page = await app.workers.cpu(search_page, bot, typed, answer, stored, today, standing.render)
+    page = await app.workers.cpu(search_page, bot, typed, answer, stored, today, current.render)
     return _page(page)
 
 
 async def _alike(request: web.Request, named: str) -> web.Response:
-    standing = request.app[STANDING]
-    app = standing.app
+    current = request.app[CURRENT]
+    app = current.app
     today = local_date(app.clock(), app.config.bot.timezone)
     wanted = parse_identifier(named[:LONGEST_NAME])
     known = await app.workers.store(app.store.lookup, [wanted]) if wanted else []
     if not known:
-        return _page(unknown_paper_page(app.config.bot, named, today, standing.render), 404)
+        return _page(unknown_paper_page(app.config.bot, named, today, current.render), 404)
     found = await find.similar(known[0], app.store, app.workers, _SHOWN)
     papers = [each.paper for each in found]
     page = await app.workers.cpu(
-        similar_page, app.config.bot, known[0], papers, today, standing.render
+        similar_page, app.config.bot, known[0], papers, today, current.render
     )
     return _page(page)
 
 
 async def lead_to_search(request: web.Request) -> web.Response:
     """Lead from where the files say that there is a search to the one that answers."""
-    home = home_path(request.app[STANDING].app.config.bot)
+    home = home_path(request.app[CURRENT].app.config.bot)
     query = request.rel_url.raw_query_string
     raise web.HTTPFound(f"{home}search{'?' if query else ''}{query}")
 

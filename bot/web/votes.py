@@ -9,10 +9,10 @@ from aiohttp import web
 from bot.config import normal_address
 from bot.outputs.door_pages import vote_page
 from bot.web import consent
-from bot.web.answers import LIMITS, STANDING, form_of, notice, private_page
+from bot.web.answers import CURRENT, LIMITS, form_of, notice, private_page
 from bot.web.doors import not_valid, voted_in_words
 from bot.web.limits import network_of
-from bot.workflows.votes import MANY, Standing
+from bot.workflows.votes import MANY, VoteStanding
 
 _SENT = "If this address is subscribed here, a mail with a link to vote is on its way to it."
 _THEN = "Nothing there? Look among the junk, or vote from the page behind any digest of yours."
@@ -39,7 +39,7 @@ async def ask(request: web.Request) -> web.Response:
         address = normal_address(typed)
     except ValueError as error:
         return _page(request, found, 400, problem=str(error), address=typed, stamped=True)
-    app = request.app[STANDING].app
+    app = request.app[CURRENT].app
     network = network_of(request, app.config.web.trusted_proxies)
     domain = address.rpartition("@")[2].lower()
     if not request.app[LIMITS].admit(network, domain, asyncio.get_running_loop().time()):
@@ -50,13 +50,13 @@ async def ask(request: web.Request) -> web.Response:
         app.workers.store(app.booth().send_link, address, request.query["paper"], app.clock()),
         asyncio.sleep(consent.ORDER_SECONDS),
     )
-    request.app[STANDING].wake()
+    request.app[CURRENT].wake()
     return notice(request, 200, "Look into your mailbox", _SENT, _THEN)
 
 
 async def show_vote(request: web.Request) -> web.Response:
     """Show a paper and the button; scanners that open every link change nothing."""
-    app = request.app[STANDING].app
+    app = request.app[CURRENT].app
     found = await app.workers.store(app.booth().look, request.match_info["token"])
     return not_valid(request) if found is None else _page(request, found)
 
@@ -66,7 +66,7 @@ async def cast_vote(request: web.Request) -> web.Response:
     said = (await form_of(request)).get("v", "")
     if said not in ("up", "none"):
         return notice(request, 400, "Nothing was changed", "It was not said: a vote, or none?")
-    app = request.app[STANDING].app
+    app = request.app[CURRENT].app
     token, up = request.match_info["token"], said == "up"
     found, problem = await app.workers.store(app.booth().cast, token, app.clock(), up=up)
     if found is None:
@@ -77,14 +77,14 @@ async def cast_vote(request: web.Request) -> web.Response:
     return _page(request, found, done=done)
 
 
-async def _asked_for(request: web.Request) -> Standing | None:
-    app = request.app[STANDING].app
+async def _asked_for(request: web.Request) -> VoteStanding | None:
+    app = request.app[CURRENT].app
     return await app.workers.store(app.booth().named, request.query.get("paper", ""))
 
 
 def _page(
     request: web.Request,
-    found: Standing,
+    found: VoteStanding,
     status: int = 200,
     *,
     done: str = "",
@@ -92,9 +92,9 @@ def _page(
     address: str = "",
     stamped: bool = False,
 ) -> web.Response:
-    standing = request.app[STANDING]
+    current = request.app[CURRENT]
     page = vote_page(
-        config=standing.app.config,
+        config=current.app.config,
         paper=found.paper,
         voted=voted_in_words(found),
         root="" if stamped else "../",
@@ -102,7 +102,7 @@ def _page(
         problem=problem,
         address=address,
         stamp=consent.stamp(request) if stamped else "",
-        render=standing.render,
+        render=current.render,
     )
     return private_page(page, status)
 

@@ -53,7 +53,7 @@ MOST_REQUESTS = 20  # of one source in one round; the rest of its pages wait for
 _NOT_NOW = frozenset({0, 429, 503})
 
 
-class Outcome(StrEnum):
+class PollOutcome(StrEnum):
     """What a poll came to."""
 
     READ = "read"
@@ -67,7 +67,7 @@ class Collected:
     """What one source brought: entries in its document, papers new and updated, and words."""
 
     source: str
-    outcome: Outcome
+    outcome: PollOutcome
     entries: int = 0
     new: int = 0
     updated: int = 0
@@ -77,11 +77,11 @@ class Collected:
     @property
     def failed(self) -> bool:
         """Whether nothing could be had."""
-        return self.outcome is Outcome.FAILED
+        return self.outcome is PollOutcome.FAILED
 
 
 @value_type(frozen=True, slots=True)
-class Round:
+class PollingRound:
     """What a round of polls needs. `jitter` draws a number from 0 up to 1; `contact` is the owner's."""
 
     store: CollectStore
@@ -95,7 +95,7 @@ class Round:
 
 async def collect(
     configured: Sequence[SourceSettings],
-    around: Round,
+    around: PollingRound,
     on_done: Callable[[Collected], None] = lambda _: None,
 ) -> list[Collected]:
     """Poll every enabled source that is due, all at once; return one report each, in their order."""
@@ -160,7 +160,7 @@ class _Writer:
     hundred sources need not wait for as many. Where nothing else can come, nothing is waited for.
     """
 
-    def __init__(self, around: Round) -> None:
+    def __init__(self, around: PollingRound) -> None:
         self._around = around
         self._under_way = 0  # polls that may bring something
         self._size = 0  # sightings that wait
@@ -238,7 +238,7 @@ class _Poll:
         source: SourceSettings,
         state: SourceState,
         moves: Mapping[str, Move],
-        around: Round,
+        around: PollingRound,
         writer: _Writer,
     ) -> None:
         self.source, self.state, self.around, self.writer = source, state, around, writer
@@ -256,17 +256,17 @@ class _Poll:
         if not polling.is_due(self.source, self.state, self.around.now):
             return self._not_due()
         if sources.only_pages(self.source.kind):
-            return await self._pages(Collected(self.source.name, Outcome.UNCHANGED))
+            return await self._pages(Collected(self.source.name, PollOutcome.UNCHANGED))
         found = await self._document()
-        return found if found.outcome is Outcome.FAILED else await self._pages(found)
+        return found if found.outcome is PollOutcome.FAILED else await self._pages(found)
 
     def _not_due(self) -> Collected:
         state = self.state
         if state.gone:
-            return Collected(self.source.name, Outcome.NOT_DUE, detail=polling.in_words(state))
+            return Collected(self.source.name, PollOutcome.NOT_DUE, detail=polling.in_words(state))
         when = f"{state.next_poll:%d %b %Y %H:%M} UTC" if state.next_poll else "it has gone"
         detail = f"{state.error}; next try {when}" if state.error else f"next poll {when}"
-        return Collected(self.source.name, Outcome.NOT_DUE, detail=detail)
+        return Collected(self.source.name, PollOutcome.NOT_DUE, detail=detail)
 
     # ── The document ──
 
@@ -304,7 +304,7 @@ class _Poll:
         if moved:
             after = _without_validators(after)
         found = Collected(
-            source.name, Outcome.READ, self._entries(parsed), absorbed.new, absorbed.updated,
+            source.name, PollOutcome.READ, self._entries(parsed), absorbed.new, absorbed.updated,
             "; ".join([*words, *moved]),
         )  # fmt: skip
         return await self._more(found, (*parsed.more, *beside), after)
@@ -382,14 +382,14 @@ class _Poll:
     ) -> Collected:
         await self._save(same)
         words = await self._moved(answer)
-        found = Collected(self.source.name, Outcome.UNCHANGED, detail="; ".join(words))
+        found = Collected(self.source.name, PollOutcome.UNCHANGED, detail="; ".join(words))
         return await self._more(found, beside, _without_validators(same) if words else same)
 
     async def _failed(self, failed: SourceState) -> Collected:
         alarm = polling.newly_alarming(self.source, failed, self.around.now)
         await self._save(replace(failed, alarmed_at=self.around.now) if alarm else failed)
         detail = polling.in_words(failed)
-        return Collected(self.source.name, Outcome.FAILED, detail=detail, alarm=alarm)
+        return Collected(self.source.name, PollOutcome.FAILED, detail=detail, alarm=alarm)
 
     # ── Where it has moved ──
 
@@ -527,7 +527,7 @@ class _Poll:
         """Return what was found together with what one more document or page brought."""
         more = replace(
             found,
-            outcome=Outcome.READ,
+            outcome=PollOutcome.READ,
             entries=found.entries + self._entries(parsed),
             new=found.new + absorbed.new,
             updated=found.updated + absorbed.updated,

@@ -138,7 +138,7 @@ class ConsentStore(Protocol):
 
 
 @value_type(frozen=True, slots=True)
-class Order:
+class SubscriptionOrder:
     """What was ordered: for whom, how, and from which network ("": not told)."""
 
     address: str
@@ -161,7 +161,7 @@ class Reception:
         self._config, self._secret, self._store = config, secret, store
         self._press, self._wording = press, wording
 
-    def order(self, order: Order, now: datetime) -> str:
+    def order(self, order: SubscriptionOrder, now: datetime) -> str:
         """Ask the address; return why that was refused, "" where it was not.
 
         A suppressed address, one that was asked often today, and who writes amid a flood of mail is
@@ -184,7 +184,9 @@ class Reception:
             self._tell_already(found, order, names, now)
         return ""
 
-    def _ask(self, subscriber: int, order: Order, names: Sequence[str], now: datetime) -> None:
+    def _ask(
+        self, subscriber: int, order: SubscriptionOrder, names: Sequence[str], now: datetime
+    ) -> None:
         token = base64.b32encode(random.token_bytes(_TOKEN_BYTES)).decode().lower()
         note = self._press().question(
             recipient=order.address,
@@ -206,7 +208,7 @@ class Reception:
         self._store.ask(question, note, now)
 
     def _tell_already(
-        self, found: OrderedFor, order: Order, names: Sequence[str], now: datetime
+        self, found: OrderedFor, order: SubscriptionOrder, names: Sequence[str], now: datetime
     ) -> None:
         manage = tokens.make(self._secret, tokens.Purpose.MANAGE, [found.subscriber], found.epoch)
         note = self._press().already(

@@ -10,7 +10,7 @@ from typing import Protocol
 from bot import manners
 from bot.models import Delivery, DeliveryStatus
 from bot.ports import Clock, DeliverStore, SendStore, Workers
-from bot.workflows.desk import BY_HAND, DeliverReport, Post, Round
+from bot.workflows.desk import BY_HAND, DeliverReport, DeliverRun, Post
 from bot.workflows.opening import open_slots
 from bot.workflows.outbox import call_off_late, send_due
 
@@ -49,7 +49,7 @@ async def deliver(
         else:
             report.problems.append(sentence)
         return report
-    around = Round(post, store, workers, clock, report, on_end, stop or asyncio.Event())
+    around = DeliverRun(post, store, workers, clock, report, on_end, stop or asyncio.Event())
     more = True
     while more and not around.stop.is_set():
         now = clock()

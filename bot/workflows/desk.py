@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from bot import digest, tokens
 from bot.models import Attempt, Delivery, DeliveryKind, DeliveryStatus, Edition, Phase, Verdict
-from bot.ports import Clock, Mailer, Order, Printer, SendStore, Unprintable, Workers
+from bot.ports import Clock, Mailer, Printer, PrintOrder, SendStore, Unprintable, Workers
 from bot.values import value_type
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class Post:
 
 
 @dataclass(slots=True)
-class Round:
+class DeliverRun:
     """One run of `deliver`: its means, when to leave off, and what is told of it."""
 
     post: Post
@@ -108,7 +108,7 @@ class Letter:
 class Desk:
     """Makes letters, a batch at once; what they share is read from the store once a run."""
 
-    def __init__(self, around: Round, printer: Printer) -> None:
+    def __init__(self, around: DeliverRun, printer: Printer) -> None:
         self._around, self._printer = around, printer
         self._told_papers: set[int] = set()
         self._told_editions: set[int] = set()
@@ -221,7 +221,7 @@ class Desk:
         shown = {line.paper for delivery, _ in wanted for line in delivery.picks}
         papers = await workers.store(store.papers, shown - self._told_papers)
         self._told_papers |= shown
-        orders = [Order(delivery, self._around.clock()) for delivery, _ in wanted]
+        orders = [PrintOrder(delivery, self._around.clock()) for delivery, _ in wanted]
         printed = await self._printer.print(orders, papers, editions)
         letters = []
         for (delivery, profiles), content in zip(wanted, printed, strict=True):

@@ -16,7 +16,7 @@ from typing import Protocol
 from bot.errors import ParseError
 from bot.models import Document, Enrichment, Failure, Paper, Scheme, ServiceRest
 from bot.ports import Fetcher, Workers
-from bot.sources.enrichment import NEWS, Service, again_after, lacking, rest_after
+from bot.sources.enrichment import NEWS, EnrichmentService, again_after, lacking, rest_after
 from bot.sources.kinds import Caller
 from bot.values import value_type
 
@@ -58,7 +58,7 @@ class Asked:
     """One service to ask: its name, what it is, its address ("": its own), and who asks."""
 
     name: str
-    service: Service
+    service: EnrichmentService
     url: str = ""
     caller: Caller = field(default_factory=Caller)
 

@@ -24,7 +24,7 @@ NOTE = ".published"
 
 
 @value_type(frozen=True, slots=True)
-class Note:
+class PublishedNote:
     """What stands, and what it was made from.
 
     `files` are (mark, size) by path; `tide` and `house` are the marks of all of it and of what all
@@ -40,7 +40,7 @@ class Note:
     charts: Mapping[str, tuple[str, tuple[int, ...]]] = field(default_factory=dict)
 
     @classmethod
-    def read(cls, folder: Path) -> Note:
+    def read(cls, folder: Path) -> PublishedNote:
         """Read the note that was left in a folder; one that is missing or broken holds nothing."""
         with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
             told = json.loads((folder / NOTE).read_bytes())

@@ -33,7 +33,7 @@ _LONG_AGO = timedelta(days=90)
 
 
 @value_type(frozen=True, slots=True)
-class Opened:
+class OpenedCounts:
     """How many deliveries were opened to be sent, and how many skipped at once."""
 
     opened: int = 0
@@ -42,7 +42,7 @@ class Opened:
 
 async def open_slots(
     config: Config, secret: bytes, store: DeliverStore, workers: Workers, now: datetime
-) -> Opened:
+) -> OpenedCounts:
     """Commit the deliveries of each subscriber who has slots that came and are not served yet."""
     await _end_pauses(config, store, workers, now)
     waiting = await _waiting_for_edition(config, store, workers, now)
@@ -67,7 +67,7 @@ async def open_slots(
             ended = [bool(plan.skip) for plan in written]
             skipped += sum(ended)
             opened += len(ended) - sum(ended)
-    return Opened(opened, skipped)
+    return OpenedCounts(opened, skipped)
 
 
 def _open(

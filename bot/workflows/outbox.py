@@ -33,7 +33,7 @@ from bot.models import (
 )
 from bot.ports import MailSession, Printer
 from bot.text import nameless
-from bot.workflows.desk import HELD, Desk, Letter, Round
+from bot.workflows.desk import HELD, DeliverRun, Desk, Letter
 
 LEASE = timedelta(minutes=15)  # longer than the ten minutes a server may take after the dot
 _BATCH = 100  # messages made at once: some 6 MB …
@@ -47,7 +47,7 @@ _TOGETHER = 200  # deliveries that are called off in one transaction
 Write = Callable[[], object]
 
 
-async def call_off_late(around: Round) -> None:
+async def call_off_late(around: DeliverRun) -> None:
     """End what could not be sent in time: its papers go to the digest that is opened next.
 
     No server is needed for this: while the relay is down, nothing is kept back behind it.
@@ -69,7 +69,7 @@ async def call_off_late(around: Round) -> None:
             around.ended(delivery, DeliveryStatus.SKIPPED)
 
 
-async def send_due(around: Round, until: datetime | None = None) -> bool:
+async def send_due(around: DeliverRun, until: datetime | None = None) -> bool:
     """Send what is due, until nothing is left, trouble says stop, or it is `until`.
 
     Returns whether more is due. Raises StateError where the store can't be written: then nothing
@@ -94,7 +94,7 @@ class _Sending:
     """One run over the outbox: a task a printer makes letters, a few carry them, each its connection."""
 
     def __init__(
-        self, around: Round, printers: Sequence[Printer], due: int, until: datetime | None
+        self, around: DeliverRun, printers: Sequence[Printer], due: int, until: datetime | None
     ) -> None:
         self._around, self._store, self._workers = around, around.store, around.workers
         self._mail = around.post.config.mail
@@ -398,7 +398,7 @@ class _Commits:
     A commit waits for the disk; while it does, others gather, and go together in the next.
     """
 
-    def __init__(self, around: Round) -> None:
+    def __init__(self, around: DeliverRun) -> None:
         self._store, self._workers = around.store, around.workers
         self._waiting: list[tuple[Sequence[Write], asyncio.Future[Sequence[object]]]] = []
         self._writer: asyncio.Task[None] | None = None

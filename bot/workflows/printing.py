@@ -12,7 +12,7 @@ from bot.models import DeliveredPick, Delivery, Edition, Event, Paper, Pick, Rol
 from bot.outputs.cards import Section
 from bot.outputs.doors import opinion_address, shows_opinion_links
 from bot.outputs.email import DigestMaterial
-from bot.ports import Order, Unprintable
+from bot.ports import PrintOrder, Unprintable
 from bot.subscriptions import unsubscribe_address
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class Compositor:
 
     def print(
         self,
-        orders: Sequence[Order],
+        orders: Sequence[PrintOrder],
         papers: Mapping[int, Paper],
         editions: Mapping[int, Edition],
     ) -> list[bytes | Unprintable]:
@@ -48,13 +48,13 @@ class Compositor:
             self._editions[number] = (edition, {pick.paper: pick for pick in edition.picks})
         return [self._printed(order) for order in orders]
 
-    def _printed(self, order: Order) -> bytes | Unprintable:
+    def _printed(self, order: PrintOrder) -> bytes | Unprintable:
         try:
             return self._press.digest(self.material(order))
         except ValueError as error:  # an address that can't be written to spoils its own mail only
             return Unprintable(str(error))
 
-    def material(self, order: Order) -> DigestMaterial:
+    def material(self, order: PrintOrder) -> DigestMaterial:
         """Return what a message is made of, with the addresses that are its reader's own."""
         delivery = order.delivery
         shown = self._shown(delivery)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bot.values import value_type
-from bot.workflows.noted import NOTE, Note, digest_of, house_of, profiles_of, standing
+from bot.workflows.noted import NOTE, PublishedNote, digest_of, house_of, profiles_of, standing
 
 if TYPE_CHECKING:  # what makes pages is loaded where some are made
     from bot.config import Config
@@ -57,9 +57,9 @@ async def publish(
     that `config` does not have, as they were retired. `write_all` writes many files faster than one by
     one. Raises StateError, TemplateError.
     """
-    note = await workers.cpu(Note.read, folder)
+    note = await workers.cpu(PublishedNote.read, folder)
     if _withdrawn(private_names(config).union(private), note, folder, withdraw):
-        note = Note()
+        note = PublishedNote()
     house = house_of(config, authority)
     # Read before all that it stands for: what is written meanwhile is looked at in the next round.
     tide = digest_of(f"{house}{await workers.store(store.tide)}{profiles_of(config)}")
@@ -67,11 +67,11 @@ async def publish(
     if not afresh and note.tide == tide and len(stands) == len(note.files):
         return Published(tuple(sorted(note.files)), ())
     if afresh or note.house != house:
-        note, stands = replace(Note(), profiles=note.profiles), frozenset()
-    from bot.workflows.sheets import Desk
+        note, stands = replace(PublishedNote(), profiles=note.profiles), frozenset()
+    from bot.workflows.sheets import SheetDesk
 
     archives = await workers.cpu(_left_behind, config, folder)
-    desk = Desk(config, authority, store, workers, note, stands, archives)
+    desk = SheetDesk(config, authority, store, workers, note, stands, archives)
     marks, due, kept = await desk.sheets(render)
     files = {path: note.files[path] for path in (*kept, *marks) if path in note.files}
 
@@ -124,7 +124,7 @@ def private_names(config: Config) -> frozenset[str]:
 
 
 def _withdrawn(
-    private: AbstractSet[str], note: Note, folder: Path, withdraw: Callable[[Path], bool]
+    private: AbstractSet[str], note: PublishedNote, folder: Path, withdraw: Callable[[Path], bool]
 ) -> bool:
     """Remove what was published of the profiles that are private now; tell whether there was any."""
     forms = ("rss", "atom", "json")

@@ -19,7 +19,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from bot import bounces, tokens
-from bot.bounces import Kind, Report
+from bot.bounces import Report, ReportKind
 from bot.errors import StateError
 from bot.models import Door, InboundMail, Origin
 from bot.ports import Workers
@@ -33,7 +33,7 @@ from bot.subscriptions import (
     writer_of,
 )
 from bot.values import value_type
-from bot.workflows.consent import Order, Reception
+from bot.workflows.consent import Reception, SubscriptionOrder
 from bot.workflows.submit import Submissions
 from bot.workflows.subscribe import WayOutStore, way_out
 
@@ -49,7 +49,7 @@ _WEB_TOKEN = re.compile(rb"/unsubscribe/([A-Za-z0-9_-]{20,400})")
 _MESSAGE_ID = re.compile(rb"<[0-9a-f]{32}@[A-Za-z0-9.-]{1,255}>")
 
 
-class Outcome(StrEnum):
+class MailOutcome(StrEnum):
     """What came of a mail."""
 
     ASKED = "asked"  # somebody ordered something: the address is asked whether it was them
@@ -66,7 +66,7 @@ class Outcome(StrEnum):
 class Received:
     """What came of one mail; `said` is a sentence without anybody's address."""
 
-    outcome: Outcome
+    outcome: MailOutcome
     said: str
 
 
@@ -175,8 +175,8 @@ class _Reading:
         except Exception as error:  # a mail that breaks us must not keep the others waiting
             log.exception("a mistake of ours in reading mail %s", mail.key)
             problem = f"we stumbled over it ({type(error).__name__}), which is a mistake of ours"
-            received = Received(Outcome.QUARANTINED, problem)
-        if received.outcome is Outcome.QUARANTINED:
+            received = Received(MailOutcome.QUARANTINED, problem)
+        if received.outcome is MailOutcome.QUARANTINED:
             self._store.quarantine(mail.key, mail.raw, received.said, self._now, mail.recipient)
         else:
             self._store.was_read(mail.key)
@@ -205,69 +205,74 @@ class _Reading:
         read = tokens.read_from_mail(self._secret, tokens.Purpose.UNSUBSCRIBE, token)
         found = way_out(read, self._store) if read else None
         if found is None:
-            return Received(Outcome.PASSED_OVER, "a token to unsubscribe by that is not valid")
+            return Received(MailOutcome.PASSED_OVER, "a token to unsubscribe by that is not valid")
         self._store.unsubscribe(found.address, found.only, Origin.SELF)
-        return Received(Outcome.UNSUBSCRIBED, "a subscriber unsubscribed by mail")
+        return Received(MailOutcome.UNSUBSCRIBED, "a subscriber unsubscribed by mail")
 
     def _confirm(self, token: str, message: Message) -> Received:
         # An answering machine may answer to Reply-To, and not every one says by its headers what it is.
         if bounces.is_automatic(message) or bounces.sounds_automatic(message):
-            return Received(Outcome.PASSED_OVER, "an automatic answer to a question of ours")
+            return Received(MailOutcome.PASSED_OVER, "an automatic answer to a question of ours")
         if self._submissions.is_ours(token):
             return self._submit(token, message)
         if not says_yes(message):
             asked = self._reception.asked(token)
             if asked is None or asked.used or asked.expires < self._now:
-                return Received(Outcome.PASSED_OVER, "an answer to no question of ours")
+                return Received(MailOutcome.PASSED_OVER, "an answer to no question of ours")
             return Received(
-                Outcome.QUARANTINED, "somebody answered a question of ours, with anything but a yes"
+                MailOutcome.QUARANTINED,
+                "somebody answered a question of ours, with anything but a yes",
             )
         if self._reception.confirm(token, self._now) is None:
-            return Received(Outcome.PASSED_OVER, "a yes to no question of ours, or too late")
-        return Received(Outcome.CONFIRMED, "a subscriber said yes by mail")
+            return Received(MailOutcome.PASSED_OVER, "a yes to no question of ours, or too late")
+        return Received(MailOutcome.CONFIRMED, "a subscriber said yes by mail")
 
     def _order(self, profiles: tuple[str, ...], message: Message) -> Received:
         """Ask who wrote whether they did; a machine is never answered (RFC 3834 §2)."""
         address = writer_of(message)
         if bounces.is_automatic(message) or (address and never_answered(address, self._config)):
-            return Received(Outcome.PASSED_OVER, "an automatic mail, which is never answered")
+            return Received(MailOutcome.PASSED_OVER, "an automatic mail, which is never answered")
         if not address:
-            return Received(Outcome.QUARANTINED, "somebody wants to subscribe, without an address")
-        refused = self._reception.order(Order(address, profiles, Door.MAIL), self._now)
+            return Received(
+                MailOutcome.QUARANTINED, "somebody wants to subscribe, without an address"
+            )
+        refused = self._reception.order(SubscriptionOrder(address, profiles, Door.MAIL), self._now)
         if refused:
-            return Received(Outcome.QUARANTINED, f"somebody wants to subscribe. {refused}")
-        return Received(Outcome.ASKED, "somebody wants to subscribe, and is asked by mail")
+            return Received(MailOutcome.QUARANTINED, f"somebody wants to subscribe. {refused}")
+        return Received(MailOutcome.ASKED, "somebody wants to subscribe, and is asked by mail")
 
     def _submission(self, wish: Wish, message: Message) -> Received:
         """Ask the curator who wrote whether they did."""
         address = writer_of(message)
         if bounces.is_automatic(message) or (address and never_answered(address, self._config)):
-            return Received(Outcome.PASSED_OVER, "an automatic mail, which is never answered")
+            return Received(MailOutcome.PASSED_OVER, "an automatic mail, which is never answered")
         if not address or not is_curator(address, self._config.inbound):
-            return Received(Outcome.QUARANTINED, "somebody puts a paper forward who is no curator")
+            return Received(
+                MailOutcome.QUARANTINED, "somebody puts a paper forward who is no curator"
+            )
         profile = wish.profiles[0] if wish.profiles else ""
         if profile and profile not in self._config.profiles:
             return Received(
-                Outcome.QUARANTINED,
+                MailOutcome.QUARANTINED,
                 f"a paper was put forward for {profile[:60]!r}, which is no profile",
             )
         self._submissions.ask(address, profile, wish.said, self._now)
-        return Received(Outcome.ASKED, "a curator puts a paper forward, and is asked by mail")
+        return Received(MailOutcome.ASKED, "a curator puts a paper forward, and is asked by mail")
 
     def _submit(self, token: str, message: Message) -> Received:
         if not says_yes(message):
             return Received(
-                Outcome.QUARANTINED,
+                MailOutcome.QUARANTINED,
                 "a curator answered a question of ours, with anything but a yes",
             )
         if not self._submissions.confirm(token, self._now):
-            return Received(Outcome.PASSED_OVER, "a yes to a submission that is over")
-        return Received(Outcome.SUBMITTED, "a curator put a paper forward by mail")
+            return Received(MailOutcome.PASSED_OVER, "a yes to a submission that is over")
+        return Received(MailOutcome.SUBMITTED, "a curator put a paper forward by mail")
 
     def _bounce(self, token: str, report: Report) -> Received:
         read = tokens.read_from_mail(self._secret, tokens.Purpose.BOUNCE, token)
         if read is None or len(read[0]) != 2:  # noqa: PLR2004 - subscriber, delivery
-            return Received(Outcome.PASSED_OVER, "a report under a token that is not ours")
+            return Received(MailOutcome.PASSED_OVER, "a report under a token that is not ours")
         # The epoch is not asked: who has new links since still has the mailbox of before.
         return self._reported(*read[0], report)
 
@@ -275,16 +280,19 @@ class _Reading:
 
     def _without_a_token(self, mail: InboundMail, message: Message) -> Received:
         report = bounces.read_report(mail.raw)
-        if report.kind is Kind.UNKNOWN:
+        if report.kind is ReportKind.UNKNOWN:
             if bounces.is_automatic(message):
-                return Received(Outcome.PASSED_OVER, "an automatic mail that tells us nothing")
-            return Received(Outcome.QUARANTINED, "somebody wrote; nothing in it is for us to do")
-        if report.kind is Kind.AUTOMATIC:
-            return Received(Outcome.PASSED_OVER, "an answering machine")
+                return Received(MailOutcome.PASSED_OVER, "an automatic mail that tells us nothing")
+            return Received(
+                MailOutcome.QUARANTINED, "somebody wrote; nothing in it is for us to do"
+            )
+        if report.kind is ReportKind.AUTOMATIC:
+            return Received(MailOutcome.PASSED_OVER, "an answering machine")
         about = self._about(mail.raw)
         if about is None:
             return Received(
-                Outcome.QUARANTINED, f"a report ({report.kind.value}) about no mail that we know"
+                MailOutcome.QUARANTINED,
+                f"a report ({report.kind.value}) about no mail that we know",
             )
         return self._reported(*about, report)
 
@@ -305,25 +313,25 @@ class _Reading:
     # ── What follows ──
 
     def _reported(self, subscriber: int, delivery: int, report: Report) -> Received:
-        if report.kind is Kind.AUTOMATIC:
-            return Received(Outcome.PASSED_OVER, "an answering machine")
-        if report.kind is Kind.UNKNOWN:
+        if report.kind is ReportKind.AUTOMATIC:
+            return Received(MailOutcome.PASSED_OVER, "an answering machine")
+        if report.kind is ReportKind.UNKNOWN:
             return Received(
-                Outcome.QUARANTINED, "it came as a report of failure, but reads like none"
+                MailOutcome.QUARANTINED, "it came as a report of failure, but reads like none"
             )
         found = self._store.subscriber(subscriber)
         if found is None:
-            return Received(Outcome.PASSED_OVER, "a report about somebody who was forgotten")
+            return Received(MailOutcome.PASSED_OVER, "a report about somebody who was forgotten")
         self._store.note_bounce(
             subscriber, delivery, report.kind.value, report.status, report.said, self._now
         )
-        if report.kind is Kind.REFUSED_US:
-            return Received(Outcome.NOTED, f"a server refuses our mail: {report.said}")
+        if report.kind is ReportKind.REFUSED_US:
+            return Received(MailOutcome.NOTED, f"a server refuses our mail: {report.said}")
         days = self._store.failing_days(subscriber, delivery, bounces.FAILURES, bounces.SOFT_WINDOW)
         reason = bounces.reason_to_suppress(report, days)
         if not reason:
-            return Received(Outcome.NOTED, f"{report.kind.value}: {report.said}")
+            return Received(MailOutcome.NOTED, f"{report.kind.value}: {report.said}")
         address = found[0]
         key = tokens.suppression_key(self._secret, address)
         self._store.suppress(address, key, reason, self._now)
-        return Received(Outcome.SUPPRESSED, reason)
+        return Received(MailOutcome.SUPPRESSED, reason)

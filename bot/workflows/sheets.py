@@ -32,7 +32,7 @@ from bot.outputs.site import (
 )
 from bot.ports import PaperHistory, PaperMark, PublishStore, Renderer, VotedStore, Workers
 from bot.schedule import local_date
-from bot.workflows.noted import Note, digest_of
+from bot.workflows.noted import PublishedNote, digest_of
 
 if TYPE_CHECKING:
     from bot.config import Config
@@ -56,7 +56,7 @@ class _Shelf(dict[int, Paper]):
         return self[paper] if paper in self._known else None
 
 
-class Desk:
+class SheetDesk:
     """Puts together what there is to tell, and fetches from the store what is to be made.
 
     Papers are fetched for the sheets that are made, and no others: what stands costs its mark.
@@ -68,7 +68,7 @@ class Desk:
         authority: str,
         store: PublishStore,
         workers: Workers,
-        note: Note,
+        note: PublishedNote,
         stands: frozenset[str],
         left_behind: Collection[str],
     ) -> None:
@@ -229,9 +229,9 @@ class Desk:
         if history.changed_at:
             self._changed[paper.id] = history.changed_at
 
-    def noted(self) -> Note:
+    def noted(self) -> PublishedNote:
         """Return the note of all this, less the files."""
-        return Note(
+        return PublishedNote(
             profiles=self._profiles,
             charts=self._charts,
             folders={

@@ -8,8 +8,8 @@ from typing import TypeVar
 from bot.domains import (
     Asking,
     Judgement,
+    Lookup,
     OurKey,
-    Question,
     Standing,
     judge_dmarc,
     judge_key,
@@ -72,6 +72,6 @@ async def asked(judge: Asking[T], resolver: Resolver) -> T:
         return verdict
 
 
-async def _answer(question: Question, resolver: Resolver) -> tuple[str, ...]:
+async def _answer(question: Lookup, resolver: Resolver) -> tuple[str, ...]:
     ask = {"txt": resolver.txt, "addresses": resolver.addresses, "mx": resolver.mx}[question.kind]
     return await ask(question.name)

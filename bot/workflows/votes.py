@@ -85,7 +85,7 @@ class BallotPrinter(Protocol):
 
 
 @value_type(frozen=True, slots=True)
-class Standing:
+class VoteStanding:
     """A paper, how many readers voted for it, and whether this one did; `subscriber` is 0 for nobody."""
 
     paper: Paper
@@ -110,13 +110,13 @@ class Booth:
         """Return the token by which a subscriber votes for a paper."""
         return tokens.make(self._secret, tokens.Purpose.VOTE, [subscriber, paper], epoch)
 
-    def named(self, typed: str) -> Standing | None:
+    def named(self, typed: str) -> VoteStanding | None:
         """Return how it stands with the paper that somebody named, None for one that is not stored."""
         wanted = parse_identifier(typed) if len(typed) <= _LONGEST_NAME else None
         found = self._store.lookup({wanted}) if wanted else []
         return self._standing(found[0].id, 0) if found else None
 
-    def look(self, token: str) -> Standing | None:
+    def look(self, token: str) -> VoteStanding | None:
         """Return how it stands with a token's paper; nothing is changed.
 
         None for a token that is not ours or was revoked, for a paper that is gone, and for somebody
@@ -129,7 +129,7 @@ class Booth:
         known = self._store.voter(subscriber)
         return self._standing(paper, subscriber) if known and known[1] == epoch else None
 
-    def cast(self, token: str, now: datetime, *, up: bool) -> tuple[Standing | None, str]:
+    def cast(self, token: str, now: datetime, *, up: bool) -> tuple[VoteStanding | None, str]:
         """Vote, or take it back: as often as asked, with the same end; return that, and why not."""
         found = self.look(token)
         if found is None:
@@ -174,9 +174,9 @@ class Booth:
         if voter is not None and notes < MOST_NOTES:
             self._store.post(number, note, now + _LINK_HOLDS, now)
 
-    def _standing(self, paper: int, subscriber: int) -> Standing | None:
+    def _standing(self, paper: int, subscriber: int) -> VoteStanding | None:
         found = self._store.papers({paper}).get(paper)
         if found is None:
             return None
         mine = bool(subscriber) and self._store.has_voted(found.id, subscriber)
-        return Standing(found, self._store.votes_for(found.id), subscriber, mine)
+        return VoteStanding(found, self._store.votes_for(found.id), subscriber, mine)

@@ -14,8 +14,8 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
 from bot import alarms
-from bot.alarms import Facts, FailingSource, Known, News, Returned, Unserved
-from bot.bounces import Kind
+from bot.alarms import AlarmNews, Facts, FailingSource, Known, Returned, Unserved
+from bot.bounces import ReportKind
 from bot.models import Envelope, SourceState, Verdict
 from bot.ports import Mailer, Workers
 from bot.schedule import local_date
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 LETTERS_APART = timedelta(hours=1)
 TRIED_AGAIN_AFTER = timedelta(minutes=15)
 _DAY, _WEEK, _USUAL_DAYS = timedelta(days=1), timedelta(days=7), 28
-_CAME_BACK = (Kind.FAILED, Kind.FULL_OR_BUSY, Kind.REFUSED_US)
+_CAME_BACK = (ReportKind.FAILED, ReportKind.FULL_OR_BUSY, ReportKind.REFUSED_US)
 
 
 class Backlog(Protocol):
@@ -100,12 +100,12 @@ class Surroundings:
 
 
 @value_type(frozen=True, slots=True)
-class Post:
+class OwnerPost:
     """How the owner is written to: by whom, through what, and what makes the letter."""
 
     sender: str
     mailer: Callable[[], Mailer]
-    letter: Callable[[str, News, str, datetime], bytes]  # recipient, news, message id, now
+    letter: Callable[[str, AlarmNews, str, datetime], bytes]  # recipient, news, message id, now
 
 
 @value_type(frozen=True, slots=True)
@@ -122,7 +122,7 @@ async def watch(
     around: Surroundings,
     store: WatchStore,
     workers: Workers,
-    post: Post,
+    post: OwnerPost,
     now: datetime,
 ) -> Watched:
     """Tell the owner what newly stands wrong, and what no longer does. Raises StateError."""
@@ -152,7 +152,7 @@ def _is_too_soon(letter_after: datetime | None, now: datetime) -> bool:
     return letter_after is not None and now < letter_after <= now + LETTERS_APART
 
 
-async def _send(post: Post, owner: str, told: News, now: datetime) -> tuple[str, bool]:
+async def _send(post: OwnerPost, owner: str, told: AlarmNews, now: datetime) -> tuple[str, bool]:
     """Send the letter; return why it could not be sent, "" where it was, and whether nobody knows."""
     domain = post.sender.rpartition("@")[2] or "localhost"
     # The same news, told once more after a crash, is the same message.
@@ -214,7 +214,7 @@ def _returned(store: WatchStore, now: datetime) -> Returned:
     bounces = sum(lately.get(kind, 0) for kind in _CAME_BACK)
     whole = store.count_bounces(now - _DAY * (_USUAL_DAYS + 1)) if bounces else {}
     before = sum(whole.get(kind, 0) for kind in _CAME_BACK) - bounces
-    complaints = store.count_bounces(now - _WEEK).get(Kind.COMPLAINT, 0)
+    complaints = store.count_bounces(now - _WEEK).get(ReportKind.COMPLAINT, 0)
     sent = store.sent_since(now - _WEEK) if complaints else 0
     return Returned(bounces, max(before, 0) / _USUAL_DAYS, complaints, sent)
 
