@@ -247,6 +247,15 @@ async def test_the_first_days_papers_are_those_of_a_week(world):
     assert world.new() == ["2611.00001", "2611.00002"]
 
 
+async def test_a_first_list_that_does_not_say_when_its_papers_were_put_up_is_news(world):
+    said = {"id": "2611.00001", "title": "One", "publishedAt": "2026-11-20T18:00:00.000Z"}
+    listed = [{"paper": said}, {"paper": said | {"id": "2611.00002", "title": "Two"}}]
+    world.site.put("/api/daily_papers", json.dumps(listed))
+    report = await world.walk(NOW, here(world))
+    assert report.new == 2
+    assert world.new() == ["One", "Two"]
+
+
 async def test_of_the_first_days_only_those_of_backfill_are_news(world):
     days = {"": [("2611.00003", 1)], "2026-11-18": [("2611.00001", 2)],
             "2026-11-23": [("2611.00002", 5)]}  # fmt: skip

@@ -142,7 +142,8 @@ def _sighting(entry: object, now: datetime) -> Sighting | None:
         comments=comments,
     )  # fmt: skip
     stamp = Stamp(AUTHORITY, 0, stamp_day(published, now))
-    at = iso_moment(told.get("submittedOnDailyAt"))
+    # Many answers leave it out. Without any date a first list would be old news, all of it.
+    at = iso_moment(told.get("submittedOnDailyAt")) or published
     return Sighting(
         identity.stamped(paper, stamp),
         Event.SEEN,
