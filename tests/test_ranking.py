@@ -270,6 +270,27 @@ def test_what_is_excluded_never_appears_also_where_it_is_insisted_on(clause):
     assert rank([paper], _profile(exclude=(clause,), **said)) == []
 
 
+@pytest.mark.parametrize(
+    ("clause", "kept_out"),
+    [
+        ("perovskit*", {"Perovskite cells", "Perovskites", "Halide perovskites"}),
+        ("title:halide perovskit*", {"Halide perovskites"}),
+        ("perovskites*", {"Perovskite cells", "Perovskites", "Halide perovskites"}),
+        ("analys*", {"Analyses of A"}),
+        ("A*", {"Analyses of A"}),  # the algorithm, and no beginning
+        ("Ärzt*", {"Aerzte und Ärzte"}),
+    ],
+)
+def test_an_exclusion_may_be_the_beginning_of_a_word(clause, kept_out):
+    titles = [
+        "Perovskite cells", "Perovskites", "Halide perovskites", "Analyses of A", "Analytic proofs",
+        "Aerzte und Ärzte",
+    ]  # fmt: skip
+    papers = [_paper(n, title) for n, title in enumerate(titles, start=1)]
+    left = _titles(rank(papers, _profile(exclude=(clause,))))
+    assert set(titles) - set(left) == kept_out
+
+
 def test_an_exclusion_with_a_field_looks_there_only():
     paper = _paper(title="Experts", abstract="Not a survey.")
     assert rank([paper], _profile(keywords=("experts",), exclude=("title:survey",))) != []

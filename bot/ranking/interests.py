@@ -10,6 +10,7 @@ first, a keyword less where the examples have said it, and each has its part of 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import chain
@@ -29,7 +30,7 @@ from bot.ranking.nearness import Description, evidence
 from bot.ranking.pool import Direction
 from bot.ranking.space import Space, direction, having, shipped
 from bot.ranking.weighing import Shown, Weighed, together
-from bot.ranking.words import any_goes_by, count_phrase, same_person, words
+from bot.ranking.words import any_goes_by, count_phrase, fold, same_person, words
 from bot.text import one_line, readable, shorten
 from bot.values import value_type
 
@@ -45,25 +46,32 @@ _KEYWORD_NEAR, _KEYWORD_NEAREST = 0.5, 0.2
 _ABOUT, _ABOUT_MEANT, _KEYWORD_MEANT = 10.0, 18.0, 2.0
 # What adds to the score as it is.
 _AUTHOR, _CATEGORY, _TRENDING = 2.0, 0.2, 2.0
+_BEGINNING = re.compile(r"(?P<word>\w{3,})\*\s*$")  # not of `A*`, which is an algorithm
 _FIELDS = frozenset({"title", "author", "abstract", "cat", "category", "paper"})
 
 
 @value_type(frozen=True, slots=True)
 class Clause:
-    """A phrase with the field it must stand in ("" for title or abstract)."""
+    """A phrase with the field it must stand in ("" for title or abstract).
+
+    Of `perovskit*` the last word is only a `beginning`, as in a search; else that is "".
+    """
 
     field: str
     text: str
     phrase: tuple[str, ...]
+    beginning: str = ""
 
 
 def clause(written: str) -> Clause:
     """Read `survey`, `title:tutorial`, `author:Noam Shazeer`, `abstract:…`, `cat:cs.LG`, `paper:…`."""
+    open_end = _BEGINNING.search(written)
+    beginning = fold(open_end.group("word")) if open_end else ""
     field, colon, rest = written.partition(":")
     if colon and field.strip().lower() in _FIELDS:
         name = field.strip().lower()
-        return Clause("cat" if name == "category" else name, rest.strip(), words(rest))
-    return Clause("", written, words(written))
+        return Clause("cat" if name == "category" else name, rest.strip(), words(rest), beginning)
+    return Clause("", written, words(written), beginning)
 
 
 def matches(wanted: Clause, paper: Paper) -> bool:
@@ -74,12 +82,22 @@ def matches(wanted: Clause, paper: Paper) -> bool:
         return any(same_person(wanted.text, author) for author in paper.authors)
     if wanted.field == "cat":
         return _has_category(wanted.text, paper)
-    title, abstract = words(paper.title), words(paper.abstract)
-    in_title = count_phrase(wanted.phrase, title) > 0
+    in_title = _stands(wanted, words(paper.title))
     if wanted.field == "title":
         return in_title
-    in_abstract = count_phrase(wanted.phrase, abstract) > 0
+    in_abstract = _stands(wanted, words(paper.abstract))
     return in_abstract if wanted.field == "abstract" else in_title or in_abstract
+
+
+def _stands(wanted: Clause, text: Sequence[str]) -> bool:
+    if not wanted.beginning:
+        return count_phrase(wanted.phrase, text) > 0
+    *first, last = wanted.phrase
+    return any(
+        (word == last or word.startswith(wanted.beginning))
+        and list(text[max(at - len(first), 0) : at]) == first
+        for at, word in enumerate(text)
+    )
 
 
 def _has_category(wanted: str, paper: Paper) -> bool:
