@@ -13,7 +13,8 @@ from aiohttp import web
 from bot.config import SourceSettings
 from bot.models import Weather
 from bot.sources import arxiv
-from bot.workflows.collect import MOST_REQUESTS, PollOutcome
+from bot.workflows.collect import PollOutcome
+from bot.workflows.poll import MOST_REQUESTS
 from support_collect import SearchApi, Submission, announcement, rounds
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)  # a Monday

@@ -15,7 +15,8 @@ from bot.models import Document, Edition, Event, NotModified, SourceState, Weath
 from bot.outputs.health import health_lines
 from bot.sources import arxiv_search, page_request, polling, read_page, spans
 from bot.sources.spans import Span
-from bot.workflows.collect import MOST_REQUESTS, PollOutcome
+from bot.workflows.collect import PollOutcome
+from bot.workflows.poll import MOST_REQUESTS
 from support_collect import (
     DATA,
     Rounds,

@@ -30,7 +30,8 @@ from bot.sources import (
 )
 from bot.sources.names import split_turned
 from bot.sources.spans import Span
-from bot.workflows.collect import MOST_REQUESTS, PollOutcome
+from bot.workflows.collect import PollOutcome
+from bot.workflows.poll import MOST_REQUESTS
 from support_collect import DATA, PreprintApi, Rounds, preprint, preprint_page, rounds
 
 NOW = datetime(2026, 11, 20, 8, tzinfo=UTC)

@@ -12,7 +12,8 @@ from bot.errors import ParseError
 from bot.models import Document, Paper, Rel, SourceState
 from bot.sources import page_request, parse, request
 from bot.sources.spans import Span
-from bot.workflows.collect import MOST_REQUESTS, PollOutcome
+from bot.workflows.collect import PollOutcome
+from bot.workflows.poll import MOST_REQUESTS
 from support_collect import DATA, rounds
 from support_services import PubMed, article, article_set
 
