@@ -87,6 +87,13 @@ async def test_an_empty_answer_is_not_believed_at_once(store):
     assert (await _introduce(store, fetcher, _liking(2))).found == 1
 
 
+async def test_an_answer_that_stays_empty_is_asked_for_again_the_next_day(store):
+    fetcher = CannedFetcher({_address(2, 3): [_answer(), _answer(), _answer(2, 3)]})
+    assert (await _introduce(store, fetcher, _liking(2, 3))).found == 0
+    assert (await _introduce(store, fetcher, _liking(2, 3), now=NOW + 23 * HOUR)).asked == 0
+    assert (await _introduce(store, fetcher, _liking(2, 3), now=NOW + 25 * HOUR)).found == 2
+
+
 @pytest.mark.parametrize(
     "wrong",
     [

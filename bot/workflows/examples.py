@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 BY_NAME = "by name"  # no source of the configuration can have it: it holds a space
 _MOST_REQUESTS = 5  # a round; a library of thousands takes several
 _AFTER_FAILURE = timedelta(hours=6)
+_AFTER_EMPTINESS = timedelta(days=1)  # it answered with nothing at all, as it does in bad hours too
 _AFTER_SILENCE = timedelta(days=30)  # arXiv answered, and knows no such paper
 _EVERY_EVENT = frozenset(Event)
 
@@ -72,7 +73,7 @@ async def introduce(
     """Ask arXiv for the examples that are not known, at most 500 a round.
 
     Nothing is asked where no arXiv source is configured. What fails is asked for again in six hours,
-    what arXiv does not know in thirty days.
+    where an answer is empty in a day, what arXiv does not know in thirty days.
     """
     source = next((each for each in sources if each.enabled and each.kind == "arxiv"), None)
     if source is None:
@@ -103,7 +104,8 @@ async def introduce(
         )
         known = {name for sighting in found for name in sighting.paper.identifiers}
         silent = [each for each in some if each not in known]
-        await workers.store(store.ask_again, silent, now + _AFTER_SILENCE)
+        rest = _AFTER_SILENCE if found else _AFTER_EMPTINESS
+        await workers.store(store.ask_again, silent, now + rest)
         told = Introduced(told.asked + len(some), told.found + absorbed.new)
     return told
 
