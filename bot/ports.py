@@ -1,7 +1,7 @@
 """What the workflows ask of the world, each port as small as its users.
 
 The rooms that fill them: `store`, `fetch`, `embed`, `mail`, `resolver`, `render`, `files`. Fakes for
-tests ship beside the real thing: `fetch.CannedFetcher`, `embed.words.WordEmbedder`,
+tests ship beside the real thing: `fetch.canned.CannedFetcher`, `embed.words.WordEmbedder`,
 `mail.CapturingMailer`, `resolver.CannedResolver`.
 """
 

@@ -9,7 +9,7 @@ import pytest
 
 from bot.config import SourceSettings
 from bot.errors import ConfigError, DiskFullError, Mistake
-from bot.fetch import CannedFetcher
+from bot.fetch.canned import CannedFetcher
 from bot.models import Document, Failure, NotModified
 from bot.store import Store
 from bot.workflows.collect import Collected, PollingRound, PollOutcome, collect

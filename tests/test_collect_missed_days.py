@@ -10,7 +10,7 @@ import pytest
 from bot import digest
 from bot.config import SourceSettings
 from bot.errors import ParseError
-from bot.fetch import CannedFetcher
+from bot.fetch.canned import CannedFetcher
 from bot.models import Document, Edition, Event, NotModified, SourceState, Weather
 from bot.outputs.health import health_lines
 from bot.sources import arxiv_search, page_request, polling, read_page, spans

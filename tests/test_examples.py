@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.config import SourceSettings
-from bot.fetch import CannedFetcher
+from bot.fetch.canned import CannedFetcher
 from bot.models import Document, Failure, NotModified
 from bot.ranking import Background, condensed, example_identifiers, rank
 from bot.ranking.examples import medoids

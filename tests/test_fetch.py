@@ -15,7 +15,9 @@ from aiohttp import web
 from yarl import URL
 
 from bot import __version__
-from bot.fetch import CannedFetcher, HttpFetcher, refusal
+from bot.fetch import HttpFetcher
+from bot.fetch.canned import CannedFetcher
+from bot.fetch.reach import refusal
 from bot.models import Document, Failure, NotModified, Request
 from support_http import Site, serving
 

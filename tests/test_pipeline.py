@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from bot.config import load_config
-from bot.fetch import CannedFetcher
+from bot.fetch.canned import CannedFetcher
 from bot.mail import CapturingMailer
 from bot.models import Document, Failure, Weather
 from bot.ports import Workers

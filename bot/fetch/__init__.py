@@ -1,8 +1,7 @@
 """The only HTTP client: one conditional GET at a time, polite, bounded, and never to inside.
 
-Where a request may go is judged when a socket is made, for every connect of every redirect: a
-resolver is not asked about literal addresses, and may answer differently the second time. Bodies
-are inflated here, since aiohttp takes truncated gzip for whole.
+Where a request may go is judged in `reach`, for every connect of every redirect; what it brings is taken in
+by `bodies`; what goes wrong is told by `wording`.
 """
 
 from __future__ import annotations
@@ -10,10 +9,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
-import ssl
-import zlib
 from collections.abc import AsyncIterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
@@ -23,10 +19,12 @@ from types import TracebackType
 from typing import Any, Self, TypeAlias
 
 import aiohttp
-from aiohttp import abc
 from yarl import URL
 
 from bot import __version__, text
+from bot.fetch.bodies import BadBodyError, Body
+from bot.fetch.reach import NameResolver, refusal
+from bot.fetch.wording import challenge, duration, host_in_words, in_a_sentence, phrase, unfit
 from bot.models import Document, Failure, NotModified, Request
 from bot.sources.freshness import http_date
 from bot.values import value_type
@@ -42,7 +40,6 @@ SPACING = {"arxiv.org": 3.0, "semanticscholar.org": 1.1, "ncbi.nlm.nih.gov": 0.4
 
 _DAY = timedelta(days=1).total_seconds()
 _CHUNK = 256 * 1024
-_RESOLVERS = 4
 _DEFAULT_PAUSE = 60.0  # after a 429 that names no time
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _FOR_GOOD = frozenset({301, 308})
@@ -52,24 +49,8 @@ _SECRETS = frozenset(
     {"authorization", "cookie", "proxy-authorization", "x-api-key", "crossref-plus-api-token"}
 )
 _GZIP = frozenset({"gzip", "x-gzip"})
-_GZIP_MAGIC = 0x1F
-_MOST_MEMBERS = 1000
 _MOST_GATES = 500
 
-# Written out: `is_global` says yes to multicast, NAT64 and, on 3.11, 6to4.
-_REFUSED = tuple(
-    ipaddress.ip_network(network)
-    for network in (
-        "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16",
-        "172.16.0.0/12", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "192.168.0.0/16",
-        "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4",
-        "::/96", "::ffff:0:0:0/96", "64:ff9b::/96", "64:ff9b:1::/48", "100::/64", "2001::/23",
-        "2001:db8::/32", "2002::/16", "3fff::/20", "5f00::/16", "fc00::/7", "fe80::/10", "fec0::/10",
-        "ff00::/8",
-    )
-)  # fmt: skip
-
-_Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 # Where the connects of the request under way were refused; a socket factory can tell its caller
 # nothing but an OSError, which is then mixed with others.
 _refusals: ContextVar[list[str]] = ContextVar("_refusals")
@@ -81,10 +62,6 @@ class _Hop:
 
     url: URL
     permanent: bool
-
-
-class _BadBodyError(Exception):
-    """The body is not what its headers promised; the message completes "HOST …"."""
 
 
 @dataclass(slots=True)
@@ -124,7 +101,7 @@ class HttpFetcher:
         self._room = asyncio.Semaphore(MOST_AT_ONCE)
         self._paused = dict(paused or {})  # until the first fetch: times are the event loop's
         self._session: aiohttp.ClientSession | None = None
-        self._resolver: _Resolver | None = None
+        self._resolver: NameResolver | None = None
 
     async def __aenter__(self) -> Self:
         return self
@@ -157,7 +134,7 @@ class HttpFetcher:
         loop = asyncio.get_running_loop()
         asked = moved_to = url
         for _ in range(MOST_REDIRECTS + 1):
-            if problem := _unfit(url):
+            if problem := unfit(url):
                 return Failure(request.url, problem)
             gate = self._gate(url)
             async with self._turn(url, gate):
@@ -172,13 +149,15 @@ class HttpFetcher:
             if not isinstance(found, _Hop):
                 return _belonging(found, request, "" if moved_to == asked else str(moved_to))
             if request.body:
-                return Failure(request.url, f"{_host(url)} redirects what was sent to it")
+                return Failure(request.url, f"{host_in_words(url)} redirects what was sent to it")
             if found.permanent and moved_to == url:
                 moved_to = found.url
             if _origin(found.url) != _origin(url):
                 headers = {k: v for k, v in headers.items() if k.lower() not in _SECRETS}
             url = found.url
-        return Failure(request.url, f"{_host(url)} redirects more than {MOST_REDIRECTS} times")
+        return Failure(
+            request.url, f"{host_in_words(url)} redirects more than {MOST_REDIRECTS} times"
+        )
 
     def pauses(self) -> dict[str, float]:
         """Return for how many more seconds which hosts are to be left alone (they answered 429)."""
@@ -229,7 +208,7 @@ class HttpFetcher:
         """Ask one server once: an answer, or the address that it redirects to."""
         refusals: list[str] = []
         token = _refusals.set(refusals)
-        host = _host(url)
+        host = host_in_words(url)
         deadline = asyncio.timeout(left)
         try:
             async with (
@@ -249,10 +228,10 @@ class HttpFetcher:
                 if deadline.expired()
                 else f"{host} could not be reached within {CONNECT_SECONDS:g} s"
             )
-        except _BadBodyError as error:
+        except BadBodyError as error:
             problem = f"{host} {error}"
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            problem = refusals[0] if refusals else _sentence(host, error)
+            problem = refusals[0] if refusals else in_a_sentence(host, error)
         finally:
             _refusals.reset(token)
         return Failure(str(url), problem)
@@ -270,10 +249,13 @@ class HttpFetcher:
                 onward = url.join(URL(location)).with_fragment(None)
                 return _Hop(onward, status in _FOR_GOOD)
             except ValueError:
-                return Failure(str(url), f"{_host(url)} redirects to something that is no address")
+                return Failure(
+                    str(url), f"{host_in_words(url)} redirects to something that is no address"
+                )
         return Failure(
             str(url),
-            f"{_host(url)} answered HTTP {status} {_phrase(status)}".rstrip() + _challenge(headers),
+            f"{host_in_words(url)} answered HTTP {status} {phrase(status)}".rstrip()
+            + challenge(headers),
             status=status,
             retry_after=_retry_after(dict(headers)) if status in _BUSY else None,
             gone=status == HTTPStatus.GONE,
@@ -282,20 +264,20 @@ class HttpFetcher:
     async def _body(self, response: aiohttp.ClientResponse) -> bytes:
         coding = response.headers.get("Content-Encoding", "").strip().lower()
         if coding not in ("", "identity", *_GZIP):
-            raise _BadBodyError(
+            raise BadBodyError(
                 f"answered in an encoding that was not asked for ({text.shorten(coding, 40)})"
             )
-        body = _Body(self._largest, zipped=coding in _GZIP)
+        body = Body(self._largest, zipped=coding in _GZIP)
         async for chunk in response.content.iter_chunked(_CHUNK):
             body.feed(chunk)
         promised = response.headers.get("Content-Length", "")
         if promised.isdecimal() and body.received < int(promised):
-            raise _BadBodyError(f"broke off after {body.received} of {promised} bytes")
+            raise BadBodyError(f"broke off after {body.received} of {promised} bytes")
         return body.whole()
 
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:
-            self._resolver = _Resolver()
+            self._resolver = NameResolver()
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(
                     limit=0,  # `_room` and the gates see to that, outside of any deadline
@@ -321,101 +303,7 @@ class HttpFetcher:
         return socket.socket(family, kind, protocol)
 
 
-class _Resolver(abc.AbstractResolver):
-    """Looks names up in threads of its own: a stuck look-up must not starve the loop's executor."""
-
-    def __init__(self) -> None:
-        self._threads = ThreadPoolExecutor(_RESOLVERS, thread_name_prefix="dns")
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
-    ) -> list[abc.ResolveResult]:
-        found = await asyncio.get_running_loop().run_in_executor(
-            self._threads, _look_up, host, port, family
-        )
-        return [
-            abc.ResolveResult(
-                hostname=host, host=str(where[0]), port=port, family=kind, proto=protocol,
-                flags=socket.AI_NUMERICHOST,
-            )
-            for kind, _, protocol, _, where in found
-        ]  # fmt: skip
-
-    async def close(self) -> None:
-        self._threads.shutdown(wait=False, cancel_futures=True)
-
-
-def _look_up(host: str, port: int, family: socket.AddressFamily) -> list[tuple[Any, ...]]:
-    return list(socket.getaddrinfo(host, port, family, socket.SOCK_STREAM))
-
-
-def refusal(where: str, allowed: Sequence[_Network] = ()) -> str:
-    """Say why an IP address must not be reached, "" where it may; `allowed` networks always may."""
-    address = ipaddress.ip_address(where.partition("%")[0])
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
-        address = address.ipv4_mapped
-    if any(address in network for network in allowed):
-        return ""
-    if not any(address in network for network in _REFUSED):
-        return ""
-    return (
-        f"the address leads to a private network ({address}), "
-        "which [fetch] allow_private does not name"
-    )
-
-
-class _Body:
-    """Gathers a body, inflating it as it comes, up to a size that counts after inflating."""
-
-    def __init__(self, largest: int, *, zipped: bool) -> None:
-        self.received = 0
-        self._largest = largest
-        self._size = 0
-        self._pieces: list[bytes] = []
-        self._members = 0
-        self._zipped = zipped
-        self._stream: Any = None  # zlib's type has no public name
-
-    def feed(self, chunk: bytes) -> None:
-        """Take the next bytes. Raises _BadBodyError."""
-        self.received += len(chunk)
-        if self.received > self._largest:
-            raise self._too_large()
-        if not self._zipped:
-            self._pieces.append(chunk)
-            return
-        try:
-            self._inflate(chunk)
-        except zlib.error as error:
-            raise _BadBodyError("sent compressed data that is damaged") from error
-
-    def _inflate(self, rest: bytes) -> None:
-        while rest:
-            if self._stream is None or self._stream.eof:
-                if self._members and rest[0] != _GZIP_MAGIC:
-                    return  # padding behind the last member, which gzip(1) ignores too
-                self._members += 1
-                if self._members > _MOST_MEMBERS:
-                    raise _BadBodyError("sent compressed data in too many pieces")
-                self._stream = zlib.decompressobj(zlib.MAX_WBITS | 16)
-            piece = self._stream.decompress(rest, self._largest - self._size + 1)
-            self._size += len(piece)
-            if self._size > self._largest:
-                raise self._too_large()
-            self._pieces.append(piece)
-            rest = self._stream.unused_data if self._stream.eof else b""
-
-    def whole(self) -> bytes:
-        """Return all of it. Raises _BadBodyError for compressed data without an end."""
-        if self._stream is not None and not self._stream.eof:
-            raise _BadBodyError("broke off in the middle of its compressed answer")
-        return b"".join(self._pieces)
-
-    def _too_large(self) -> _BadBodyError:
-        return _BadBodyError(f"sent more than {self._largest / 2**20:g} MiB")
-
-
-# ── Words and headers ─────────────────────────────────────────────────────────────────────────────
+# ── Addresses and headers ─────────────────────────────────────────────────────────────────────────
 
 
 def _headers(request: Request) -> dict[str, str]:
@@ -440,34 +328,10 @@ def _origin(url: URL) -> tuple[str, str | None, int | None]:
     return url.scheme, url.host, url.port
 
 
-def _host(url: URL) -> str:
-    return text.shorten(url.host or "the source", 100)
-
-
 def _door(url: URL) -> str:
     """Return the name under which a host is asked: one for http and https, other ports are others."""
     host = (url.host or "").rstrip(".")
     return host if url.is_default_port() else f"{host}:{url.port}"
-
-
-def _unfit(url: URL) -> str:
-    if url.scheme not in ("http", "https"):
-        scheme = text.shorten(text.one_line(url.scheme), 20) or "nothing"
-        return f"the address leads to {scheme}:, and only http and https are fetched"
-    return "" if url.host else "the address names no host"
-
-
-def _phrase(status: int) -> str:
-    try:
-        return HTTPStatus(status).phrase
-    except ValueError:
-        return ""
-
-
-def _challenge(headers: tuple[tuple[str, str], ...]) -> str:
-    """Say where a refusal is a test for browsers, which no later request of ours will pass either."""
-    challenged = dict(headers).get("cf-mitigated", "").lower() == "challenge"
-    return ", with a challenge that only a browser passes" if challenged else ""
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
@@ -490,75 +354,18 @@ def _note_pause(gate: _Gate, found: Answer | _Hop, now: float) -> None:
 
 
 def _left_alone(asked: str, url: URL, seconds: float) -> Failure:
-    problem = f"{_host(url)} asked to be left alone for another {_long(seconds)} (HTTP 429)"
+    problem = (
+        f"{host_in_words(url)} asked to be left alone for another {duration(seconds)} (HTTP 429)"
+    )
     return Failure(asked, problem, status=HTTPStatus.TOO_MANY_REQUESTS, retry_after=seconds)
-
-
-def _long(seconds: float) -> str:
-    minutes, hours = round(seconds / 60), round(seconds / 3600)
-    if hours > 1:
-        return f"{hours} hours"
-    return f"{minutes} minutes" if minutes > 1 else f"{max(seconds, 1):.0f} s"
 
 
 def _belonging(found: Answer, request: Request, moved_to: str) -> Answer:
     """Return the answer as one to this request: a 304 needs a condition, a Failure its address."""
     if isinstance(found, NotModified) and not (request.etag or request.last_modified):
-        host = _host(URL(found.url))
+        host = host_in_words(URL(found.url))
         return Failure(request.url, f"{host} answered HTTP 304 to a request without a condition",
                        status=HTTPStatus.NOT_MODIFIED)  # fmt: skip
     if isinstance(found, Failure):
         return replace(found, url=request.url)
     return replace(found, moved_to=moved_to) if moved_to else found
-
-
-_SENTENCES: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
-    ((aiohttp.InvalidURL,), "{} is no host's name"),
-    ((aiohttp.ClientConnectorDNSError,), "the name {} could not be found"),
-    (
-        (aiohttp.ClientConnectorCertificateError, ssl.CertificateError),
-        "{} shows a TLS certificate that is not valid for it",
-    ),
-    ((aiohttp.ClientConnectorSSLError, ssl.SSLError), "no TLS connection to {} could be made"),
-    ((aiohttp.ServerDisconnectedError,), "{} closed the connection without an answer"),
-    ((aiohttp.ClientPayloadError,), "{} broke off in the middle of its answer"),
-    ((aiohttp.ClientResponseError,), "{} sent something that is no HTTP"),
-)
-
-
-def _sentence(host: str, error: Exception) -> str:
-    """Say in a sentence what a client error means."""
-    for kinds, sentence in _SENTENCES:
-        if isinstance(error, kinds):
-            return sentence.format(host)
-    if isinstance(error, aiohttp.ClientConnectorError):
-        reason = (error.os_error.strerror or "").strip().lower()
-        return f"{host} could not be reached" + (f" ({reason})" if reason else "")
-    return f"{host} could not be fetched ({type(error).__name__})"
-
-
-# ── For tests ─────────────────────────────────────────────────────────────────────────────────────
-
-
-class CannedFetcher:
-    """A Fetcher without a network: answers by address, in turn, the last one again and again.
-
-    An answer given as bytes is a Document with that body. `requests` are all that were made.
-    """
-
-    def __init__(self, answers: Mapping[str, Sequence[Answer | bytes]] | None = None) -> None:
-        self._answers = {url: list(given) for url, given in (answers or {}).items()}
-        self.requests: list[Request] = []
-
-    def then(self, url: str, *answers: Answer | bytes) -> None:
-        """Add answers for an address, replacing what is left of the earlier ones."""
-        self._answers[url] = list(answers)
-
-    async def fetch(self, request: Request) -> Answer:
-        """Return the next canned answer; an address without one cannot be reached."""
-        self.requests.append(request)
-        left = self._answers.get(request.url, [])
-        if not left:
-            return Failure(request.url, f"{_host(URL(request.url))} could not be reached")
-        answer = left.pop(0) if len(left) > 1 else left[0]
-        return Document(request.url, answer) if isinstance(answer, bytes) else answer
