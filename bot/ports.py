@@ -250,6 +250,10 @@ class CollectStore(Protocol):
         """
         ...
 
+    def rename_source(self, former: str, name: str) -> None:
+        """Commit a source's new name, under which all that it showed and that is remembered goes on."""
+        ...
+
     def moves(self) -> Mapping[str, Move]:
         """Return where sources' addresses lead for good, by source."""
         ...

@@ -101,20 +101,24 @@ async def test_a_source_with_a_new_name_goes_on_where_the_old_one_ended(world):
     assert len(world.asked("/api/query")) == 1
 
 
-async def test_a_source_with_a_new_name_is_read_at_once_and_whole(world):
+async def test_what_a_source_showed_under_its_old_name_it_showed_under_the_new(world):
+    """Else a profile with `sources` would be told of all of it anew, as far as it was not picked."""
     await seen_on_monday(world, a_source(world))
-    renamed = a_source(world, name="machines")
-    report = await world.walk(MONDAY + timedelta(minutes=1), renamed)
-    assert (report.outcome, report.entries, report.new) == (PollOutcome.READ, 1, 0)
-    assert world.asked("/api/query") == []
+    await world.walk(MONDAY + timedelta(minutes=1), a_source(world, name="machines"))
+    assert world.asked() == []  # it is not due
+    (paper,) = world.papers()
+    assert {row["source"] for row in world.store.sightings(paper.id)} == {"machines"}
+    assert list(world.store.source_states()) == ["machines"]
 
 
 async def test_a_second_source_of_the_same_kind_is_no_renamed_one(world):
-    first = a_source(world)
-    await seen_on_monday(world, first)
-    assert polling.state_of(a_source(world, name="b"), {"ml": world.state("ml")}, {"ml", "b"}) == (
-        SourceState("b")
-    )
+    await seen_on_monday(world, a_source(world))
+    states = world.store.source_states()
+    second = a_source(world, name="b")
+    assert polling.former_name(second, states, {"ml", "b"}) == ""
+    assert polling.former_name(second, states, {"b"}) == "ml"
+    other = a_source(world, name="b", categories=("cs.CL",))
+    assert polling.former_name(other, states, {"b"}) == ""
 
 
 async def test_yesterdays_batch_under_a_new_date_is_told_in_the_report(world):

@@ -106,23 +106,22 @@ def after_document(
     return spans.owing(read, owed(source, state, parsed, now), state.owed_error)
 
 
-def state_of(
+def former_name(
     source: SourceSettings, states: Mapping[str, SourceState], configured: Collection[str]
-) -> SourceState:
-    """Return what is remembered of a source; one with a new name goes on where the old name ended.
+) -> str:
+    """Return the name that a source had before, "" where it had none or has kept it.
 
-    Else an announcement that was missed about the time of its renaming would never be asked for. It is
-    read at once and whole, so that its papers are known as the new name's too.
+    That is one which is configured no longer and was asked for the very same thing; of several, the
+    one that answered last.
     """
     if source.name in states:
-        return states[source.name]
+        return ""
     same = fingerprint(source)
     before = [s for s in states.values() if s.fingerprint == same and s.name not in configured]
-    if not before:
-        return SourceState(source.name)
-    last = max(before, key=lambda state: (state.last_ok is not None, state.last_ok, state.name))
-    at = last.next_poll if last.failures else None
-    return replace(cut_off(last), name=source.name, next_poll=at)
+    last = max(
+        before, key=lambda s: (s.last_ok is not None, s.last_ok, s.name), default=SourceState("")
+    )
+    return last.name
 
 
 def cut_off(state: SourceState) -> SourceState:

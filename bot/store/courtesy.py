@@ -57,6 +57,22 @@ class CourtesyLedger:
                 moves[source] = [move.old, move.new, move.times]
             self._tell("moved", moves)
 
+    def rename_source(self, former: str, name: str) -> None:
+        """Commit a source's new name, under which all that it showed and that is remembered goes on.
+
+        Nothing may be remembered under the new name yet.
+        """
+        names = {"former": former, "name": name}
+        with self.db.transaction():
+            self.db.write("UPDATE source SET name = :name WHERE name = :former", names)
+            self.db.write("UPDATE OR IGNORE guid SET source = :name WHERE source = :former", names)
+            self.db.write(
+                "UPDATE OR IGNORE sighting SET source = :name WHERE source = :former", names
+            )
+            moves = self._told("moved")
+            if former in moves:
+                self._tell("moved", {**moves, name: moves.pop(former)})
+
     def _told(self, key: str) -> dict[str, Any]:
         row = self.db.row("SELECT value FROM meta WHERE key = :key", {"key": key})
         told: dict[str, Any] = json.loads(row["value"]) if row else {}

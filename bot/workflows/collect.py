@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from bot.models import SourceState
 from bot.sources import polling
 from bot.workflows.committing import Writer
 from bot.workflows.poll import Collected, Poll, PollingRound, PollOutcome
@@ -33,9 +34,8 @@ async def collect(
     on_done: Callable[[Collected], None] = lambda _: None,
 ) -> list[Collected]:
     """Poll every enabled source that is due, all at once; return one report each, in their order."""
-    states = await around.workers.store(around.store.source_states)
+    states = await _states(configured, around)
     moves = await around.workers.store(around.store.moves)
-    names = {source.name for source in configured}
     writer, turns = Writer(around), _Turns()
 
     async def one(poll: Poll) -> Collected:
@@ -46,7 +46,7 @@ async def collect(
         return report
 
     polls = [
-        Poll(source, polling.state_of(source, states, names), moves, around, writer)
+        Poll(source, states.get(source.name, SourceState(source.name)), moves, around, writer)
         for source in configured
         if source.enabled
     ]
@@ -59,6 +59,19 @@ async def collect(
     if sum(report.new > 0 for report in reports) == 0:
         return reports
     return [await poll.again(report) for poll, report in zip(polls, reports, strict=True)]
+
+
+async def _states(
+    configured: Sequence[SourceSettings], around: PollingRound
+) -> Mapping[str, SourceState]:
+    """Return what is remembered of sources, of one with a new name under that."""
+    store, names = around.store, {source.name for source in configured}
+    states = await around.workers.store(store.source_states)
+    for source in configured:
+        if former := polling.former_name(source, states, names):
+            await around.workers.store(store.rename_source, former, source.name)
+            states = await around.workers.store(store.source_states)
+    return states
 
 
 class _Turns:
