@@ -82,11 +82,7 @@ def _with_its_like(leader: Ranked) -> list[tuple[Role, Ranked]]:
 
 def health(previous: Edition | None, notes: Sequence[SourceNote]) -> tuple[SourceNote, ...]:
     """Return an edition's source notes; a source that failed in the previous one has recovered."""
-    failed = {
-        note.source
-        for note in (previous.health if previous else ())
-        if note.weather is Weather.FAILED
-    }
+    failed = _failed_in(previous)
     return tuple(
         replace(
             note,
@@ -101,16 +97,17 @@ def health(previous: Edition | None, notes: Sequence[SourceNote]) -> tuple[Sourc
 
 def news_of_health(edition: Edition, previous: Edition | None) -> bool:
     """Whether a source newly failed or recovered: that is mailed once, whatever `empty` says."""
-    failed = {
-        note.source
-        for note in (previous.health if previous else ())
-        if note.weather is Weather.FAILED
-    }
+    failed = _failed_in(previous)
     return any(
         note.weather is Weather.RECOVERED
         or (note.weather is Weather.FAILED and note.source not in failed)
         for note in edition.health
     )
+
+
+def _failed_in(edition: Edition | None) -> set[str]:
+    notes = edition.health if edition else ()
+    return {note.source for note in notes if note.weather is Weather.FAILED}
 
 
 # ── Digests ───────────────────────────────────────────────────────────────────────────────────────

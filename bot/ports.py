@@ -203,8 +203,10 @@ class Absorbed:
 class Showing:
     """What a source showed, on its way into the store, and the source's state after it.
 
-    `introduces`, `seen_before` and `keep_guids` are as in `CollectStore.absorb`. Without sightings
-    it is the state alone.
+    A paper we don't have is taken only where its event is in `introduces`. Papers dated before
+    `seen_before` (None: no limit), or undated then, are stored as seen: never candidates.
+    `keep_guids` remembers which paper an entry's guid stood for, for sources whose guids outlive
+    their entries' addresses. Without sightings it is the state alone.
     """
 
     state: SourceState
@@ -219,26 +221,6 @@ class CollectStore(Protocol):
 
     def source_states(self) -> Mapping[str, SourceState]:
         """Return what is remembered of every source ever polled, by name."""
-        ...
-
-    def absorb(
-        self,
-        source: str,
-        sightings: Sequence[Sighting],
-        state: SourceState,
-        now: datetime,
-        *,
-        introduces: Collection[Event],
-        seen_before: datetime | None = None,
-        keep_guids: bool = False,
-    ) -> Absorbed:
-        """Commit a document in one transaction: papers, sightings and the source's new state.
-
-        A paper we don't have is taken only where its event is in `introduces`. Papers dated before
-        `seen_before` (None: no limit), or undated then, are stored as seen: never candidates.
-        `keep_guids` remembers which paper an entry's guid stood for, for sources whose guids outlive
-        their entries' addresses.
-        """
         ...
 
     def absorb_all(

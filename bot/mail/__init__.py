@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from functools import cache
 from pathlib import Path
+from typing import Self
 
 import aiosmtplib
 
@@ -45,18 +46,11 @@ _TAKEN, _SEND_NOW = 200, 354
 _TRANSIENT, _PERMANENT = 400, 500  # RFC 5321 §4.2.1: 4yz is for now, 5yz for good
 
 
-class MaildirMailer:
-    """Delivers into a Maildir: mail without a mail server.
-
-    `put(folder, name, content)` writes one message and returns whether it was new
-    (`files.deliver_to_maildir`).
-    """
-
-    def __init__(self, folder: Path, put: Callable[[Path, str, bytes], bool]) -> None:
-        self._folder, self._put = folder, put
+class _WithoutServer:
+    """A way out that ends on this machine: it is always there, and takes as much as comes."""
 
     @asynccontextmanager
-    async def session(self) -> AsyncIterator[MaildirMailer]:
+    async def session(self) -> AsyncIterator[Self]:
         """Nothing to connect to."""
         yield self
 
@@ -67,6 +61,17 @@ class MaildirMailer:
     def turn(self) -> float:
         """Nobody has to be spared."""
         return 0.0
+
+
+class MaildirMailer(_WithoutServer):
+    """Delivers into a Maildir: mail without a mail server.
+
+    `put(folder, name, content)` writes one message and returns whether it was new
+    (`files.deliver_to_maildir`).
+    """
+
+    def __init__(self, folder: Path, put: Callable[[Path, str, bytes], bool]) -> None:
+        self._folder, self._put = folder, put
 
     async def send(self, envelope: Envelope) -> Attempt:
         """Write the message; the same message again is recognised by its name.
@@ -388,25 +393,12 @@ def _said(message: str) -> str:
     return shorten(one_line(message), 200)
 
 
-class CapturingMailer:
+class CapturingMailer(_WithoutServer):
     """A fake: keeps what it was given, and answers what `answer` says (by default, sent)."""
 
     def __init__(self, answer: Callable[[Envelope], Attempt] | None = None) -> None:
         self.sent: list[Envelope] = []
         self._answer = answer or (lambda _: Attempt(Verdict.SENT, Phase.DONE, 250, "OK"))
-
-    @asynccontextmanager
-    async def session(self) -> AsyncIterator[CapturingMailer]:
-        """Nothing to connect to."""
-        yield self
-
-    def wait(self) -> float:
-        """Nobody has to be spared."""
-        return 0.0
-
-    def turn(self) -> float:
-        """Nobody has to be spared."""
-        return 0.0
 
     async def send(self, envelope: Envelope) -> Attempt:
         """Keep the message."""

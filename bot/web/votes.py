@@ -9,7 +9,7 @@ from aiohttp import web
 from bot.config import normal_address
 from bot.outputs.door_pages import vote_page
 from bot.web import consent
-from bot.web.answers import CURRENT, LIMITS, form_of, notice, private_page
+from bot.web.answers import CURRENT, form_of, notice, private_page
 from bot.web.doors import not_valid, voted_in_words
 from bot.web.limits import network_of
 from bot.workflows.votes import MANY, VoteStanding
@@ -41,8 +41,7 @@ async def ask(request: web.Request) -> web.Response:
         return _page(request, found, 400, problem=str(error), address=typed, stamped=True)
     app = request.app[CURRENT].app
     network = network_of(request, app.config.web.trusted_proxies)
-    domain = address.rpartition("@")[2].lower()
-    if not request.app[LIMITS].admit(network, domain, asyncio.get_running_loop().time()):
+    if not consent.is_admitted(request, network, address):
         return notice(request, 429, "Not just now", "There were very many requests lately. "
                       "Please try again in an hour.")  # fmt: skip
     # Nobody shall learn from how long it took whether an address is known.
