@@ -182,6 +182,25 @@ def test_a_list_of_ids_names_the_line_that_is_none(desk):
     assert "line 5: 'foo bar' names no paper; it was skipped" in said.err
 
 
+def test_a_paper_that_is_listed_twice_counts_once(desk):
+    (desk.folder / "twice.txt").write_text(
+        "arXiv:2611.00001\n2611.00001v2\nhttps://arxiv.org/abs/2611.00001\n10.1000/X\ndoi:10.1000/x\n"
+    )
+    said = desk("profiles", "import", "twice.txt")
+    assert "# 2 papers of twice.txt, which has 5 in all" in said.out
+    assert (said.out.count("2611.00001"), said.out.lower().count("10.1000/x")) == (1, 1)
+
+
+@pytest.mark.parametrize("order", ["utf-16", "utf-16-be"])
+def test_a_list_that_windows_wrote_is_read(desk, order):
+    text = "arXiv:2611.00001\r\ndoi:10.1000/x\r\n"
+    mark = "\ufeff" if order == "utf-16-be" else ""
+    (desk.folder / "ids.txt").write_bytes((mark + text).encode(order))
+    said = desk("profiles", "import", "ids.txt")
+    assert (said.code, said.err) == (0, "")
+    assert "# 2 papers of ids.txt" in said.out
+
+
 def test_appending_changes_nothing_that_is_there(desk):
     before = "# mine\n[profiles.own]\nkeywords = ['x']  # no newline at the end"
     path = desk.write(before)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,12 +17,13 @@ from bot.cli.opening import clock, opened, profile_named
 from bot.cli.terminal import as_json, say, table
 from bot.config import (
     RESERVED_NAMES,
+    decoded,
     keys_of,
     read_bibliography,
 )
 from bot.errors import UsageError
 from bot.identity import parse_identifier
-from bot.models import Feedback, Opinion, Paper, Subscription, SubscriptionStatus
+from bot.models import Feedback, Identifier, Opinion, Paper, Subscription, SubscriptionStatus
 from bot.outputs.cards import title_of
 from bot.outputs.wording import counted
 from bot.ranking import Suggestion, suggested
@@ -212,14 +213,10 @@ def _plain(value: object) -> str:
 
 def _import(args: argparse.Namespace) -> int:
     config = known_configuration(args)
-    content = bytes_of(args.file, _LARGEST)
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = content.decode("cp1252", "replace")  # what reference managers wrote for long
-    found = read_bibliography(text)
+    found = read_bibliography(decoded(bytes_of(args.file, _LARGEST)))
     problems = [*found.problems]
-    references = [one for each in found.references if (one := _identified(each, problems))]
+    named = [one for each in found.references if (one := _identified(each, problems))]
+    references = _each_once(named)
     for problem in problems[:_MOST_TOLD]:
         log.warning("%s: %s.", Path(args.file).name, problem)
     if len(problems) > _MOST_TOLD:
@@ -252,6 +249,18 @@ def _identified(reference: Reference, problems: list[str]) -> Reference | None:
     else:
         problems.append(f'"{reference.name}" names no DOI, arXiv id or address; it was skipped')
     return None
+
+
+def _each_once(references: Iterable[Reference]) -> list[Reference]:
+    """Return one reference a paper, the first: else its authors and words would count twice."""
+    names: set[Identifier | None] = set()
+    first = []
+    for reference in references:
+        own = {parse_identifier(each) for each in reference.identifiers}
+        if names.isdisjoint(own):
+            first.append(reference)
+        names |= own
+    return first
 
 
 def _free_name(args: argparse.Namespace, config: Config | None) -> str:

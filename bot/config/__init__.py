@@ -20,7 +20,7 @@ from bot.config.values import (
 )
 
 if TYPE_CHECKING:
-    from bot.config.bibliography import Bibliography, Reference, read_bibliography
+    from bot.config.bibliography import Bibliography, Reference, decoded, read_bibliography
     from bot.config.reading import load_config
     from bot.config.tables import (
         BotSettings,
@@ -52,6 +52,7 @@ __all__ = [
     "SourceSettings",
     "SubscribeSettings",
     "WebSettings",
+    "decoded",
     "kept_config",
     "keys_of",
     "laid_down",
@@ -69,7 +70,8 @@ __all__ = [
 
 # What loads pydantic, or what is seldom wanted: each with its first use (PEP 562).
 _HOMES = {
-    "Bibliography": "bibliography", "Reference": "bibliography", "read_bibliography": "bibliography",
+    "Bibliography": "bibliography", "Reference": "bibliography", "decoded": "bibliography",
+    "read_bibliography": "bibliography",
     "load_config": "reading",
 }  # fmt: skip
 

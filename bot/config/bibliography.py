@@ -54,6 +54,16 @@ class Bibliography:
     problems: tuple[str, ...] = ()
 
 
+def decoded(content: bytes) -> str:
+    """Return a file's text: UTF-8, what Windows' own programs write, or what reference managers did."""
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return content.decode("utf-16", "replace")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return content.decode("cp1252", "replace")
+
+
 def read_bibliography(text: str) -> Bibliography:
     """Read any of the four kinds, told apart by how the text begins; ids are the last resort."""
     begins = text.lstrip("\ufeff \t\r\n")

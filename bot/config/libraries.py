@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from bot.config.bibliography import LARGEST_FILE, Bibliography, read_bibliography
+from bot.config.bibliography import LARGEST_FILE, Bibliography, decoded, read_bibliography
 from bot.errors import Mistake
 
 if TYPE_CHECKING:
@@ -74,10 +74,7 @@ def text_of_library(config: Config, library: str, origin: str) -> tuple[str | No
         return None, f"there is no file {path}.", hint
     except OSError as error:
         return None, f"{path} cannot be read ({error.strerror}).", ""
-    try:
-        return content.decode("utf-8-sig"), "", ""
-    except UnicodeDecodeError:
-        return content.decode("cp1252", "replace"), "", ""  # what reference managers wrote for long
+    return decoded(content), "", ""
 
 
 def _notes(library: str, found: Bibliography) -> list[str]:
