@@ -141,6 +141,13 @@ def test_compose_by_force_serves_no_slot(desk, site):
     assert [(c["profile"], c["edition"]) for c in forced["composed"]] == [("experts", 3)]
 
 
+def test_check_says_how_to_find_the_feeds_of_a_page(fresh, site):
+    site.but("/journal.xml", Answer(b"<!doctype html><html><title>Journal</title></html>"))
+    said = fresh(*MORNING, "check")
+    assert said.code == 1
+    assert "(HTML) instead of a feed: `paperround sources discover http" in said.words
+
+
 def test_a_failing_source_is_named_and_only_strict_minds(fresh, site):
     site.but("/journal.xml", Answer(b"<!doctype html><html><title>Down</title></html>"))
     said = fresh(*MORNING, "once")

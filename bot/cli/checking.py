@@ -173,7 +173,9 @@ def _of_answer(app: App, source: SourceSettings, answer: object) -> Finding:
     try:
         parsed, named = _understood(app, source, answer)  # type: ignore[arg-type]  # a Document
     except ParseError as error:
-        return Finding(name, ok=False, words=str(error))
+        page = source.kind == "feed" and "(HTML)" in str(error)
+        hint = f": `paperround sources discover {source.url}` tells which feeds it names"
+        return Finding(name, ok=False, words=f"{error}{hint if page else ''}")
     words = f"{len(parsed.sightings) or named} entries" + (
         f" ({parsed.quiet})" if parsed.quiet else ""
     )
