@@ -250,6 +250,18 @@ def test_what_is_hardly_utf_8_is_no_utf_8():
     assert paper.title == "Über die Käfer"
 
 
+def test_two_posts_about_one_paper_of_arxivs_are_about_that_paper():
+    link = "<link>https://arxiv.org/abs/2611.00001{}</link>"
+    papers = parse_feed(
+        rss(
+            f"<title>Show: experts</title>{link.format('v2')}<guid>p1</guid>",
+            f"<title>Experts, again</title>{link.format('')}<guid>p2</guid>",
+        ),
+        SOURCE.url,
+    )
+    assert [ids(paper) for paper in papers] == [{"arXiv:2611.00001"}] * 2
+
+
 def test_a_repeated_guid_gives_way_to_the_link():
     parsed = read(
         rss(

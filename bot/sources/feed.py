@@ -194,15 +194,23 @@ def _named(value: str) -> Identifier | None:
 
 
 def _shared(readings: list[_Reading]) -> frozenset[Identifier]:
-    """Return identifiers that addresses of differently titled entries share: they name none."""
+    """Return identifiers that addresses of differently titled entries share: they name none.
+
+    But for arXiv's: its addresses are those of papers and nothing else, and two posts about one paper
+    are about that paper.
+    """
     linked = [identifier for reading in readings for identifier in reading.linked]
     if len(set(linked)) == len(linked):
         return frozenset()
     titles: defaultdict[Identifier, set[str]] = defaultdict(set)
     for reading in readings:
-        for identifier in reading.linked:
+        for identifier in reading.linked - _of_arxiv(reading.linked):
             titles[identifier].add(reading.title.casefold())
     return frozenset(identifier for identifier, found in titles.items() if len(found) > 1)
+
+
+def _of_arxiv(identifiers: frozenset[Identifier]) -> frozenset[Identifier]:
+    return frozenset(each for each in identifiers if each.scheme is Scheme.ARXIV)
 
 
 def _sighting(
