@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 from bot.values import value_type
 
+# ── Papers, and what is known of them ─────────────────────────────────────────────────────────────
+
 
 class Scheme(StrEnum):
     """Where an identifier is at home; the order is the order of trust (SOURCES.md, Identity)."""
@@ -180,6 +182,9 @@ class Tally:
     ballots: int = 0
 
 
+# ── Sources, and what they answer ─────────────────────────────────────────────────────────────────
+
+
 @value_type(frozen=True, slots=True)
 class Request:
     """One conditional GET, or with a `body` a POST; it is then never followed elsewhere.
@@ -321,6 +326,9 @@ class SourceNote:
     since: datetime | None = None
 
 
+# ── Profiles, ranking and editions ────────────────────────────────────────────────────────────────
+
+
 class InterestKind(StrEnum):
     """What an interest looks at."""
 
@@ -428,6 +436,9 @@ class Edition:
     ranker: str = ""
 
 
+# ── Subscribers ───────────────────────────────────────────────────────────────────────────────────
+
+
 class SubscriptionStatus(StrEnum):
     """Where a subscription stands."""
 
@@ -495,6 +506,9 @@ class Feedback:
     opinion: Opinion
     at: datetime
     subscriber: int = 0
+
+
+# ── Deliveries, and the mail they are sent as ─────────────────────────────────────────────────────
 
 
 class DeliveryKind(StrEnum):
@@ -662,6 +676,9 @@ class AttemptRecord:
     number: int
     at: datetime
     attempt: Attempt
+
+
+# ── Consent, and mail that comes in ───────────────────────────────────────────────────────────────
 
 
 class Door(StrEnum):

@@ -79,6 +79,17 @@ def test_workflows_take_ports_and_never_the_app():
         assert not imported & taps, path
 
 
+def test_what_a_workflow_asks_of_the_store_stands_beside_it():
+    ports = {
+        (node.name, path.parts[1])
+        for path, tree in TREES.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef) and "Protocol" in {ast.unparse(b) for b in node.bases}
+    }
+    rooms = {room for name, room in ports if name.endswith("Store")}
+    assert rooms == {"workflows"}
+
+
 def test_the_plans_words_are_used_and_the_others_are_not():
     refused = re.compile(r"Manager|Handler|Helper|Utils?(?![a-z])|Item|Data(?![a-z])|_utils?$")
     for path, tree in TREES.items():

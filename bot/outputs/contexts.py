@@ -27,6 +27,9 @@ else:
     context = dataclass(slots=True, eq=False)
 
 
+# ── Papers and sections ───────────────────────────────────────────────────────────────────────────
+
+
 @context
 class LinkContext:
     """A link: what it says and where it leads (an http, https or mailto address, or a path)."""
@@ -100,6 +103,9 @@ class SectionContext:
     briefs: tuple[PaperContext, ...]
     updates: tuple[PaperContext, ...]
     quiet: str
+
+
+# ── Digests by mail ───────────────────────────────────────────────────────────────────────────────
 
 
 @context
@@ -201,6 +207,9 @@ class MailLineContext:
     paper: PaperContext
 
 
+# ── What every page has around it ─────────────────────────────────────────────────────────────────
+
+
 @context
 class FormContext:
     """One format of a feed: its name ("RSS"), its media type and where it is."""
@@ -236,6 +245,9 @@ class FrameContext:
     feeds: tuple[FeedContext, ...]
     opml: str
     imprint: tuple[str, ...]
+
+
+# ── Editions and their archive ────────────────────────────────────────────────────────────────────
 
 
 @context
@@ -370,6 +382,9 @@ class TrendingPage:
     later: LinkContext
 
 
+# ── Papers, and searches for them ─────────────────────────────────────────────────────────────────
+
+
 @context
 class PickedContext:
     """An edition that picked a paper: which, and why, or (`updated`) what it told of it."""
@@ -473,6 +488,9 @@ class AliasPage:
     frame: FrameContext
     href: str
     canonical: str
+
+
+# ── Pages that a mail leads to, and forms ─────────────────────────────────────────────────────────
 
 
 @context
@@ -641,6 +659,9 @@ class NoticePage:
     contact: LinkContext
 
 
+# ── Notes by mail, and style ──────────────────────────────────────────────────────────────────────
+
+
 @context
 class NoteContext:
     """`email/note.html` and `.txt`: a short mail that is no digest.
@@ -662,6 +683,9 @@ class NoteContext:
 @context
 class StyleSheet:
     """`web/style.css` and `email/style.css`: templates like the others, to be replaced by a user's."""
+
+
+# ── Which template has which ──────────────────────────────────────────────────────────────────────
 
 
 TEMPLATES: Mapping[str, type] = MappingProxyType(

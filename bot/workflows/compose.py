@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from bot import digest, lifecycle, ranking, schedule
 from bot.identity import known_by
 from bot.models import (
     Edition,
     Event,
+    Feedback,
+    Identifier,
     News,
     Paper,
     Pick,
@@ -21,7 +23,7 @@ from bot.models import (
     SourceState,
     Tally,
 )
-from bot.ports import ComposeStore, RankingStore, Workers
+from bot.ports import Workers
 from bot.ranking import Background
 from bot.sources import polling
 from bot.values import value_type
@@ -36,6 +38,78 @@ REPLACED_DAYS = timedelta(days=90)
 # Half of all preprints that a journal takes wait half a year for it.
 NEWS_DAYS = timedelta(days=730)
 _MOST_SHARED = 6000  # papers, some 5 kB each
+
+
+class RankingStore(Protocol):
+    """What ranking reads: the store, or the store as it stood at a moment (`Store.as_of`)."""
+
+    def source_states(self) -> Mapping[str, SourceState]:
+        """Return what is remembered of every source, by name."""
+        ...
+
+    def last_edition(self, profile: str) -> Edition | None:
+        """Return the profile's latest edition, without its picks."""
+        ...
+
+    def newest_paper(self) -> int:
+        """Return the highest paper id, 0 where there is none."""
+        ...
+
+    def candidates(
+        self,
+        profile: str,
+        last: Edition | None,
+        since: datetime | None,
+        sources: Collection[str],
+        *,
+        known: Mapping[int, Paper] | None = None,
+    ) -> list[Paper]:
+        """Return papers that came after `last`, never picked by this profile.
+
+        With `sources`, only what these showed; with `since`, only what was first seen or dated
+        after it. What was stored as seen is left out. Those that are `known`, by their ids, are given
+        as they are there, and not read again.
+        """
+        ...
+
+    def news(self, profile: str, since: datetime, replaced: datetime) -> list[News]:
+        """Return what became of the papers this profile picked after `since`, and has not told.
+
+        A newer version is news only of what was picked after `replaced`.
+        """
+        ...
+
+    def lookup(self, identifiers: Collection[Identifier]) -> list[Paper]:
+        """Return the stored papers that have one of these identifiers."""
+        ...
+
+    def feedback_of(self, profile: str) -> list[Feedback]:
+        """Return the owner's and the readers' opinions for a profile, the latest first."""
+        ...
+
+    def picked_among(self, profile: str, papers: Collection[int]) -> set[int]:
+        """Return which of these papers the profile's editions picked as new."""
+        ...
+
+    def tallies(self, papers: Collection[int]) -> Mapping[int, Tally]:
+        """Return what was said of these papers, by their ids."""
+        ...
+
+    def submitted(self, profile: str) -> list[Paper]:
+        """Return what curators put forward for a profile and no edition of it has picked."""
+        ...
+
+
+class ComposeStore(RankingStore, Protocol):
+    """What `compose` reads and writes."""
+
+    def last_period(self, profile: str) -> date | None:
+        """Return the date of the profile's latest edition that was made by its hour, not by hand."""
+        ...
+
+    def save_edition(self, edition: Edition) -> Edition:
+        """Commit an edition and its picks in one transaction; return it with its id."""
+        ...
 
 
 @value_type(frozen=True, slots=True)

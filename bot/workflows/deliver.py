@@ -9,9 +9,9 @@ from typing import Protocol
 
 from bot import manners
 from bot.models import Delivery, DeliveryStatus
-from bot.ports import Clock, DeliverStore, SendStore, Workers
-from bot.workflows.desk import BY_HAND, DeliverReport, DeliverRun, Post
-from bot.workflows.opening import open_slots
+from bot.ports import Clock, Workers
+from bot.workflows.desk import BY_HAND, DeliverReport, DeliverRun, Post, SendStore
+from bot.workflows.opening import DeliverStore, open_slots
 from bot.workflows.outbox import call_off_late, send_due
 
 _SLICE = timedelta(minutes=5)  # so long at most, slots that come meanwhile wait to be opened

@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from bot import digest, tokens
-from bot.models import Attempt, Delivery, DeliveryKind, DeliveryStatus, Edition, Phase, Verdict
-from bot.ports import Clock, Mailer, Printer, PrintOrder, SendStore, Unprintable, Workers
+from bot.models import (
+    Attempt,
+    DeliveredPick,
+    Delivery,
+    DeliveryKind,
+    DeliveryStatus,
+    Edition,
+    Paper,
+    Phase,
+    Rest,
+    Verdict,
+)
+from bot.ports import Clock, Mailer, Printer, PrintOrder, Unprintable, Workers
 from bot.values import value_type
 
 if TYPE_CHECKING:
@@ -22,6 +34,103 @@ BY_HAND = "by hand"  # so begins the reason of a hold that a person asked for
 
 OnEnd = Callable[[Delivery, DeliveryStatus], None]
 _Wanted = tuple[Delivery, tuple[str, ...]]  # and the profiles that its reader wants of it
+
+
+class SendStore(Protocol):
+    """What sending reads and writes."""
+
+    def hold_of_all(self) -> str:
+        """Return why all sending is held, "" where it is not."""
+        ...
+
+    def together(self, writes: Sequence[Callable[[], object]]) -> list[object]:
+        """Run several writes of this store in one transaction; one that raises undoes them all."""
+        ...
+
+    def count_due(self, now: datetime) -> int:
+        """Return how many deliveries are due."""
+        ...
+
+    def claim(self, owner: str, now: datetime, lease_until: datetime, limit: int) -> list[Delivery]:
+        """Lease due deliveries, notes and the oldest by turns: pending, due for a retry, or left."""
+        ...
+
+    def overdue(self, owner: str, now: datetime, limit: int) -> list[Delivery]:
+        """Return deliveries whose time is over and that nobody is sending, oldest first."""
+        ...
+
+    def release(self, owner: str) -> None:
+        """Give up the leases on deliveries of which nothing was said to a server yet."""
+        ...
+
+    def wanted(self, suppressed: Mapping[int, str]) -> Mapping[int, Mapping[str, bool]]:
+        """Return the profiles that deliveries serve, and whether their subscriber wants each."""
+        ...
+
+    def suppressed(self, keys: Collection[str]) -> Mapping[str, str]:
+        """Return which of these suppression keys are suppressed, and why."""
+        ...
+
+    def papers(self, ids: Collection[int]) -> dict[int, Paper]:
+        """Return papers by id, aliases followed."""
+        ...
+
+    def editions_by_id(self, ids: Collection[int]) -> dict[int, Edition]:
+        """Return editions with picks, by id."""
+        ...
+
+    def prepare(
+        self,
+        delivery: int,
+        content: bytes,
+        wanted: Collection[str],
+        suppressed: str,
+        lease_until: datetime,
+    ) -> bool:
+        """Commit the bytes with the status `sending`, before anything is said to a server.
+
+        False, with nothing written, where the subscriber wants other profiles than `wanted` by now.
+        """
+        ...
+
+    def prepared(self, deliveries: Collection[int]) -> Mapping[int, bytes]:
+        """Return the bytes of those deliveries that were in flight once."""
+        ...
+
+    def record(
+        self,
+        delivery: int,
+        status: DeliveryStatus,
+        attempt: Attempt,
+        now: datetime,
+        next_try: datetime | None = None,
+    ) -> None:
+        """Commit how an attempt ended; an end for good drops the bytes."""
+        ...
+
+    def call_off(
+        self, delivery: int, status: DeliveryStatus, reason: str, *, give_back: bool = True
+    ) -> None:
+        """End a delivery unsent; its papers go to the next digest, or count as had."""
+        ...
+
+    def narrow(
+        self, delivery: int, picks: Sequence[DeliveredPick], editions: Sequence[int]
+    ) -> None:
+        """Leave a delivery only these of its picks and editions; the others are given back."""
+        ...
+
+    def suppress(self, address: str, suppressed: str, reason: str, now: datetime) -> int:
+        """Write to an address no more; call off what is open for it."""
+        ...
+
+    def rest(self) -> Rest | None:
+        """Return the rest that all sending takes, None where the last try went well."""
+        ...
+
+    def set_rest(self, rest: Rest | None) -> None:
+        """Commit a rest, or with None that there is none any more."""
+        ...
 
 
 @dataclass(slots=True)

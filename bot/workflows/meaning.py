@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from bot.errors import EmbeddingError
 from bot.models import Identifier, Paper
-from bot.ports import Embedder, MeaningStore, Workers
+from bot.ports import Embedder, Workers
 
 if TYPE_CHECKING:  # numpy: loaded where something is ranked
     import numpy as np
@@ -31,6 +31,32 @@ _BATCH = 32  # texts that are committed together
 _LOOKED_AT = 50_000
 _CHUNK = 4096  # vectors at a time: 12 MB
 _OWN = 0  # stands for a paper's id where a text is a profile's own
+
+
+class MeaningStore(Protocol):
+    """Where vectors are kept; a text is known by its paper (0: a profile's own) and its digest."""
+
+    def vectors(
+        self, embedder: str, wanted: Collection[tuple[int, bytes]]
+    ) -> Mapping[tuple[int, bytes], bytes]:
+        """Return the vectors that are kept of these (paper, digest)."""
+        ...
+
+    def keep_vectors(self, embedder: str, rows: Sequence[tuple[int, bytes, bytes]]) -> None:
+        """Commit vectors as (paper, digest, vector)."""
+        ...
+
+    def newest_vectors(self, embedder: str, most: int) -> list[tuple[int, bytes]]:
+        """Return (paper, vector) of the newest papers that have one."""
+        ...
+
+    def whitening(self, embedder: str) -> bytes | None:
+        """Return what was learnt of an embedder's vectors in general, None where nothing was."""
+        ...
+
+    def keep_whitening(self, embedder: str, learnt: bytes) -> bytes:
+        """Commit what was learnt, once for ever; return what holds."""
+        ...
 
 
 @dataclass(slots=True)

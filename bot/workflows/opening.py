@@ -5,17 +5,17 @@ One a subscriber, or by the subscriber's choice one a profile.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import date, datetime, timedelta
 from email.utils import parseaddr
 from functools import partial
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from bot import digest, schedule, tokens
 from bot.digest import Owed
 from bot.models import DigestPlan, Edition, Had, Role, Subscription
-from bot.ports import DeliverStore, Workers
+from bot.ports import Workers
 from bot.schedule import Slot
 from bot.values import value_type
 
@@ -30,6 +30,82 @@ _CLOCK_WENT_BACK = timedelta(days=2)  # more than that, and nothing is sent (dec
 # News of papers that were first seen longer ago is looked for where they were picked: the whole
 # ledger of so long a time is not read for their sake.
 _LONG_AGO = timedelta(days=90)
+
+
+class DeliverStore(Protocol):
+    """What `deliver` reads and writes."""
+
+    def subscriptions(self, above: int, through: int) -> list[Subscription]:
+        """Return the confirmed subscriptions to active profiles, of subscribers in this range."""
+        ...
+
+    def subscriber_after(self, above: int, count: int) -> int | None:
+        """Return the number of the `count`-th subscriber above this one, or the last; None for none."""
+        ...
+
+    def paused(self) -> list[Subscription]:
+        """Return the paused subscriptions that go on by themselves one day."""
+        ...
+
+    def resume(self, subscribers: Collection[int]) -> int:
+        """End the pauses of these subscribers; return how many subscriptions go on."""
+        ...
+
+    def suppressed(self, keys: Collection[str]) -> Mapping[str, str]:
+        """Return which of these suppression keys are suppressed: key → reason."""
+        ...
+
+    def hold_of_all(self) -> str:
+        """Return why all sending is held, "" where it is not."""
+        ...
+
+    def last_period(self, profile: str) -> date | None:
+        """Return the date of the profile's latest edition that was made by its hour."""
+        ...
+
+    def served(
+        self, subscriptions: Collection[int], periods: Collection[str]
+    ) -> set[tuple[int, str]]:
+        """Return which of these (subscription, period) slots are served already."""
+        ...
+
+    def editions_after(self, profile: str, number: int) -> list[Edition]:
+        """Return the profile's editions with a greater number, oldest first, with picks."""
+        ...
+
+    def first_seen(self, papers: Collection[int]) -> Mapping[int, datetime]:
+        """Return when papers were first seen, by id, aliases followed."""
+        ...
+
+    def had(
+        self,
+        papers: Mapping[int, Collection[int]],
+        since: datetime,
+        but: int = 0,
+        long_ago: Collection[int] = (),
+    ) -> Mapping[int, Had]:
+        """Return which of these papers their subscribers were sent, or are about to be: what they know.
+
+        By subscriber, there and here; `since` bounds the search, but for what is in `long_ago`.
+        """
+        ...
+
+    def withdrawn(self, papers: Collection[int]) -> set[int]:
+        """Return which of these are withdrawn, aliases followed."""
+        ...
+
+    def together(self, writes: Sequence[Callable[[], object]]) -> list[object]:
+        """Run several writes of this store in one transaction; one that raises undoes them all."""
+        ...
+
+    def open_delivery(
+        self, plan: DigestPlan, message_id: str, due: datetime, stale_at: datetime, now: datetime
+    ) -> bool:
+        """Commit a delivery with its slots and cursors in one transaction.
+
+        Returns False, with nothing written, where one of the slots is served already.
+        """
+        ...
 
 
 @value_type(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from bot import sources
 from bot.errors import ApartError, ConfigError, ParseError, PatienceError
@@ -29,7 +29,7 @@ from bot.models import (
     Sighting,
     SourceState,
 )
-from bot.ports import Absorbed, CollectStore, Fetcher, Showing, Workers
+from bot.ports import Absorbed, Fetcher, Showing, Workers
 from bot.sources import moving, polling
 from bot.sources.entries import host_of, impatiently
 from bot.sources.spans import Span
@@ -44,6 +44,35 @@ T = TypeVar("T")
 MOST_REQUESTS = 20  # of one source in one round; the rest of its pages wait for the next
 # HTTP, 0 for no answer: what else is asked of it now is in vain.
 _NOT_NOW = frozenset({0, 429, 503})
+
+
+class CollectStore(Protocol):
+    """What `collect` reads and writes."""
+
+    def source_states(self) -> Mapping[str, SourceState]:
+        """Return what is remembered of every source ever polled, by name."""
+        ...
+
+    def absorb_all(
+        self, showings: Sequence[Showing], now: datetime
+    ) -> Sequence[Absorbed | BaseException]:
+        """Commit what several sources showed, together; return what each changed, in their order.
+
+        One that cannot be written harms no other: what it raised is returned in its place.
+        """
+        ...
+
+    def rename_source(self, former: str, name: str) -> None:
+        """Commit a source's new name, under which all that it showed and that is remembered goes on."""
+        ...
+
+    def moves(self) -> Mapping[str, Move]:
+        """Return where sources' addresses lead for good, by source."""
+        ...
+
+    def set_move(self, source: str, move: Move | None) -> None:
+        """Commit where a source's address leads, or with None that it leads nowhere else."""
+        ...
 
 
 class PollOutcome(StrEnum):

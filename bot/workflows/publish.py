@@ -8,23 +8,97 @@ made again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from dataclasses import replace
+from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from bot.values import value_type
 from bot.workflows.noted import NOTE, PublishedNote, digest_of, house_of, profiles_of, standing
 
 if TYPE_CHECKING:  # what makes pages is loaded where some are made
     from bot.config import Config
+    from bot.models import Edition, Paper, Tally
     from bot.outputs.site import Sheet
-    from bot.ports import FilesWriter, FileWriter, PublishStore, Renderer, Workers
+    from bot.ports import (
+        FilesWriter,
+        FileWriter,
+        PaperHistory,
+        PaperMark,
+        PaperNames,
+        Renderer,
+        Workers,
+    )
 
 # So many files are made and written at a time: others get their turn in between.
 _BATCH = 50
+
+
+class VotedStore(Protocol):
+    """What trending reads."""
+
+    def voted(self, since: date, until: date) -> list[Paper]:
+        """Return the papers that had votes between two dates, both included: a source's, or ours."""
+        ...
+
+    def tallies(self, papers: Collection[int]) -> Mapping[int, Tally]:
+        """Return what was said of these papers, by their ids."""
+        ...
+
+
+class PublishStore(VotedStore, Protocol):
+    """What `publish` reads."""
+
+    def editions(self, profile: str, limit: int = -1) -> list[Edition]:
+        """Return a profile's editions with picks, newest first."""
+        ...
+
+    def papers(self, ids: Collection[int]) -> dict[int, Paper]:
+        """Return papers by id, aliases followed."""
+        ...
+
+    def votes_counted_at(self) -> datetime | None:
+        """Return when a source last told votes or a reader voted, None where none ever did."""
+        ...
+
+    def vote_counts(self, papers: Collection[int]) -> dict[int, tuple[tuple[date, int], ...]]:
+        """Return by paper how many votes of readers there were at the end of which day."""
+        ...
+
+    def vote_series(self, since: date, until: date) -> dict[int, PaperHistory]:
+        """Return the votes alone of the papers that had some between two dates, by id."""
+        ...
+
+    def histories(self, ids: Collection[int]) -> dict[int, PaperHistory]:
+        """Return what is remembered beside papers, by id; a joined id has none of its own."""
+        ...
+
+    def tide(self) -> int:
+        """Return the mark of all that any page shows: another whenever any of it changed."""
+        ...
+
+    def paper_marks(self) -> dict[int, PaperMark]:
+        """Return the marks of every paper that a page may show, by id."""
+        ...
+
+    def edition_marks(self) -> dict[int, int]:
+        """Return the mark of each edition and its picks, by id."""
+        ...
+
+    def vote_marks(self) -> dict[date, int]:
+        """Return for each day with votes, oldest first, a mark of all papers that had some on it."""
+        ...
+
+    def names(self, ids: Collection[int]) -> dict[int, PaperNames]:
+        """Return under which names papers stand and stood, by id; a joined id has none."""
+        ...
+
+    def titles(self, ids: Collection[int]) -> dict[int, str]:
+        """Return papers' titles by id, as their sources wrote them; a joined id has none."""
+        ...
 
 
 @value_type(frozen=True, slots=True)

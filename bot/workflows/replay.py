@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Protocol
 from bot import schedule
 from bot.config import parse_days
 from bot.models import Edition, Pick, Ranked, Role
-from bot.ports import RankingStore, Workers
+from bot.ports import Workers
 from bot.values import value_type
-from bot.workflows.compose import FIRST_DAYS, edition_picks, ranked_papers
+from bot.workflows.compose import FIRST_DAYS, RankingStore, edition_picks, ranked_papers
 from bot.workflows.meaning import Meanings
 
 if TYPE_CHECKING:

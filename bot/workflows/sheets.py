@@ -30,12 +30,13 @@ from bot.outputs.site import (
     Whole,
     folders_of,
 )
-from bot.ports import PaperHistory, PaperMark, PublishStore, Renderer, VotedStore, Workers
+from bot.ports import PaperHistory, PaperMark, Renderer, Workers
 from bot.schedule import local_date
 from bot.workflows.noted import PublishedNote, digest_of
 
 if TYPE_CHECKING:
     from bot.config import Config
+    from bot.workflows.publish import PublishStore, VotedStore
 
 TRENDING_DAYS = timedelta(days=7)
 _TRENDING_PAPERS = 50
