@@ -300,9 +300,9 @@ async def test_looking_at_the_next_edition_changes_nothing(desk):
     desk.came(1, 2)
     profile = desk.profiles["experts"]
     for _ in range(2):
-        ranked, news = await ranked_now(profile, desk.store, WORKERS, NOW, None)
+        ranked, news, considered = await ranked_now(profile, desk.store, WORKERS, NOW, None)
         assert {each.paper.id for each in ranked} == {1, 2}
-        assert news == []
+        assert (news, considered) == ([], 2)
     (made,) = await desk.make()
     assert [pick.paper for pick in made.edition.picks] == [each.paper.id for each in ranked]
 
@@ -312,7 +312,7 @@ async def test_looking_at_some_days_shows_also_what_was_picked(desk):
     desk.came(2)
     await desk.make()
     profile = desk.profiles["experts"]
-    ranked, _ = await ranked_now(profile, desk.store, WORKERS, NOW, NOW - 2 * DAY)
-    assert {each.paper.id for each in ranked} == {2}
-    ranked, _ = await ranked_now(profile, desk.store, WORKERS, NOW, NOW - 9 * DAY)
-    assert {each.paper.id for each in ranked} == {1, 2}
+    ranked, _, considered = await ranked_now(profile, desk.store, WORKERS, NOW, NOW - 2 * DAY)
+    assert ({each.paper.id for each in ranked}, considered) == ({2}, 1)
+    ranked, _, considered = await ranked_now(profile, desk.store, WORKERS, NOW, NOW - 9 * DAY)
+    assert ({each.paper.id for each in ranked}, considered) == ({1, 2}, 2)
