@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from bot.config.mistakes import Origins
     from bot.config.tables import Config, Profile, SourceSettings
 
+# `Shazeer, Noam` is one person, and bioRxiv's categories may hold a comma; arXiv's never do.
+_SEVERAL = {
+    "authors": re.compile(r"[^;]+(?:;[^;]+)+"),
+    "categories": re.compile(r"=?[a-z-]+\.[A-Za-z-]+(?:\s*[,;]\s*=?[a-z-]+\.[A-Za-z-]+)+"),
+}
 _ARXIV_CATEGORY = re.compile(r"[A-Za-z][A-Za-z.-]*")
 
 
@@ -109,6 +114,9 @@ def _check_names(table: str, profile: Profile) -> Iterator[tuple[str, ...]]:
             text, caret, _ = name.rpartition("^")
             if not _has_a_word(text if caret else name):
                 yield table, key, f'"{name}" names nothing to look for.'
+            elif several := _SEVERAL[key].fullmatch(name):
+                each = ", ".join(f'"{part.strip()}"' for part in re.split("[,;]", several.group()))
+                yield table, key, f'"{name}" is several in one.', f"Write {key} = [{each}]."
 
 
 def _check_weights(table: str, profile: Profile) -> Iterator[tuple[str, ...]]:
