@@ -206,7 +206,7 @@ def test_a_digest_of_two_rankers_goes_by_places_not_by_scores(desk):
     desk.came(*range(1, 5))
     monday = an_edition(desk.store, 1, 2, ranker="light-3")
     tuesday = an_edition(
-        desk.store, 3, 4, now=NOW + DAY, period=(NOW + DAY).date(), ranker="semantic-2 model"
+        desk.store, 3, 4, now=NOW + DAY, period=(NOW + DAY).date(), ranker="semantic-3 model"
     )
     picks = tuple(replace(pick, score=100 + pick.score) for pick in tuesday.picks)
     subscribed(desk.store, "a@example.org")
@@ -229,7 +229,7 @@ async def test_what_a_model_has_in_common_is_learnt_once_and_holds(desk):
     desk.embedder = WordEmbedder("own", width=48)
     desk.came(*range(1, LEAST_TO_LEARN + 1), now=NOW - HOUR)
     (made,) = await desk.make()
-    assert made.edition.ranker == "semantic-2 own"
+    assert made.edition.ranker == "semantic-3 own"
     ledger = MeaningLedger(desk.store.db)
     learnt = ledger.whitening("own")
     assert learnt is not None

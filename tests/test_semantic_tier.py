@@ -31,7 +31,7 @@ def test_meaning_ranks_one_day_and_words_the_next_where_it_was_uninstalled(
     desk, monkeypatch, meaning_ranks
 ):
     assert desk(*MORNING, "once").code == 0
-    assert rankers(desk) == ["semantic-2 all-MiniLM-L6-v2 int8/128"]
+    assert rankers(desk) == ["semantic-3 all-MiniLM-L6-v2 int8/128"]
     status = desk(*MORNING, "status", "--json").document["ranking"]
     assert (status["tier"], status["papers"] > 0) == ("semantic", True)
     checked = desk(*MORNING, "check", "--offline").words

@@ -56,7 +56,7 @@ __all__ = [
 ]
 
 # Raised whenever scores change: those of two rankers are never compared.
-LIGHT, SEMANTIC = "light-3", "semantic-2"
+LIGHT, SEMANTIC = "light-3", "semantic-3"
 
 
 def ranker_of(background: Background) -> str:
