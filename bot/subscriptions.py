@@ -352,10 +352,8 @@ def _leads_here(address: str, config: Config) -> bool:
 
 
 def _our_addresses(config: Config) -> Iterator[str]:
-    from email.utils import parseaddr
-
     yield config.inbound.address.lower()
-    yield parseaddr(config.mail.sender)[1].lower()
+    yield config.mail.sender_address.lower()
 
 
 _MACHINE = re.compile(

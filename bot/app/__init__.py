@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from email.utils import parseaddr
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -80,5 +79,5 @@ def keep_config(config: Config) -> None:
 def _authority(config: Config, clock: Clock) -> str:
     """Return the authority of our `tag:` URIs (RFC 4151): a name that was ours, and when."""
     host = urlsplit(config.bot.base_url).hostname if config.bot.base_url else ""
-    domain = host or parseaddr(config.mail.sender)[1].rpartition("@")[2] or "localhost"
+    domain = host or config.mail.sender_domain or "localhost"
     return f"{domain},{clock().year}"

@@ -7,7 +7,6 @@ import logging
 from collections.abc import Callable, Collection
 from contextlib import suppress
 from datetime import datetime
-from email.utils import parseaddr
 from typing import TYPE_CHECKING
 
 from bot.app.footing import Footing
@@ -247,7 +246,7 @@ class Rounds(Footing, Services):
             self.room(), self.store.db.path.stat().st_size, self._broken_files(),
             await self.workers.store(self._all_troubles), patient=patient,
         )  # fmt: skip
-        sender = parseaddr(self.config.mail.sender)[1]
+        sender = self.config.mail.sender_address
         async with self._locked("watch"):
             return await watch(
                 self.config, around, self.store, self.workers,

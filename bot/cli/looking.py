@@ -12,7 +12,6 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from email.utils import parseaddr
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -155,7 +154,7 @@ def _press(app: App) -> Press:
 async def _send(app: App, material: DigestMaterial) -> int:
     envelope = Envelope(
         delivery=0,
-        sender=parseaddr(app.config.mail.sender)[1],
+        sender=app.config.mail.sender_address,
         recipient=material.recipient,
         message_id=f"<preview.{app.clock().timestamp():.0f}@paperround.invalid>",
         content=_press(app).digest(material),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from email.utils import parseaddr
 from urllib.parse import quote
 
 from bot import tokens
@@ -63,12 +62,8 @@ def _signing(sign: Signer) -> Finding:
 # ── The sender's domain ───────────────────────────────────────────────────────────────────────────
 
 
-def _domain_of(config: Config) -> str:
-    return parseaddr(config.mail.sender)[1].rpartition("@")[2]
-
-
 def _free_mail(config: Config) -> Iterator[Finding]:
-    domain, host = _domain_of(config), config.mail.host
+    domain, host = config.mail.sender_domain, config.mail.host
     if config.mail.transport == "smtp" and foreign_free_mail(domain, host):
         words = (
             f"mail from {domain} counts only when it comes from {domain}'s own servers, and "
@@ -86,7 +81,7 @@ def _free_mail(config: Config) -> Iterator[Finding]:
 
 
 async def _standing(config: Config, key: OurKey | None, *, offline: bool) -> list[Finding]:
-    mail, domain = config.mail, _domain_of(config)
+    mail, domain = config.mail, config.mail.sender_domain
     why_not = ""
     if mail.transport == "maildir":
         why_not = "not needed here (mail goes into a Maildir)"
@@ -142,7 +137,7 @@ def _what_next(config: Config) -> str:
 
 
 def _test_mail(app: App, recipient: str) -> Envelope:
-    sender = parseaddr(app.config.mail.sender)[1]
+    sender = app.config.mail.sender_address
     message_id = f"<check.{app.clock().timestamp():.0f}@{sender.rpartition('@')[2]}>"
     lines = (
         f"From: {sender}", f"To: {recipient}", "Subject: A test from paperround",

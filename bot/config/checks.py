@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterator
-from email.utils import parseaddr
 from typing import TYPE_CHECKING
 
 from bot.config.values import LONGEST_NAME, NAME, RESERVED_NAMES
@@ -221,7 +220,7 @@ def _check_mail(config: Config) -> Iterator[tuple[str, ...]]:
 def _check_dkim(config: Config) -> Iterator[tuple[str, ...]]:
     """Half a signature is refused: mail that its owner believes to be signed must be."""
     dkim = config.mail.dkim
-    sender = parseaddr(config.mail.sender)[1].rpartition("@")[2]
+    sender = config.mail.sender_domain
     if dkim.domain and not dkim.selector:
         hint = f'E.g. selector = "papers" for a key published at papers._domainkey.{dkim.domain}.'
         yield "mail.dkim", "selector", "is missing.", hint

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from bot.config.texts import Texts, read_texts, state_folder
 from bot.config.values import normal_zone
-from bot.config.words import ConfigWords, EnrichWords, ProfileWords, TableWords
+from bot.config.words import ConfigWords, EnrichWords, MailWords, ProfileWords, TableWords
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -249,10 +249,15 @@ class _KeptEnrich(_Kept, EnrichWords):
     pass
 
 
+class _KeptMail(_Kept, MailWords):
+    pass
+
+
 class _KeptConfig(_Kept, ConfigWords):
     pass
 
 
 _FORMS: dict[str, type[_Kept]] = {
-    "Profile": _KeptProfile, "EnrichSettings": _KeptEnrich, "Config": _KeptConfig,
+    "Profile": _KeptProfile, "EnrichSettings": _KeptEnrich, "MailSettings": _KeptMail,
+    "Config": _KeptConfig,
 }  # fmt: skip

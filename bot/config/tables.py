@@ -32,7 +32,7 @@ from bot.config.fields import (
     Zone,
 )
 from bot.config.values import normal_address
-from bot.config.words import ConfigWords, EnrichWords, ProfileWords, TableWords
+from bot.config.words import ConfigWords, EnrichWords, MailWords, ProfileWords, TableWords
 
 
 class _Table(BaseModel, TableWords):
@@ -150,7 +150,7 @@ class DkimSettings(_Table):
         return value
 
 
-class MailSettings(_Table):
+class MailSettings(_Table, MailWords):
     """`[mail]`: how digests leave."""
 
     transport: Literal["maildir", "smtp"] = "maildir"

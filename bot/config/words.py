@@ -66,6 +66,25 @@ class EnrichWords(TableWords):
         return named
 
 
+class MailWords(TableWords):
+    """What `[mail]` says of who sends."""
+
+    if TYPE_CHECKING:
+        sender: str
+
+    @property
+    def sender_address(self) -> str:
+        """The address in `from`, without a name."""
+        from email.utils import parseaddr
+
+        return parseaddr(self.sender)[1]
+
+    @property
+    def sender_domain(self) -> str:
+        """The domain of that address."""
+        return self.sender_address.rpartition("@")[2]
+
+
 class ConfigWords(TableWords):
     """What a whole configuration says beside its tables."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import date
-from email.utils import parseaddr
 from typing import TYPE_CHECKING
 
 from bot.models import Opinion, Paper
@@ -192,7 +191,7 @@ def title_of_list(name: str, config: Config) -> str:
 
 
 def _contact(config: Config) -> LinkContext:
-    address = config.bot.contact or parseaddr(config.mail.sender)[1]
+    address = config.bot.contact or config.mail.sender_address
     return LinkContext(address, f"mailto:{address}")
 
 

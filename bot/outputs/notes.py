@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from email.utils import parseaddr
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -218,7 +217,7 @@ class NotePress:
         self, *, subject: str, lines: tuple[str, ...], action: LinkContext, after: tuple[str, ...]
     ) -> NoteContext:
         bot = self._config.bot
-        contact = bot.contact or parseaddr(self._config.mail.sender)[1]
+        contact = bot.contact or self._config.mail.sender_address
         return NoteContext(
             language=bot.language,
             subject=subject,

@@ -11,7 +11,6 @@ import hashlib
 import secrets as random
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
-from email.utils import parseaddr
 from typing import TYPE_CHECKING, Protocol
 
 from bot import tokens
@@ -251,7 +250,7 @@ class Reception:
 
     def _message_id(self, token: str) -> str:
         digest = hashlib.sha256(f"message-id {token}".encode()).hexdigest()[:32]
-        return f"<{digest}@{parseaddr(self._config.mail.sender)[1].rpartition('@')[2]}>"
+        return f"<{digest}@{self._config.mail.sender_domain}>"
 
     def asked(self, token: str) -> OptIn | None:
         """Return what a token asks, None for one that is not ours; nothing is changed."""

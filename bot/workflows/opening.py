@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import date, datetime, timedelta
-from email.utils import parseaddr
 from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING, Protocol
@@ -160,7 +159,7 @@ def _open(
     may be in no mail. It is opened by the next run.
     """
     for served, plan in plans:
-        message_id = tokens.message_id(secret, plan.slots, _domain(config))
+        message_id = tokens.message_id(secret, plan.slots, config.mail.sender_domain)
         due, stale_at = max(slot.due for slot in served), max(slot.stale_at for slot in served)
         if not store.open_delivery(plan, message_id, due, stale_at, now):
             return
@@ -339,7 +338,3 @@ def _late(slots: Sequence[Slot]) -> DigestPlan:
         editions=(),
         skip=TOO_LATE,
     )
-
-
-def _domain(config: Config) -> str:
-    return parseaddr(config.mail.sender)[1].rpartition("@")[2]

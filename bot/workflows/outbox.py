@@ -17,7 +17,6 @@ import secrets
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, suppress
 from datetime import datetime, timedelta
-from email.utils import parseaddr
 from functools import partial
 
 from bot import manners, tokens
@@ -98,7 +97,7 @@ class _Sending:
     ) -> None:
         self._around, self._store, self._workers = around, around.store, around.workers
         self._mail = around.post.config.mail
-        self._sender = parseaddr(self._mail.sender)[1]
+        self._sender = self._mail.sender_address
         self._owner = _new_owner()
         self._desks = [Desk(around, printer) for printer in printers]
         self._commit = _Commits(around)

@@ -11,7 +11,6 @@ import hmac
 import secrets as random
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
-from email.utils import parseaddr
 from typing import TYPE_CHECKING, Protocol
 
 from bot import tokens
@@ -94,7 +93,7 @@ class Submissions:
         paper = self._named(said)
         token = self._token(paper.id, curator, profile, now) if paper else ""
         inbound = self._config.inbound
-        domain = parseaddr(self._config.mail.sender)[1].rpartition("@")[2]
+        domain = self._config.mail.sender_domain
         note = self._press().submission(
             recipient=curator,
             paper=paper,

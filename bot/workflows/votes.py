@@ -5,7 +5,6 @@ from __future__ import annotations
 import secrets as random
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime, timedelta
-from email.utils import parseaddr
 from typing import TYPE_CHECKING, Protocol
 
 from bot import tokens
@@ -161,7 +160,7 @@ class Booth:
         key = tokens.suppression_key(self._secret, address)
         voter = self._store.voter_at(address, key, now, _DAY)
         number, epoch, notes = voter or (0, 0, 0)
-        sender = parseaddr(self._config.mail.sender)[1]
+        sender = self._config.mail.sender_address
         # Printed for a stranger too: whoever asks for something else meanwhile waits as long, and
         # cannot tell by that who is subscribed.
         note = self._press().ballot(
