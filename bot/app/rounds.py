@@ -79,7 +79,16 @@ class Rounds(Footing, Services):
                     "Papers that profiles like could not be asked for: %s; asked again in six hours.",
                     introduced.problem,
                 )
+            if any(report.new for report in reports):
+                await self._unite()
             return reports
+
+    async def _unite(self) -> None:
+        from bot.store.uniting import Uniter
+        from bot.workflows.unite import unite
+
+        if united := await unite(Uniter(self.store), self.workers, self.clock()):
+            log.info("%d new papers are earlier ones, by title and first author.", united)
 
     async def compose(self, force: Collection[str] = ()) -> list[Composed]:
         """Make the editions that are due, and those in `force`. Raises StateError.

@@ -118,7 +118,7 @@ class SearchLedger(IndexLedger):
         The first words count: of the later ones those for which it does not take too long.
         """
         self.index_all()
-        match = " OR ".join(f"{_quoted(word)} *" for word in self._affordable(words))
+        match = " OR ".join(f"{quoted(word)} *" for word in self._affordable(words))
         if not match:
             return []
         rows = self.db.rows(
@@ -158,14 +158,14 @@ def _expression(clause: QueryClause) -> str:
         last = len(clause.words) - 1
         initials = any(len(word) > 1 for word in clause.words)
         names = (
-            f"{_quoted(word)} *"
+            f"{quoted(word)} *"
             if (len(word) == 1 and initials) or (clause.prefix and at == last and len(word) > 1)
-            else _quoted(word)
+            else quoted(word)
             for at, word in enumerate(clause.words)
         )
         return f"authors : NEAR({' '.join(names)}, {_NEAR})"
     begun = clause.prefix and len(clause.words[-1]) >= _SHORTEST
-    phrase = _quoted(" ".join(clause.words)) + (" *" if begun else "")
+    phrase = quoted(" ".join(clause.words)) + (" *" if begun else "")
     return f"{clause.field} : {phrase}" if clause.field else phrase
 
 
@@ -175,10 +175,11 @@ def _but(match: str, without: str) -> str:
 
 
 def _category(name: str) -> str:
-    return f"categories : {_quoted(name)}"
+    return f"categories : {quoted(name)}"
 
 
-def _quoted(words: str) -> str:
+def quoted(words: str) -> str:
+    """Return words as a phrase in FTS5's own language, whatever signs they hold."""
     return '"' + words.replace('"', '""') + '"'
 
 
