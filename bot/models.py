@@ -152,7 +152,8 @@ class Sighting:
     """A source showed a paper: the record as it stood there, and what was said about it.
 
     `at` is the source's own date (aware, UTC) or None. `guid` is the entry's identity inside its
-    source. Votes and comments are None where the source has no such thing.
+    source. Votes and comments are None where the source has no such thing. `late` is what was published
+    long before its source came to tell of it: it is kept as a paper that was seen, and is no news.
     """
 
     paper: Paper
@@ -161,6 +162,7 @@ class Sighting:
     guid: str = ""
     votes: int | None = None
     comments: int | None = None
+    late: bool = False
 
 
 @value_type(frozen=True, slots=True)

@@ -178,7 +178,8 @@ class Showing:
     """What a source showed, on its way into the store, and the source's state after it.
 
     A paper we don't have is taken only where its event is in `introduces`. Papers dated before
-    `seen_before` (None: no limit), or undated then, are stored as seen: never candidates.
+    `seen_before` (None: no limit), or undated then, and papers told of late, are stored as seen: never
+    candidates.
     `keep_guids` remembers which paper an entry's guid stood for, for sources whose guids outlive
     their entries' addresses. Without sightings it is the state alone.
     """

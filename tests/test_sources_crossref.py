@@ -13,6 +13,7 @@ from bot.errors import ParseError
 from bot.models import Document, Identifier, Paper, Rel, Scheme, SourceState, Weather
 from bot.sources import only_pages, page_request, parse, read_page, request
 from bot.sources.spans import Span
+from bot.text.query import read_query
 from bot.workflows.collect import PollOutcome
 from support_collect import DATA, rounds
 from support_services import Crossref, work, works_page
@@ -90,6 +91,44 @@ def test_a_work_becomes_a_paper_with_all_it_says():
 )  # fmt: skip
 def test_the_earliest_whole_date_is_when_it_appeared_and_never_later_than_now(said, published):
     assert only(**said).published == published
+
+
+def issue(*parts: object) -> dict[str, object]:
+    return {"published-print": {"date-parts": [list(parts)]}}
+
+
+def online(*parts: object) -> dict[str, object]:
+    return {"published-online": {"date-parts": [list(parts)]}}
+
+
+@pytest.mark.parametrize(
+    ("said", "late"),
+    [
+        (issue(1987, 3, 1), True),
+        (issue(1987), True),
+        (issue(1869, 11, 4), True),
+        (issue(1987, 3) | online(2026, 11, 18), True),  # a back file, put online the other day
+        (online(2024, 5, 2) | issue(2026, 11), False),  # deposited with its issue
+        (online(2026, 11, 18) | issue(2027, 3), False),
+        (online(2024, 5, 2), True),
+        ({"issued": {"date-parts": [[1987, 3]]}}, True),
+        (issue(2025, 11, 18), True),
+        (issue(2025, 11, 19), False),  # a year to the day
+        (issue(2025, 11), False),
+        (issue(2025), False),
+        (issue(2024), True),
+        (issue(2027), False),
+        (issue(26, 11, 3), False),
+        (issue("1987", 3, 1), True),
+        (issue(None), False),
+        (issue(), False),
+        ({}, False),
+        (issue(1987) | {"created": None}, False),
+    ],
+)
+def test_what_appeared_a_year_before_it_was_registered_is_told_of_late(said, late):
+    (sighting,) = read(works_page([work(1, NOW - DAY, **said)], 1)).sightings
+    assert sighting.late is late
 
 
 @pytest.mark.parametrize(
@@ -189,6 +228,33 @@ async def test_all_pages_of_the_last_week_are_read_and_what_is_new_the_next_day(
     service.works.append(work(1000, NOW + DAY))
     report = await world.walk(NOW + DAY, a_source(world))
     assert (report.entries, report.new) == (251, 1)
+
+
+@pytest.mark.parametrize("rounds_before", [0, 1])
+async def test_a_back_file_is_stored_as_seen_and_is_no_news(world, rounds_before):
+    service = Crossref()
+    service.put(world.site)
+    if rounds_before:
+        service.works.append(work(0, NOW - 2 * DAY))
+        await world.walk(NOW - DAY, a_source(world))
+    news = [work(1, NOW - HOUR, **online(2026, 11, 19)), work(2, NOW - HOUR)]
+    back = [work(n, NOW - HOUR, **issue(1987, 3, n - 9)) for n in range(10, 40)]
+    service.works += [*news, *back]
+    report = await world.walk(NOW, a_source(world))
+    assert report.outcome is PollOutcome.READ
+    assert len(world.titles()) == 32 + rounds_before
+    assert world.new() == ["Work 0", "Work 1", "Work 2"][not rounds_before :]
+    found = world.store.search(read_query("title:10"), 5)
+    assert [paper.title for paper, _ in found] == ["Work 10"]
+
+
+async def test_a_back_files_paper_that_another_source_had_as_news_stays_news(world):
+    service = Crossref(works=[work(1, NOW - 2 * DAY)])
+    service.put(world.site)
+    await world.walk(NOW - DAY, a_source(world))
+    service.works[:] = [work(1, NOW - HOUR, **issue(1987))]
+    await world.walk(NOW, a_source(world))
+    assert world.new() == ["Work 1"]
 
 
 async def test_a_journal_that_registered_nothing_is_quiet(world):

@@ -1,7 +1,7 @@
 """Crossref: what journals register, by ISSN, page by page.
 
 A work is registered when its publisher deposits it, which is when it is news; its own dates may be
-an issue's, months ahead.
+an issue's, months ahead. One that appeared more than a year before is of a back file, and is none.
 """
 
 from __future__ import annotations
@@ -59,6 +59,9 @@ BASE = "https://api.crossref.org"
 AUTHORITY = 35  # above a journal's feed: it is what the publisher registered
 OVERLAP = timedelta(days=2)  # what is registered takes a day to be found
 
+_LATE = timedelta(days=365)  # journals may be months behind with their issues, and with deposits
+_FIRST_JOURNAL = 1665  # a year before it is a slip of the pen
+
 ROWS = 100
 # Whole records hold every reference: a hundred of them may be more than we take.
 _SELECTED = (
@@ -81,6 +84,7 @@ _NO_PAPERS = frozenset(
         "grant",
     }
 )
+_APPEARED = ("published-online", "posted", "published-print", "published", "issued")
 _OTHER_VERSIONS = ("has-preprint", "is-preprint-of", "is-version-of", "has-version")
 
 
@@ -199,7 +203,8 @@ def _sighting(work: Fields, now: datetime) -> Sighting | None:
     )
     stamp = Stamp(AUTHORITY, 0, stamp_day(registered, now))
     at = clamped(registered, now)
-    return Sighting(identity.stamped(paper, stamp), Event.SEEN, at, str(doi))
+    late = registered is not None and _long_before(work, registered)
+    return Sighting(identity.stamped(paper, stamp), Event.SEEN, at, str(doi), late=late)
 
 
 def _title(work: Fields) -> str:
@@ -218,11 +223,32 @@ def _name(author: object) -> str:
 
 def _appeared(work: Fields) -> datetime | None:
     """Return the first date of publication that names a day; months and years are none."""
-    dates = []
-    for key in ("published-online", "posted", "published-print", "published", "issued"):
-        parts = listed(next(iter(listed(fields(work.get(key)).get("date-parts"))), None))
-        dates.append(day_of(*(parts + [None] * 3)[:3]))
+    dates = (day_of(*_date_parts(work, key)) for key in _APPEARED)
     return min(filter(None, dates), default=None)
+
+
+def _long_before(work: Fields, registered: datetime) -> bool:
+    """Tell whether a work had appeared long before it was registered.
+
+    Its issue says so where it names one: back files were put online yesterday. A month or a year
+    counts as its last day.
+    """
+    told = {key: _last_day(*_date_parts(work, key)) for key in _APPEARED}
+    appeared = told["published-print"] or min(filter(None, told.values()), default=None)
+    return appeared is not None and appeared < (registered - _LATE).timetuple()[:3]
+
+
+def _last_day(year: object, month: object, day: object) -> tuple[int, int, int] | None:
+    known = count(year)
+    if known is None or known < _FIRST_JOURNAL:
+        return None
+    return known, count(month) or 12, count(day) or 31
+
+
+def _date_parts(work: Fields, key: str) -> list[object]:
+    """Return the year, month and day of a date, each None where it is not said."""
+    parts = listed(next(iter(listed(fields(work.get(key)).get("date-parts"))), None))
+    return (parts + [None] * 3)[:3]
 
 
 def _page(work: Fields) -> str:

@@ -76,9 +76,9 @@ class AbsorbLedger(PaperLedger):
         """Commit a document in one transaction: papers, sightings and the source's new state.
 
         A paper we don't have is taken only where its event is in `introduces`. Papers dated before
-        `seen_before` (None: no limit), or undated then, are stored as seen: never candidates.
-        `keep_guids` remembers which paper an entry's guid stood for. Where most of a document are
-        papers that this source showed before, under new guids, nothing in it is news.
+        `seen_before` (None: no limit), or undated then, and papers told of late, are stored as seen:
+        never candidates. `keep_guids` remembers which paper an entry's guid stood for. Where most of
+        a document are papers that this source showed before, under new guids, nothing in it is news.
         The grouping (`identity.diff`) runs inside the transaction, so that two collectors at once
         cannot store one paper twice.
         """
@@ -189,9 +189,7 @@ class AbsorbLedger(PaperLedger):
         shown = [record.sighting for record in members]
         voted = _with_votes(group, shown, self._house_votes(group, shown))
         if voted.is_new:
-            old = seen_before is not None and all(
-                sighting.at is None or sighting.at < seen_before for sighting in shown
-            )
+            old = all(_is_old(sighting, seen_before) for sighting in shown)
             row = members[0].row if voted.paper is shown[0].paper else paper_row(voted.paper)
             key = voted.paper.key or strongest(shown[0].paper.identifiers)
             paper = lists.add_paper(name_of(key), row, backfilled=old)
@@ -443,7 +441,7 @@ def _put_newcomer(lists: _Lists, record: _Record, seen_before: datetime | None) 
     paper, row = sighting.paper, record.row
     if sighting.votes is not None or sighting.comments is not None:
         row = paper_row(_with_votes(Group(paper, (0,)), [sighting], 0).paper)
-    old = seen_before is not None and (sighting.at is None or sighting.at < seen_before)
+    old = _is_old(sighting, seen_before)
     if paper.key is None and len(record.names) == 1:
         key = record.names[0]
     else:
@@ -456,6 +454,13 @@ def _put_newcomer(lists: _Lists, record: _Record, seen_before: datetime | None) 
         lists.add_events(number, events)
     if lists.keep_guids and sighting.guid:
         lists.new_guids.append((lists.source, sighting.guid, number))
+
+
+def _is_old(sighting: Sighting, seen_before: datetime | None) -> bool:
+    """Tell whether a paper that we don't have is no news by this sighting of it."""
+    if sighting.late or seen_before is None:
+        return sighting.late
+    return sighting.at is None or sighting.at < seen_before
 
 
 def _event_rows(
