@@ -210,6 +210,22 @@ def test_preview_of_a_profile_with_nothing_in_it_says_what_decides(desk):
     assert " 1. " in said.out
 
 
+def test_a_threshold_over_nothing_asked_for_is_a_warning_since_curators_may_fill_that_profile(desk):
+    config = (desk.folder / "config.toml").read_text()
+    desk.write(config.replace('keywords = ["protein"]', "threshold = 0.5"))
+    told = (
+        "nothing says what is wanted, so no paper reaches its threshold of 50.0%: give it keywords"
+    )
+    said = desk(*MORNING, "check", "--offline")
+    assert (said.code, told in said.words) == (0, True)
+    said = desk(*MORNING, "preview", "proteins", "--days", "7")
+    assert told in " ".join(said.err.split())
+    assert "votes and newness" not in said.err
+    assert " 1. " not in said.out
+    desk.write(config.replace('keywords = ["protein"]', "threshold = 0.5\ntrending = 1"))
+    assert "reaches its threshold" not in desk(*MORNING, "check", "--offline").words
+
+
 def test_preview_right_after_an_edition_says_what_to_look_at_instead(desk):
     said = desk(*MORNING, "preview", "experts")
     assert "Nothing came in since edition 1." in said.err

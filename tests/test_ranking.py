@@ -21,6 +21,7 @@ from bot.ranking import (
     missing_examples,
     probability,
     rank,
+    reaches_nothing,
 )
 from bot.ranking.interests import clause
 from bot.ranking.nearness import Description
@@ -428,6 +429,29 @@ def test_a_paper_put_forward_for_a_profile_that_asks_for_nothing_keeps_no_other_
     ranked = rank(papers, _profile(always=(f"paper:{name}",)))
     assert set(_titles(ranked)) == {"One", "Two", "Three"}
     assert [each.paper.title for each in ranked if each.always] == ["Two"]
+
+
+@pytest.mark.parametrize(
+    ("said", "nothing"),
+    [
+        ({"threshold": 0.1}, True),
+        ({"threshold": 0.1, "exclude": ("survey",)}, True),
+        ({"threshold": 0.0}, False),
+        ({"threshold": 0.02}, False),  # of the default's `trending`, a warm paper comes so far
+        ({"threshold": 0.02, "trending": 0}, True),
+        ({"threshold": 0.001, "trending": 0}, False),
+        ({"threshold": 0.9, "trending": 1}, False),
+        ({"threshold": 0.5, "learn": "owner"}, False),
+        ({"threshold": 0.5, "always": ("paper:arXiv:2611.00001",)}, False),
+        ({"threshold": 0.5, "categories": ("cs.LG",)}, False),
+    ],
+)
+def test_a_threshold_that_nothing_reaches(said, nothing):
+    profile = _profile(**({"trending": 0.2} | said))
+    assert reaches_nothing(profile) is nothing
+    if nothing:
+        ranked = rank([_paper(1, published=NOW, votes=10**9), _paper(2)], profile)
+        assert all(each.probability < profile.threshold for each in ranked)
 
 
 def test_a_profile_that_only_avoids_asks_for_nothing():

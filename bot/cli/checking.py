@@ -14,7 +14,12 @@ from bot.cli.keeping import gone_in_words, gone_profiles
 from bot.cli.mailing import mail_findings, send_test_mail
 from bot.cli.modes import mode_findings
 from bot.cli.opening import opened
-from bot.cli.profiling import unknown_examples, unknown_in_words, unreadable_in_words
+from bot.cli.profiling import (
+    unknown_examples,
+    unknown_in_words,
+    unreachable_in_words,
+    unreadable_in_words,
+)
 from bot.cli.semantics import semantic_finding
 from bot.cli.terminal import say
 from bot.cli.typed import as_typed
@@ -70,14 +75,17 @@ async def _all(app: App, *, offline: bool, send: str | None) -> list[Finding]:
     return findings
 
 
-def _examples(app: App) -> Iterator[Finding]:
-    """Yield the papers that profiles name, where these say nothing."""
+def _profiles(app: App) -> Iterator[Finding]:
+    """Yield the profiles that don't say what is wanted, or name papers that say nothing."""
     for name, profile in app.config.profiles.items():
         if unreadable := ranking.unreadable_examples(profile):
             words = unreadable_in_words(unreadable)
             yield Finding(f"profile {name}", ok=True, words=words, warning=True)
         if unknown := unknown_examples(app, profile):
             words = f"{unknown_in_words(unknown)}; they say nothing yet of what is liked"
+            yield Finding(f"profile {name}", ok=True, words=words, warning=True)
+        if ranking.reaches_nothing(profile):
+            words = unreachable_in_words(profile)
             yield Finding(f"profile {name}", ok=True, words=words, warning=True)
 
 
@@ -96,7 +104,7 @@ def _configuration(app: App) -> Iterator[Finding]:
     for name, addresses in gone_profiles(app).items():
         words = gone_in_words(app, name, addresses)
         yield Finding(f"profile {name}", ok=True, words=words, warning=bool(addresses))
-    yield from _examples(app)
+    yield from _profiles(app)
     if not config.profiles:
         yield Finding(
             "profiles", ok=True, words="there is none yet: nothing is mailed", warning=True

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from bot import identity, lifecycle, ranking
 from bot.app import App, open_app
 from bot.cli.opening import clock, configuration, opened, profile_named, tell_warnings
+from bot.cli.profiling import unreachable_in_words
 from bot.cli.terminal import as_json, bar, say, say_block, table
 from bot.config import normal_address
 from bot.errors import UsageError
@@ -61,7 +62,9 @@ def preview(args: argparse.Namespace) -> int:
     """Show the next edition of a profile; nothing is stored."""
     config = configuration(args)
     profile = profile_named(config, args.profile)
-    if ranking.asks_for_nothing(profile):
+    if ranking.reaches_nothing(profile):
+        log.warning("%s: %s.", profile.name, unreachable_in_words(profile))
+    elif ranking.asks_for_nothing(profile):
         log.warning("%s asks for nothing yet: its papers stand by votes and newness.", profile.name)
     with _something_to_read(args, config) as app:
         section, papers = asyncio.run(_next_section(app, profile, args.days))

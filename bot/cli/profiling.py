@@ -172,6 +172,14 @@ def unknown_in_words(unknown: Sequence[str]) -> str:
     return f"{len(unknown):,} of its papers {be} not known yet: {', '.join(named)}{more}"
 
 
+def unreachable_in_words(profile: Profile) -> str:
+    """Return why nothing comes in a profile whose threshold no paper reaches, and what to do."""
+    return (
+        f"nothing says what is wanted, so no paper reaches its threshold of {profile.threshold:.1%}: "
+        "give it keywords or a description, or take the threshold out. Only what is put forward by hand comes"
+    )
+
+
 def unreadable_in_words(unreadable: Sequence[str]) -> str:
     """Return `"foo" names no paper`, of at most five, and how a paper is named."""
     told = ", ".join(f'"{shorten(each, 60)}"' for each in unreadable[:_UNKNOWN_NAMED])

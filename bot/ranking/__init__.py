@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from bot.identity import known_by, parse_identifier
 from bot.models import Identifier, Paper, Ranked
-from bot.ranking.asked import asks_for_nothing, named
+from bot.ranking.asked import asks_for_nothing, named, reaches_nothing
 from bot.ranking.background import Background
 from bot.ranking.calibration import ENOUGH, probabilities, probability, share_by
 from bot.ranking.examples import condensed
@@ -47,6 +47,7 @@ __all__ = [
     "put_away",
     "rank",
     "ranker_of",
+    "reaches_nothing",
     "share_wanted",
     "suggested",
     "telling_first",

@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING
 
 from bot.identity import parse_identifier
 from bot.models import Identifier, Paper
+from bot.ranking.calibration import MEANING, WORDS, probability
 
 if TYPE_CHECKING:
     from bot.config import Profile
+
+TRENDING = 2.0  # what the warmest paper's votes add to its score, where they count in full
 
 _WEIGHT = re.compile(r"\d+(?:\.\d+)?", re.ASCII)
 _NAMES_A_PAPER = re.compile(r"\s*paper\s*:", re.IGNORECASE)
@@ -27,6 +30,18 @@ def asks_for_nothing(profile: Profile) -> bool:
         profile.keywords or profile.authors or profile.categories or profile.about.strip()
         or insists or profile.like or profile.shelf
     )  # fmt: skip
+
+
+def reaches_nothing(profile: Profile) -> bool:
+    """Whether no source's paper can come: nothing asks for any, and no votes lift one over the threshold.
+
+    A profile that learns may still be told what is wanted, and one that insists on papers by name may
+    be meant to hold these alone.
+    """
+    if profile.learn != "none" or profile.always or not asks_for_nothing(profile):
+        return False
+    warmest = TRENDING * profile.trending
+    return max(probability(warmest, curve=each) for each in (WORDS, MEANING)) < profile.threshold
 
 
 def weighted(written: str) -> tuple[str, float]:

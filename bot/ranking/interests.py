@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from bot.identity import parse_identifier
 from bot.models import Identifier, InterestKind, Paper, Reason
-from bot.ranking.asked import asks_for_nothing, named, weighted
+from bot.ranking.asked import TRENDING, asks_for_nothing, named, weighted
 from bot.ranking.calibration import MEANING, WORDS, scale
 from bot.ranking.evidence import BY_MEANING, BY_WORDS, experience
 from bot.ranking.hashing import Reals
@@ -45,7 +45,7 @@ _KEYWORD_IN_TITLE, _KEYWORD_IN_ABSTRACT, _KEYWORD_AGAIN = 0.1, 0.06, 0.01
 _KEYWORD_NEAR, _KEYWORD_NEAREST = 0.5, 0.2
 _ABOUT, _ABOUT_MEANT, _KEYWORD_MEANT = 10.0, 18.0, 2.0
 # What adds to the score as it is.
-_AUTHOR, _CATEGORY, _TRENDING = 2.0, 0.2, 2.0
+_AUTHOR, _CATEGORY = 2.0, 0.2
 _BEGINNING = re.compile(r"(?P<word>\w{3,})\*\s*$")  # not of `A*`, which is an algorithm
 _FIELDS = frozenset({"title", "author", "abstract", "cat", "category", "paper"})
 
@@ -240,7 +240,7 @@ class Interests:
             meant=meant,
             liked=Shown(InterestKind.LIKE, self._liked.titles, liked),
             disliked=Shown(InterestKind.DISLIKE, self._disliked.titles, -disliked),
-            warmth=np.array(trends, np.float64) * (_TRENDING * self._trending),
+            warmth=np.array(trends, np.float64) * (TRENDING * self._trending),
             insisting=_some(
                 (at, self._insisting(paper))
                 for at, paper in enumerate(papers if self._always else ())
