@@ -236,7 +236,8 @@ class Failure:
     """A fetch that brought nothing, in a sentence for people.
 
     `retry_after` is in seconds, None where the server named none; `gone` is HTTP 410;
-    `status` is the HTTP status or 0 where there was none.
+    `status` is the HTTP status or 0 where there was none. `body` is what a refusal of a POST says, as
+    far as it is short: nobody's words yet, since it may hold what was sent.
     """
 
     url: str
@@ -244,6 +245,7 @@ class Failure:
     status: int = 0
     retry_after: float | None = None
     gone: bool = False
+    body: bytes = field(default=b"", repr=False)
 
 
 @value_type(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from aiohttp import web
@@ -14,6 +15,33 @@ from aiohttp import web
 from bot.embed.words import pointing
 from support_http import Site
 from support_services import Moody
+
+Answer = Callable[[web.Request], Awaitable[web.Response]]
+
+# What a service says where it refuses, and how it is told of: never whole where it is long.
+REFUSALS = [
+    ('{"error": {"message": "model not found", "type": "x"}}', ": model not found"),
+    ('{"error": "model \\"words\\" not found, pull it"}', ': model "words" not found, pull it'),
+    ('{"object": "error", "message": "too many\\ninputs.\\u001b"}', ": too many inputs"),
+    ('{"detail": "Not here"}', ": Not here"),
+    ('{"error": {"message": "no such key: secret key!"}}', ": no such key: …!"),
+    ('{"error": {"message": "' + "long " * 2000 + '"}}', ": long long"),
+    ('{"error": {"message": "' + "x" * 20_000 + '"}}', ""),
+    ('{"error": {"message": 7}}', ""),
+    ("<html>Not found</html>", ""),
+    ("[" * 10_000, ""),
+    ("\xff", ""),
+    ("", ""),
+]
+
+
+def refusing(said: str, status: int = 404) -> Answer:
+    """Return what answers everything with that status, and says that of it."""
+
+    async def answer(_request: web.Request) -> web.Response:
+        return web.Response(status=status, body=said.encode("latin-1"))
+
+    return answer
 
 
 @dataclass

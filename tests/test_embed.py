@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import struct
 import subprocess
@@ -9,6 +10,7 @@ import sys
 from importlib.resources import files
 
 import pytest
+from aiohttp import web
 
 from bot.apart import Apart
 from bot.embed import LocalEmbedder, RemoteEmbedder, local, model_of_package
@@ -19,7 +21,7 @@ from bot.errors import EmbeddingError
 from bot.fetch import HttpFetcher
 from bot.ranking.meaning import SHIPPED_FOR
 from support_http import serving
-from support_models import Embeddings
+from support_models import REFUSALS, Embeddings, refusing
 
 LOOPBACK = ("127.0.0.1/32",)
 MODEL = model_of_package()
@@ -197,6 +199,39 @@ async def test_what_is_no_vector_is_told_in_a_sentence(body):
         with pytest.raises(EmbeddingError, match=r"answer|sent") as told:
             await RemoteEmbedder(fetcher, site.url("/v1"), "words", "secret key").embed(["text"])
     assert "secret" not in str(told.value)
+
+
+@pytest.mark.parametrize(("said", "told"), REFUSALS)
+async def test_what_a_service_says_where_it_refuses_is_told_in_a_line_without_our_key(said, told):
+    async with serving() as site, HttpFetcher(allow_private=LOOPBACK) as fetcher:
+        site.put_call("/v1/embeddings", refusing(said))
+        with pytest.raises(EmbeddingError) as caught:
+            await RemoteEmbedder(fetcher, site.url("/v1"), "words", "secret key").embed(["text"])
+    words = str(caught.value)
+    whole = f"127.0.0.1 answered HTTP 404 Not Found{told}"
+    assert words.startswith(whole) if "long" in told else words == whole
+    assert len(words) < 400
+    assert words.isprintable()
+
+
+async def test_a_refusal_that_breaks_off_or_never_ends_is_told_by_its_status(monkeypatch):
+    monkeypatch.setattr("bot.fetch._REFUSAL_SECONDS", 0.2)
+
+    async def slow(request):
+        answer = web.StreamResponse(status=400)
+        await answer.prepare(request)
+        await answer.write(b'{"error": ')
+        await asyncio.sleep(3)
+        return answer
+
+    async with serving() as site, HttpFetcher(allow_private=LOOPBACK) as fetcher:
+        short = b'HTTP/1.1 400 Bad Request\r\nContent-Length: 90\r\n\r\n{"error": "x"}'
+        site.put_raw("/short/embeddings", short)
+        site.put_call("/slow/embeddings", slow)
+        for path in ("/short", "/slow"):
+            with pytest.raises(EmbeddingError) as caught:
+                await RemoteEmbedder(fetcher, site.url(path), "words").embed(["text"])
+            assert str(caught.value) == "127.0.0.1 answered HTTP 400 Bad Request"
 
 
 async def test_a_service_that_is_down_is_told_in_a_sentence():

@@ -16,8 +16,8 @@ from bot.store.summaries import SummaryLedger
 from bot.workflows.compose import compose
 from bot.workflows.summarise import Summaries
 from support_cli import CONFIG, MORNING, desk_in, mails, text_of
-from support_http import in_a_thread, serving
-from support_models import Chat
+from support_http import Site, in_a_thread, serving
+from support_models import REFUSALS, Chat, refusing
 from support_replay import replaying, sample_day
 from support_round import (
     DAY,
@@ -40,9 +40,9 @@ ABSTRACT = "Experts are many. We propose to route each token to two of them, whi
 class Desk:
     """A store with papers that are picked, and a service that says what is new in them."""
 
-    def __init__(self, store: Store, fetcher: HttpFetcher, url: str) -> None:
+    def __init__(self, store: Store, fetcher: HttpFetcher, site: Site) -> None:
         self.store, self.fetcher, self.chat = with_profiles(store, "experts"), fetcher, Chat()
-        self.asker = Asker(url, "llama", "secret key")
+        self.site, self.asker = site, Asker(site.url("/v1"), "llama", "secret key")
         self.most, self.tokens, self.seconds = 60, 100_000, 60.0
 
     def came(self, *numbers: int, now=NOW, **said) -> None:
@@ -72,7 +72,7 @@ class Desk:
 async def desk(tmp_path):
     async with serving() as site, HttpFetcher(allow_private=("127.0.0.0/8",)) as fetcher:
         with Store(tmp_path / "paperround.db") as store:
-            desk = Desk(store, fetcher, site.url("/v1"))
+            desk = Desk(store, fetcher, site)
             desk.chat.put(site)
             yield desk
 
@@ -172,6 +172,21 @@ async def test_a_service_that_fails_rests_and_the_abstract_speaks_for_itself(des
     rested = SummaryLedger(desk.store).rest()
     assert rested.until is not None
     assert rested.until > NOW
+
+
+@pytest.mark.parametrize(("said", "told"), REFUSALS)
+@pytest.mark.parametrize("status", [404, 200])
+async def test_what_a_service_says_where_it_refuses_is_told_without_our_key(
+    desk, said, told, status
+):
+    desk.site.put_call("/v1/chat/completions", refusing(said, status))
+    desk.came(1, now=NOW - HOUR)
+    problem = (await desk.make()).problem
+    assert told in problem
+    assert ("answered HTTP 404 Not Found" in problem) == (status == 404)
+    assert "secret" not in problem
+    assert len(problem) < 450
+    assert problem.isprintable()
 
 
 async def test_a_service_that_works_again_is_asked_as_before(desk):

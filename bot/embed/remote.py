@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from bot.errors import EmbeddingError
 from bot.models import Document, Failure, Request
 from bot.ports import Fetcher
+from bot.sources.jsonanswers import in_its_words
 
 _AT_ONCE = 32
 _LONGEST = 2000  # characters of a text: about 500 pieces, what most models read at most
@@ -49,7 +50,7 @@ class RemoteEmbedder:
             Request(self._url, headers=tuple(headers), body=json.dumps(asked).encode())
         )
         if isinstance(answer, Failure):
-            raise EmbeddingError(answer.problem)
+            raise EmbeddingError(in_its_words(answer, self._key).problem)
         if not isinstance(answer, Document):
             raise EmbeddingError("the service answered that nothing changed")
         return _read(answer.body, len(texts))

@@ -10,7 +10,7 @@ import asyncio
 import ipaddress
 import socket
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -50,6 +50,7 @@ _SECRETS = frozenset(
 )
 _GZIP = frozenset({"gzip", "x-gzip"})
 _MOST_GATES = 500
+_LONGEST_REFUSAL, _REFUSAL_SECONDS = 16 * 1024, 2.0  # of what a service says where it refuses
 
 # Where the connects of the request under way were refused; a socket factory can tell its caller
 # nothing but an OSError, which is then mixed with others.
@@ -240,7 +241,7 @@ class HttpFetcher:
         headers = _lowered(response)
         status = response.status
         if status in _WHOLE:
-            return Document(str(url), await self._body(response), headers)
+            return Document(str(url), await self._body(response, self._largest), headers)
         if status == HTTPStatus.NOT_MODIFIED:
             return NotModified(str(url), headers)
         location = response.headers.get("Location", "")
@@ -259,15 +260,26 @@ class HttpFetcher:
             status=status,
             retry_after=_retry_after(dict(headers)) if status in _BUSY else None,
             gone=status == HTTPStatus.GONE,
+            body=await self._refusal(response) if response.method == "POST" else b"",
         )
 
-    async def _body(self, response: aiohttp.ClientResponse) -> bytes:
+    async def _refusal(self, response: aiohttp.ClientResponse) -> bytes:
+        """Return what a service says where it refuses, b"" where it says too much or too slowly.
+
+        That it refuses, and for how long, is known by then, and must not be lost with the rest.
+        """
+        with suppress(BadBodyError, TimeoutError, aiohttp.ClientError):
+            async with asyncio.timeout(_REFUSAL_SECONDS):
+                return await self._body(response, _LONGEST_REFUSAL)
+        return b""
+
+    async def _body(self, response: aiohttp.ClientResponse, largest: int) -> bytes:
         coding = response.headers.get("Content-Encoding", "").strip().lower()
         if coding not in ("", "identity", *_GZIP):
             raise BadBodyError(
                 f"answered in an encoding that was not asked for ({text.shorten(coding, 40)})"
             )
-        body = Body(self._largest, zipped=coding in _GZIP)
+        body = Body(largest, zipped=coding in _GZIP)
         async for chunk in response.content.iter_chunked(_CHUNK):
             body.feed(chunk)
         promised = response.headers.get("Content-Length", "")

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
 from bot import text
 from bot.errors import ParseError
-from bot.models import Document
+from bot.models import Document, Failure
 from bot.sources.entries import host_of
 
 Fields: TypeAlias = Mapping[str, Any]
@@ -38,6 +39,28 @@ def refusal(host: str, said: str, wanted: str, form: str = "JSON") -> ParseError
     if said:
         return ParseError(f"{host} answered with an error: {text.quoted(said)}")
     return ParseError(f"{host} sent {form} that is no {wanted}")
+
+
+def error_of(answer: Fields, key: str = "") -> str:
+    """Return what an answer says went wrong, as OpenAI's and those like it do; "" where nothing.
+
+    Some repeat the `key` that they refuse: it is taken out.
+    """
+    said = line(fields(answer.get("error")), "message") or line(
+        answer, "error", "message", "detail"
+    )
+    hidden = text.one_line(key)
+    return said.replace(hidden, "…") if hidden else said
+
+
+def in_its_words(failure: Failure, key: str = "") -> Failure:
+    """Return a service's refusal with what it says of it, where it says something."""
+    try:
+        said = error_of(fields(json.loads(failure.body)), key)
+    except (ValueError, RecursionError):
+        return failure
+    words = text.quoted(said)
+    return replace(failure, problem=f"{failure.problem}: {words}") if words else failure
 
 
 def fields(value: object) -> Fields:

@@ -13,7 +13,7 @@ from bot import text
 from bot.errors import ParseError
 from bot.models import Document, Paper, Request
 from bot.sources.entries import host_of
-from bot.sources.jsonanswers import count, fields, line, listed, read_json, refusal
+from bot.sources.jsonanswers import count, error_of, fields, listed, read_json, refusal
 from bot.text import one_line, readable, shorten
 from bot.values import value_type
 
@@ -76,13 +76,15 @@ def request(asker: Asker, asked: str) -> Request:
     return Request(url, headers=tuple(headers), body=json.dumps(body).encode())
 
 
-def read(document: Document, asked: str) -> Answered:
-    """Return what a service says. Raises ParseError for what is no answer to such a question."""
+def read(document: Document, asked: str, key: str = "") -> Answered:
+    """Return what a service says. Raises ParseError for what is no answer to such a question.
+
+    `key` is ours, which the error's sentence shall not repeat.
+    """
     answer = fields(read_json(document, _WANTED))
     choices = listed(answer.get("choices"))
     if not choices:
-        said = line(fields(answer.get("error")), "message") or line(answer, "error", "message")
-        raise refusal(host_of(document.url), said, _WANTED)
+        raise refusal(host_of(document.url), error_of(answer, key), _WANTED)
     told = fields(fields(choices[0]).get("message")).get("content")
     if not isinstance(told, str):
         raise ParseError(f"{host_of(document.url)} answered without a text")

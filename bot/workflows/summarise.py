@@ -20,6 +20,7 @@ from bot.ports import Fetcher, Workers
 from bot.ranking.told import digest_of
 from bot.sources import summaries
 from bot.sources.enrichment import rest_after
+from bot.sources.jsonanswers import in_its_words
 from bot.sources.summaries import Asker
 
 MOST_SECONDS = 60.0
@@ -117,10 +118,12 @@ class Summaries:
         answer = await self.fetcher.fetch(summaries.request(self.asker, asked))
         if not isinstance(answer, Document):
             return await self._failed(
-                answer if isinstance(answer, Failure) else Failure("", "it answered nothing")
+                in_its_words(answer, self.asker.key)
+                if isinstance(answer, Failure)
+                else Failure("", "it answered nothing")
             )
         try:
-            found = await self.workers.cpu(summaries.read, answer, asked)
+            found = await self.workers.cpu(summaries.read, answer, asked, self.asker.key)
         except ParseError as error:
             return await self._failed(Failure(answer.url, str(error)))
         await self.workers.store(
