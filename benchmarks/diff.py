@@ -12,6 +12,7 @@ and those are the known ones. It has no search index.
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -49,6 +50,7 @@ def run(rounds: int = 5, stored: int = 100_000, many: int = 2_500_000) -> list[d
                 _indexed(store, rounds, papers),
             ]
         _copied(path, stored, many)
+        os.sync()  # what is left to be written of gigabytes would be waited for by whoever commits next
         with Store(path) as store:
             papers = _endless(stored, after=store.newest_paper())
             known = _stocked(store, papers, _AT_ONCE)
