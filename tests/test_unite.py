@@ -162,6 +162,17 @@ async def test_of_two_that_it_could_be_nobody_says_which(store):
     assert await look(store) == 0
 
 
+@pytest.mark.parametrize(
+    ("earlier", "both"),
+    [(article(), (preprint(1), preprint(2))), (preprint(), (article(1), article(2)))],
+)
+async def test_of_two_that_come_at_once_nobody_says_which_it_is(store, earlier, both):
+    seen_and_picked(store, earlier)
+    absorb(store, *both, source="journal", now=TOMORROW)
+    assert await look(store) == 0
+    assert store.count_papers() == 3
+
+
 async def test_an_article_under_two_names_joins_its_preprint_with_both(store):
     seen_and_picked(store, preprint())
     named_otherwise = a_paper(url(5), title=TITLE, authors=ADA)

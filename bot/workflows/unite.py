@@ -53,11 +53,25 @@ async def unite(store: UniteStore, workers: Workers, now: datetime) -> int:
 
 
 def _pairs(store: UniteStore, arrived: Sequence[Paper]) -> list[tuple[Paper, Paper]]:
-    return [
+    pairs = [
         (earlier[0], paper)
         for paper in arrived
         if len(earlier := _earlier(store, paper)) == 1  # of two nobody can say which it is
     ]
+    return [pair for pair in pairs if not any(_are_rivals(pair, other) for other in pairs)]
+
+
+def _are_rivals(pair: tuple[Paper, Paper], other: tuple[Paper, Paper]) -> bool:
+    """Tell whether two came at once of which only one can be the earlier paper: nobody can say which.
+
+    Both are preprints, or both have a DOI of a journal: together with the earlier one they would be one.
+    """
+    (earlier, paper), (other_earlier, rival) = pair, other
+    if earlier.id != other_earlier.id or paper.id == rival.id:
+        return False
+    return lifecycle.is_preprint(paper) or bool(
+        lifecycle.journal_doi(paper) and lifecycle.journal_doi(rival)
+    )
 
 
 def _earlier(store: UniteStore, paper: Paper) -> list[Paper]:
