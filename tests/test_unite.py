@@ -80,6 +80,10 @@ def test_a_preprint_and_its_article_are_one_work(said, why):
     assert are_one_work(article(**said), preprint()), why
 
 
+def test_a_retraction_of_the_article_is_told_to_who_had_the_preprint():
+    assert are_one_work(preprint(), article(notice="This article has been retracted"))
+
+
 def test_tex_and_accents_are_read_as_people_read_them():
     one = preprint(
         title=r"Sch\"odinger's $\alpha$ Decay of Expert Loads", authors=(r"Ren\'e Petit",)
@@ -107,6 +111,11 @@ def test_tex_and_accents_are_read_as_people_read_them():
             "it names another article",
         ),
         (a_paper(arxiv(1), doi(1), title=TITLE, authors=ADA), preprint(2), "it names its article"),
+        (
+            preprint(notice="This paper has been withdrawn"),
+            article(),
+            "the article is not withdrawn",
+        ),
     ],
 )
 def test_what_only_looks_alike_stays_two(one, other, why):

@@ -94,10 +94,12 @@ def are_one_work(one: Paper, other: Paper) -> bool:
 
     Their titles are the same but for spaces, signs and TeX, and their first authors have a name in common.
     What is no preprint, or names its article, is told by its identifiers alone: a mistake here would hide
-    a paper.
+    a paper. So is a preprint that was withdrawn: that would be said of the article too.
     """
     preprints = [paper for paper in (one, other) if lifecycle.is_preprint(paper)]
-    if len(preprints) != 1 or lifecycle.journal_doi(preprints[0]):
+    if len(preprints) != 1:
+        return False
+    if lifecycle.journal_doi(preprints[0]) or lifecycle.is_withdrawn(preprints[0]):
         return False
     if not (one.authors and other.authors and telling_words(one.title)):
         return False
