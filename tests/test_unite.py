@@ -147,6 +147,14 @@ async def test_an_article_joins_the_preprint_that_was_picked_and_is_news_of_it(s
     assert (news.paper.id, news.events) == (joined.id, (Event.PUBLISHED,))
 
 
+async def test_that_they_are_one_is_no_source_that_showed_it(store):
+    seen_and_picked(store, preprint())
+    absorb(store, article(), source="journal", now=TOMORROW)
+    assert await look(store) == 1
+    joined = stored(store, arxiv(1))
+    assert store.tallies([joined.id])[joined.id].sources == 2  # arXiv and the journal
+
+
 async def test_a_preprint_joins_the_article_that_was_picked_and_is_no_news(store):
     absorb(store, article())
     ((pick,),) = [an_edition(store, stored(store, doi(1)).id).picks]

@@ -10,7 +10,9 @@ from bot.models import Paper
 from bot.store import Store
 from bot.store.search import quoted
 
-_SOURCE = "title"  # stands for a source where it is told what became of a paper
+# Stands for a source where it is told what became of a paper. Its space says that it is none: it counts
+# for nothing where is asked how many sources showed a paper.
+_SOURCE = "by title"
 _KEY = "united through"
 _MOST = 20  # papers with the same words in their title
 
