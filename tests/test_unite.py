@@ -147,6 +147,30 @@ async def test_an_article_joins_the_preprint_that_was_picked_and_is_news_of_it(s
     assert (news.paper.id, news.events) == (joined.id, (Event.PUBLISHED,))
 
 
+@pytest.mark.parametrize("sources", [(), ("arxiv", "journal")])
+async def test_a_list_that_never_had_the_preprint_is_offered_the_article(store, sources):
+    with_profiles(store, "experts", "others")
+    absorb(store, preprint())
+    before = an_edition(store, profile="others")  # it was too far down there
+    seen_and_picked(store, preprint())
+    absorb(store, article(), source="journal", now=TOMORROW)
+    assert await look(store) == 1
+    (offered,) = store.candidates("others", before, None, sources)
+    assert offered.identifiers == {arxiv(1), doi(1)}
+    after = an_edition(store, profile="others", period=TOMORROW.date(), now=TOMORROW)
+    assert store.candidates("others", after, None, sources) == []
+
+
+async def test_what_other_sources_showed_is_offered_to_no_list_of_the_preprints_source(store):
+    with_profiles(store, "experts", "others")
+    absorb(store, preprint())
+    before = an_edition(store, profile="others")
+    seen_and_picked(store, preprint())
+    absorb(store, article(), source="journal", now=TOMORROW)
+    assert await look(store) == 1
+    assert store.candidates("others", before, None, ("arxiv",)) == []
+
+
 async def test_that_they_are_one_is_no_source_that_showed_it(store):
     seen_and_picked(store, preprint())
     absorb(store, article(), source="journal", now=TOMORROW)

@@ -69,6 +69,7 @@ class EditionLedger(PaperLedger):
     ) -> list[Paper]:
         """Return papers that came after `last`, never picked by this profile.
 
+        One that was joined to an older paper counts by when it came itself: it is that paper now.
         With `sources`, what counts is when one of these first showed the paper, which may be days
         after another did (by the clock or, within one second, by the paper's number). With `since`,
         only papers first seen or dated after it. What was stored as seen is left out. With `until`,
@@ -224,14 +225,25 @@ p.merged_into IS NULL AND p.backfilled = 0
 AND (:since IS NULL OR p.first_seen >= :since OR p.published >= :since)
 AND (:until IS NULL OR p.first_seen <= :until)
 """
-_CANDIDATES = f"SELECT p.id FROM paper p WHERE p.id > :through AND {_FRESH} {_NOT_PICKED}"  # noqa: S608 - our own constants
+# What came and was joined to an older paper is that paper: whoever was never given the old one must not
+# lose the new one with it.
+_JOINED = """
+p.id IN (
+    SELECT a.merged_into FROM paper a WHERE a.id > :through AND a.merged_into IS NOT NULL
+    AND a.backfilled = 0 AND (:until IS NULL OR a.first_seen <= :until)
+)
+"""
+_CANDIDATES = (
+    f"SELECT p.id FROM paper p WHERE (p.id > :through OR {_JOINED}) AND {_FRESH} {_NOT_PICKED}"  # noqa: S608 - our own constants
+)
 _CANDIDATES_OF_SOURCES = f"""
 SELECT p.id FROM paper p
 JOIN (
-    SELECT paper, min(stored_at) AS shown FROM sighting
+    SELECT paper, min(stored_at) AS shown, max(stored_at) AS latest FROM sighting
     WHERE source IN (SELECT value FROM json_each(:sources)) GROUP BY paper
 ) s ON s.paper = p.id
-WHERE (s.shown > :made_at OR p.id > :through) AND (:until IS NULL OR s.shown <= :until)
+WHERE (s.shown > :made_at OR p.id > :through OR (s.latest > :made_at AND {_JOINED}))
+AND (:until IS NULL OR s.shown <= :until)
 AND {_FRESH} {_NOT_PICKED}
 """  # noqa: S608 - our own constants
 _NEWS = """
