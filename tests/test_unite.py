@@ -246,6 +246,21 @@ async def test_each_paper_is_looked_at_once(store):
     assert Uniter(store).arrivals(1000) == []
 
 
+@pytest.mark.parametrize(
+    "title",
+    [
+        "Тёплый йод и его новые свойства",
+        "Η ανάλυση των νέων μεθόδων της φυσικής",
+        "한국어 문장의 의미를 이해하는 새로운 방법 제안",
+        "Über die Größe naïver Straßen in İstanbul und Łódź",
+    ],
+)
+async def test_a_title_in_any_alphabet_is_found(store, title):
+    seen_and_picked(store, preprint(title=title))
+    absorb(store, article(title=title), source="journal", now=TOMORROW)
+    assert await look(store) == 1
+
+
 async def test_a_title_may_hold_what_a_search_takes_for_its_own_signs(store):
     said = {"title": 'NOT "experts" AND (tokens) OR title: NEAR* routers^2'}
     seen_and_picked(store, preprint(**said))

@@ -9,6 +9,7 @@ from bot.identity import diff
 from bot.models import Paper
 from bot.store import Store
 from bot.store.search import quoted
+from bot.text.query import searchable
 
 # Stands for a source where it is told what became of a paper. Its space says that it is none: it counts
 # for nothing where is asked how many sources showed a paper.
@@ -34,7 +35,7 @@ class Uniter:
 
     def picked(self, words: Sequence[str]) -> list[Paper]:
         """Return papers with all of these words in the title that an edition picked, the newest few."""
-        match = f"title : ({' '.join(map(quoted, words))})"
+        match = f"title : ({' '.join(quoted(searchable(word)) for word in words)})"
         rows = self._db.rows(_PICKED, {"match": match, "most": _MOST})
         return list(self._store.papers([row["id"] for row in rows]).values())
 
