@@ -50,7 +50,7 @@ class Uniter:
         # Once more, now that nobody else writes: they may have become one meanwhile.
         names = one.identifiers | other.identifiers
         (group,) = diff([Paper("", names)], self._store.lookup(names))
-        if len(group.known) < 2:  # noqa: PLR2004 - they are one already
+        if len(group.known) <= 1:
             return False
         self._store.put_group(group, _SOURCE, now)
         return True

@@ -110,9 +110,8 @@ def are_one_work(one: Paper, other: Paper) -> bool:
     names, others = (
         {word for word in _words(paper.authors[0]) if len(word) > 1} for paper in (one, other)
     )
-    return "".join(_words(one.title)) == "".join(_words(other.title)) and not names.isdisjoint(
-        others
-    )
+    same_title = "".join(_words(one.title)) == "".join(_words(other.title))
+    return same_title and not names.isdisjoint(others)
 
 
 def _words(text: str) -> list[str]:
