@@ -6,6 +6,7 @@ the six are the same for all but for the names, and are written once, here: only
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from operator import attrgetter
 from reprlib import recursive_repr
@@ -42,7 +43,9 @@ def _made(kind: type) -> type:
     return made
 
 
-def _as_tuple(names: list[str]) -> attrgetter[tuple[object, ...]]:
+def _as_tuple(names: list[str]) -> Callable[[object], tuple[object, ...]]:
+    if not names:
+        return lambda _: ()
     # Asked for one name alone it would return no tuple.
     return attrgetter(*(names if len(names) > 1 else names * 2))
 

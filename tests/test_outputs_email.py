@@ -623,6 +623,20 @@ def test_a_card_is_made_once_or_twice_however_many_there_are(monkeypatch):
     assert made.count("email/card.html") <= at_all + 2
 
 
+def test_what_stands_around_the_papers_is_rendered_once_for_all_readers():
+    rendered: list[str] = []
+
+    def counted(template, context):
+        rendered.append(f"{template} {context!r}")
+        return RENDER(template, context)
+
+    shared = Press(bot=BOT, sender=SENDER, render=counted)
+    for _ in range(3):
+        for reader in readers():
+            shared.digest(reader)
+    assert len(rendered) == len(set(rendered))
+
+
 def test_a_drawer_gives_back_what_was_put_in_and_lets_go_of_the_oldest():
     foundry = Foundry(RENDER, ("number", "feedback"))
     said = MailCardContext(foundry.mark("number"), paper_card(ROUTER, today=NOON.date()), "")

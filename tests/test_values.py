@@ -30,6 +30,11 @@ class OtherName:
     value: str
 
 
+@value_type(frozen=True, slots=True)
+class Nothing:
+    pass
+
+
 def as_dataclasses_would(kind):
     """Return the same type as `dataclasses` makes it, from its bare annotations and defaults."""
     own = {each.name: each.default for each in fields(kind) if each.name in ("votes", "alike")}
@@ -69,6 +74,12 @@ def test_a_value_equals_none_of_another_type():
     assert Name("x") != ("x",)
     assert Name("x").__eq__("x") is NotImplemented
     assert {Name("x"), Name("x"), Name("y")} == {Name("y"), Name("x")}
+
+
+def test_values_without_fields_are_all_alike():
+    assert Nothing() == Nothing()
+    assert {Nothing(), Nothing()} == {Nothing()}
+    assert repr(Nothing()) == "Nothing()"
 
 
 def test_a_value_that_is_in_itself_is_told():

@@ -8,29 +8,14 @@ Empty strings and tuples mean "there is none"; a template leaves such a line out
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, TypeVar, dataclass_transform
 
-T = TypeVar("T")
-
-if TYPE_CHECKING:
-
-    @dataclass_transform(frozen_default=True)
-    def context(made: type[T]) -> type[T]:
-        """Make a dataclass that is frozen for the type checker alone."""
-        ...
-
-else:
-    # Forty of them, and what a frozen one sets each field by, and is compared by, is compiled anew
-    # for each: that was a third of what `publish` costs when nothing has changed.
-    context = dataclass(slots=True, eq=False)
-
+from bot.values import value_type
 
 # ── Papers and sections ───────────────────────────────────────────────────────────────────────────
 
 
-@context
+@value_type(frozen=True, slots=True)
 class LinkContext:
     """A link: what it says and where it leads (an http, https or mailto address, or a path)."""
 
@@ -38,7 +23,7 @@ class LinkContext:
     href: str
 
 
-@context
+@value_type(frozen=True, slots=True)
 class ReasonContext:
     """One reason in words: `before`, the `term` itself, `after`; joined they are the phrase.
 
@@ -51,7 +36,7 @@ class ReasonContext:
     emphasis: bool = False
 
 
-@context
+@value_type(frozen=True, slots=True)
 class PaperContext:
     """A paper's card.
 
@@ -88,7 +73,7 @@ class PaperContext:
     alike: tuple[LinkContext, ...]
 
 
-@context
+@value_type(frozen=True, slots=True)
 class SectionContext:
     """A profile's section: cards, titles only for what would be too long, news of earlier papers.
 
@@ -108,7 +93,7 @@ class SectionContext:
 # ── Digests by mail ───────────────────────────────────────────────────────────────────────────────
 
 
-@context
+@value_type(frozen=True, slots=True)
 class HealthLine:
     """How a source stands, in a sentence; `alarm` where papers may be missing because of it."""
 
@@ -116,7 +101,7 @@ class HealthLine:
     alarm: bool
 
 
-@context
+@value_type(frozen=True, slots=True)
 class FooterContext:
     """The end of every mail: why it came, to whom, how to end it, whom to write to, who sends it.
 
@@ -131,7 +116,7 @@ class FooterContext:
     imprint: tuple[str, ...]
 
 
-@context
+@value_type(frozen=True, slots=True)
 class DigestContext:
     """`email/digest.html` and `email/digest.txt`: the mail of one delivery, around its sections.
 
@@ -158,7 +143,7 @@ class DigestContext:
     footer: FooterContext
 
 
-@context
+@value_type(frozen=True, slots=True)
 class MailSectionContext:
     """`email/section.html` and `.txt`: a profile's section, around its papers.
 
@@ -177,7 +162,7 @@ class MailSectionContext:
     titles: str
 
 
-@context
+@value_type(frozen=True, slots=True)
 class MailNewsContext:
     """`email/news.html` and `.txt`: what became of papers that the reader had, after all sections.
 
@@ -187,7 +172,7 @@ class MailNewsContext:
     lines: str
 
 
-@context
+@value_type(frozen=True, slots=True)
 class MailCardContext:
     """`email/card.html` and `.txt`: a paper's card.
 
@@ -200,7 +185,7 @@ class MailCardContext:
     feedback: str
 
 
-@context
+@value_type(frozen=True, slots=True)
 class MailLineContext:
     """`email/line.html` and `.txt`: a paper by its title, or one of which there is news."""
 
@@ -210,7 +195,7 @@ class MailLineContext:
 # ── What every page has around it ─────────────────────────────────────────────────────────────────
 
 
-@context
+@value_type(frozen=True, slots=True)
 class FormContext:
     """One format of a feed: its name ("RSS"), its media type and where it is."""
 
@@ -219,7 +204,7 @@ class FormContext:
     href: str
 
 
-@context
+@value_type(frozen=True, slots=True)
 class FeedContext:
     """A feed in every format it is published in."""
 
@@ -227,7 +212,7 @@ class FeedContext:
     forms: tuple[FormContext, ...]
 
 
-@context
+@value_type(frozen=True, slots=True)
 class FrameContext:
     """What every page has around it. All addresses are relative, so that a page works anywhere.
 
@@ -250,7 +235,7 @@ class FrameContext:
 # ── Editions and their archive ────────────────────────────────────────────────────────────────────
 
 
-@context
+@value_type(frozen=True, slots=True)
 class ProfileTeaser:
     """A public profile on the front page: its latest edition's first papers."""
 
@@ -263,7 +248,7 @@ class ProfileTeaser:
     papers: tuple[PaperContext, ...]
 
 
-@context
+@value_type(frozen=True, slots=True)
 class TodayPage:
     """`web/today.html`: every public profile's latest, and what is trending.
 
@@ -280,7 +265,7 @@ class TodayPage:
     subscribe: str
 
 
-@context
+@value_type(frozen=True, slots=True)
 class EditionLine:
     """One day in a profile's archive: its date in words, its size, its first title."""
 
@@ -290,7 +275,7 @@ class EditionLine:
     first: str
 
 
-@context
+@value_type(frozen=True, slots=True)
 class DayContext:
     """A day in a calendar: its number, where it leads ("" for nowhere) and its date in words.
 
@@ -303,7 +288,7 @@ class DayContext:
     current: bool
 
 
-@context
+@value_type(frozen=True, slots=True)
 class CalendarContext:
     """A month by weeks from Monday on; `earlier` and `later` have an empty href at the ends."""
 
@@ -313,7 +298,7 @@ class CalendarContext:
     later: LinkContext
 
 
-@context
+@value_type(frozen=True, slots=True)
 class MonthContext:
     """The editions of one month, newest first, and its calendar."""
 
@@ -322,7 +307,7 @@ class MonthContext:
     editions: tuple[EditionLine, ...]
 
 
-@context
+@value_type(frozen=True, slots=True)
 class ProfilePage:
     """`web/profile.html`: a profile's archive."""
 
@@ -332,7 +317,7 @@ class ProfilePage:
     months: tuple[MonthContext, ...]
 
 
-@context
+@value_type(frozen=True, slots=True)
 class EditionPage:
     """`web/edition.html`: a day's edition, and what was made by hand on the same day after it.
 
@@ -353,7 +338,7 @@ class EditionPage:
     month: CalendarContext
 
 
-@context
+@value_type(frozen=True, slots=True)
 class ShelfContext:
     """Links that belong together, under a name: the days of a week."""
 
@@ -361,7 +346,7 @@ class ShelfContext:
     links: tuple[LinkContext, ...]
 
 
-@context
+@value_type(frozen=True, slots=True)
 class TrendingPage:
     """`web/trending.html`: papers by the community's votes, now or in a day, a week or a month.
 
@@ -385,7 +370,7 @@ class TrendingPage:
 # ── Papers, and searches for them ─────────────────────────────────────────────────────────────────
 
 
-@context
+@value_type(frozen=True, slots=True)
 class PickedContext:
     """An edition that picked a paper: which, and why, or (`updated`) what it told of it."""
 
@@ -395,7 +380,7 @@ class PickedContext:
     updated: str
 
 
-@context
+@value_type(frozen=True, slots=True)
 class SeenContext:
     """Where a paper was seen: the source, what it said, and when ("19 to 21 November 2026")."""
 
@@ -404,7 +389,7 @@ class SeenContext:
     when: str
 
 
-@context
+@value_type(frozen=True, slots=True)
 class VotesContext:
     """A day's votes and comments in figures, and how many votes came since the day before it."""
 
@@ -414,7 +399,7 @@ class VotesContext:
     comments: str
 
 
-@context
+@value_type(frozen=True, slots=True)
 class CurveContext:
     """Votes over time as a picture: points of a line and of the area below it, and all in words.
 
@@ -426,7 +411,7 @@ class CurveContext:
     label: str
 
 
-@context
+@value_type(frozen=True, slots=True)
 class PaperPage:
     """`web/record.html`: all that is known of one paper.
 
@@ -457,7 +442,7 @@ class PaperPage:
     alike: LinkContext
 
 
-@context
+@value_type(frozen=True, slots=True)
 class SearchPage:
     """`web/search.html`: the field to search in, and what was found.
 
@@ -481,7 +466,7 @@ class SearchPage:
     near: tuple[PaperContext, ...]
 
 
-@context
+@value_type(frozen=True, slots=True)
 class AliasPage:
     """`web/alias.html`: a paper that has its page elsewhere; `canonical` is that page's folder."""
 
@@ -493,7 +478,7 @@ class AliasPage:
 # ── Pages that a mail leads to, and forms ─────────────────────────────────────────────────────────
 
 
-@context
+@value_type(frozen=True, slots=True)
 class UnsubscribePage:
     """`web/unsubscribe.html`: the buttons, and after one was pressed (`done`) what has ended.
 
@@ -512,7 +497,7 @@ class UnsubscribePage:
     contact: LinkContext
 
 
-@context
+@value_type(frozen=True, slots=True)
 class FeedbackPage:
     """`web/feedback.html`: a paper of a digest, what its reader said of it, and the buttons.
 
@@ -535,7 +520,7 @@ class FeedbackPage:
     voted: VotedContext
 
 
-@context
+@value_type(frozen=True, slots=True)
 class VotedContext:
     """How many readers voted for a paper, in words, and whether the one who looks did."""
 
@@ -543,7 +528,7 @@ class VotedContext:
     mine: bool
 
 
-@context
+@value_type(frozen=True, slots=True)
 class VotePage:
     """`web/vote.html`: a paper, its votes, and a button; for who has no link, a field for an address.
 
@@ -561,7 +546,7 @@ class VotePage:
     stamp: str
 
 
-@context
+@value_type(frozen=True, slots=True)
 class ListContext:
     """A list that can be subscribed to: its name in forms, its title, what it is about, and a tick."""
 
@@ -571,7 +556,7 @@ class ListContext:
     ticked: bool
 
 
-@context
+@value_type(frozen=True, slots=True)
 class SubscribePage:
     """`web/subscribe.html`: the form; `problem` says why what was sent was not taken, "" at first.
 
@@ -586,7 +571,7 @@ class SubscribePage:
     domains: str
 
 
-@context
+@value_type(frozen=True, slots=True)
 class ConfirmPage:
     """`web/confirm.html`: what an address is asked, and the button that says yes; after it, `done`.
 
@@ -600,7 +585,7 @@ class ConfirmPage:
     manage: str
 
 
-@context
+@value_type(frozen=True, slots=True)
 class ChoiceContext:
     """One of several: its value, its words, and whether it holds now."""
 
@@ -609,7 +594,7 @@ class ChoiceContext:
     holds: bool
 
 
-@context
+@value_type(frozen=True, slots=True)
 class OpinionLine:
     """What a reader said of a paper: its title, "More" or "Less" or when, and what takes it back."""
 
@@ -618,7 +603,7 @@ class OpinionLine:
     value: str
 
 
-@context
+@value_type(frozen=True, slots=True)
 class ManagePage:
     """`web/manage.html`: what a reader gets and when, what they said, what is kept, the way out.
 
@@ -646,7 +631,7 @@ class ManagePage:
     problem: str
 
 
-@context
+@value_type(frozen=True, slots=True)
 class NoticePage:
     """`web/notice.html`: why there is nothing else to see, and what to do; `contact` may be empty.
 
@@ -662,7 +647,7 @@ class NoticePage:
 # ── Notes by mail, and style ──────────────────────────────────────────────────────────────────────
 
 
-@context
+@value_type(frozen=True, slots=True)
 class NoteContext:
     """`email/note.html` and `.txt`: a short mail that is no digest.
 
@@ -680,7 +665,7 @@ class NoteContext:
     imprint: tuple[str, ...]
 
 
-@context
+@value_type(frozen=True, slots=True)
 class StyleSheet:
     """`web/style.css` and `email/style.css`: templates like the others, to be replaced by a user's."""
 
