@@ -4,7 +4,8 @@ Two laws hold, and tests/test_identity.py tries to break them: which records bel
 the merged fields, do not depend on the order of arrival; merging again changes nothing. Grouping is
 therefore plain connectedness over shared identifiers, and every merged field is a maximum under a
 total order (`Stamp`, then the value itself). Only the *key* remembers who came first, and it never
-changes again: what turns out to be the same paper later becomes an alias.
+changes again: what turns out to be the same paper later becomes an alias. And of two papers on arXiv
+that name one DOI, which are never one by it, the first has it (decision 142).
 """
 
 from __future__ import annotations
@@ -311,9 +312,14 @@ class Group:
 
 @dataclass(slots=True)
 class _Forest:
-    """Union-find over identifiers."""
+    """Union-find over identifiers, of which a tree holds arXiv ids of one paper at most.
+
+    A name that would tie two such trees stays with the one that has it.
+    """
 
     parent: dict[Identifier, Identifier] = field(default_factory=dict)
+    on_arxiv: set[Identifier] = field(default_factory=set)  # roots of trees that hold an arXiv id
+    disputed: bool = False
 
     def find(self, identifier: Identifier) -> Identifier:
         root = identifier
@@ -323,10 +329,33 @@ class _Forest:
             self.parent[identifier], identifier = root, self.parent[identifier]
         return root
 
-    def join(self, identifiers: Iterable[Identifier]) -> None:
-        roots = [self.find(identifier) for identifier in identifiers]
-        for root in roots[1:]:
-            self.parent[self.find(root)] = self.find(roots[0])
+    def join(self, identifiers: frozenset[Identifier]) -> Identifier:
+        """Tie a record's names together; return one that is in the tree where the record belongs.
+
+        Without an arXiv id, between trees of several, that is the strongest name's.
+        """
+        numbers = [name for name in identifiers if name.scheme is Scheme.ARXIV]
+        if numbers:
+            home = numbers[0]
+        elif len(identifiers) == 1:
+            return next(iter(identifiers))
+        else:
+            owned = [name for name in identifiers if self.find(name) in self.on_arxiv]
+            home = strongest(owned or identifiers)
+        root = self.find(home)
+        for number in numbers:
+            self.parent[self.find(number)] = root
+        if numbers:
+            self.on_arxiv.add(root)
+        for name in identifiers:
+            other = self.find(name)
+            if other == root:
+                continue
+            if other in self.on_arxiv:
+                self.disputed = True
+            else:
+                self.parent[other] = root
+        return home
 
 
 def diff(records: Sequence[Paper], known: Iterable[Paper]) -> list[Group]:
@@ -337,23 +366,37 @@ def diff(records: Sequence[Paper], known: Iterable[Paper]) -> list[Group]:
     """
     forest = _Forest()
     stored = sorted({paper.id: paper for paper in known}.values(), key=lambda paper: paper.id)
-    for paper in (*stored, *records):
-        forest.join(paper.identifiers)
+    shelves = [forest.join(paper.identifiers) for paper in stored]
+    homes = [forest.join(record.identifiers) for record in records]
     members: dict[Identifier, list[int]] = {}
-    for index, record in enumerate(records):
-        members.setdefault(forest.find(next(iter(record.identifiers))), []).append(index)
+    for index, home in enumerate(homes):
+        members.setdefault(forest.find(home), []).append(index)
     olds: dict[Identifier, list[Paper]] = {}
-    for paper in stored:
-        olds.setdefault(forest.find(next(iter(paper.identifiers))), []).append(paper)
-    return [_group(records, indexes, olds.get(root, [])) for root, indexes in members.items()]
+    for paper, home in zip(stored, shelves, strict=True):
+        olds.setdefault(forest.find(home), []).append(paper)
+    groups = [_group(records, indexes, olds.get(root, [])) for root, indexes in members.items()]
+    if not forest.disputed:
+        return groups
+    return [_less(group, root, forest) for root, group in zip(members, groups, strict=True)]
+
+
+def _less(group: Group, root: Identifier, forest: _Forest) -> Group:
+    """Return a group less the names that another paper has."""
+    names = frozenset(name for name in group.paper.identifiers if forest.find(name) == root)
+    paper = replace(group.paper, identifiers=names)
+    return replace(group, paper=paper, changed=_is_changed(paper, group.known))
 
 
 def _group(records: Sequence[Paper], indexes: list[int], old: list[Paper]) -> Group:
     merged = merge([*old, *(records[index] for index in indexes)])
     if merged.key is None:
         merged = replace(merged, key=strongest(records[indexes[0]].identifiers))
-    changed = len(old) != 1 or _content(merged) != _content(old[0])
+    changed = _is_changed(merged, old)
     return Group(paper=merged, records=tuple(indexes), known=tuple(old), changed=changed)
+
+
+def _is_changed(merged: Paper, old: Sequence[Paper]) -> bool:
+    return len(old) != 1 or _content(merged) != _content(old[0])
 
 
 def _content(paper: Paper) -> Paper:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -138,8 +139,13 @@ def test_a_paper_is_best_known_by_its_arxiv_id():
 
 # ── Merging ───────────────────────────────────────────────────────────────────────────────────────
 
-identifiers = st.builds(
-    Identifier, st.sampled_from([Scheme.ARXIV, Scheme.DOI, Scheme.URL]), st.sampled_from("abcd")
+names_of_articles = st.builds(
+    Identifier, st.sampled_from([Scheme.DOI, Scheme.URL]), st.sampled_from("abcd")
+)
+# Of one paper on arXiv, and of several, which may lay claim to the same DOI.
+undisputed = st.just(Identifier(Scheme.ARXIV, "a")) | names_of_articles
+identifiers = (
+    st.builds(Identifier, st.just(Scheme.ARXIV), st.sampled_from("abcd")) | names_of_articles
 )
 stamps = st.builds(
     Stamp, st.integers(0, 2), st.integers(0, 2), st.sampled_from(["", "2026-11-19", "2026-11-20"])
@@ -151,7 +157,7 @@ counts = st.none() | st.integers(0, 3)
 
 
 @st.composite
-def records(draw: st.DrawFn) -> Paper:
+def records(draw: st.DrawFn, identifiers: st.SearchStrategy[Identifier] = identifiers) -> Paper:
     """A source's record: few values, so that they collide."""
     fields = {name: draw(words) for name in ("title", "abstract", "venue")}
     paper = Paper(
@@ -171,6 +177,7 @@ def records(draw: st.DrawFn) -> Paper:
 
 
 batches_of_records = st.lists(records(), min_size=1, max_size=8)
+undisputed_records = st.lists(records(undisputed), min_size=1, max_size=8)
 
 
 def test_the_weightier_record_wins_field_by_field_and_an_empty_one_never():
@@ -263,7 +270,7 @@ def cut(papers: Sequence[Paper], places: Sequence[int]) -> list[Sequence[Paper]]
 
 
 @given(
-    batches_of_records, st.lists(st.integers(0, 8), max_size=4), st.randoms(use_true_random=False)
+    undisputed_records, st.lists(st.integers(0, 8), max_size=4), st.randoms(use_true_random=False)
 )
 def test_which_records_are_one_paper_and_what_it_says_depends_on_no_order_and_no_batch(
     papers, places, random
@@ -284,7 +291,45 @@ def test_papers_share_no_identifier_and_hold_every_record(papers, places):
     assert len(held) == len(set(held))
     assert set(held) == {name for paper in papers for name in paper.identifiers}
     for record in papers:
-        assert sum(record.identifiers <= paper.identifiers for paper in shelf.papers.values()) == 1
+        held_by = [
+            paper for paper in shelf.papers.values() if paper.identifiers & record.identifiers
+        ]
+        numbers = on_arxiv(record)
+        assert sum(not numbers or numbers <= paper.identifiers for paper in held_by) >= 1
+        assert len(held_by) == 1 or all(on_arxiv(paper) for paper in held_by), "only arXiv has two"
+
+
+def on_arxiv(paper: Paper) -> frozenset[Identifier]:
+    return frozenset(name for name in paper.identifiers if name.scheme is Scheme.ARXIV)
+
+
+@given(
+    batches_of_records, st.lists(st.integers(0, 8), max_size=4), st.randoms(use_true_random=False)
+)
+def test_how_many_papers_there_are_and_which_is_which_on_arxiv_depends_on_no_order(
+    papers, places, random
+):
+    at_once, in_batches = Shelf(), Shelf()
+    at_once.take(papers)
+    for batch in cut(random.sample(papers, len(papers)), places):
+        in_batches.take(batch)
+    counted, others = (
+        Counter(map(on_arxiv, shelf.papers.values())) for shelf in (at_once, in_batches)
+    )
+    assert counted == others
+
+
+@given(batches_of_records, st.lists(st.integers(0, 8), max_size=4))
+def test_two_numbers_on_arxiv_are_one_paper_only_where_a_record_says_so(papers, places):
+    shelf = Shelf()
+    for batch in cut(papers, places):
+        shelf.take(batch)
+    said = Shelf()
+    said.take(
+        [replace(paper, identifiers=numbers) for paper in papers if (numbers := on_arxiv(paper))]
+    )
+    found = {numbers for paper in shelf.papers.values() if (numbers := on_arxiv(paper))}
+    assert found == {paper.identifiers for paper in said.papers.values()}
 
 
 @given(batches_of_records, st.lists(st.integers(0, 8), max_size=4))
@@ -345,6 +390,32 @@ def test_a_record_that_joins_two_stored_papers_keeps_the_elder():
     assert str(group.paper.key) == "arXiv:2611.90037"
     assert list(shelf.papers) == [1]
     assert shelf.aliases == {Identifier(Scheme.DOI, "10.1000/x"): 1}
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_a_doi_that_two_papers_on_arxiv_name_makes_them_no_one_paper(at_once):
+    first, second = paper("2611.90037", "doi:10.1000/x"), paper("2611.90038", "doi:10.1000/x")
+    shelf = Shelf()
+    for batch in [[first, second]] if at_once else [[first], [second]]:
+        shelf.take(batch)
+    names = [sorted(map(str, held.identifiers)) for held in shelf.papers.values()]
+    assert names == [["arXiv:2611.90037", "doi:10.1000/x"], ["arXiv:2611.90038"]]
+    # Its article is the paper's that named it first, and all of it again changes nothing.
+    again = shelf.take([second, paper("doi:10.1000/x"), first])
+    assert [group.known[0].id for group in again] == [2, 1]
+    assert not any(group.changed for group in again)
+
+
+def test_a_record_between_two_papers_on_arxiv_goes_with_its_strongest_name():
+    shelf = Shelf()
+    shelf.take([paper("2611.90037", "doi:10.1000/y"), paper("2611.90038", "doi:10.1000/x")])
+    (group,) = shelf.take([paper("doi:10.1000/y", "doi:10.1000/x", "pmid:1")])
+    assert [known.id for known in group.known] == [2]
+    assert sorted(map(str, group.paper.identifiers)) == [
+        "arXiv:2611.90038",
+        "doi:10.1000/x",
+        "pmid:1",
+    ]
 
 
 def test_more_votes_are_no_change_of_the_paper():

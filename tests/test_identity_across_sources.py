@@ -92,6 +92,35 @@ async def test_papers_that_were_two_become_one_and_the_later_key_an_alias(world)
     assert world.store.papers([later.id])[later.id] == paper
 
 
+def naming(number: str, doi: str, event: str = "new", at: datetime = NOW) -> str:
+    """Return an announcement of one paper whose authors named that DOI."""
+    return announcement(at, number, event=event).replace(
+        "<arxiv:announce_type>", f"<arxiv:DOI>{doi}</arxiv:DOI><arxiv:announce_type>"
+    )
+
+
+async def test_papers_whose_authors_typed_one_doi_are_all_announced(world):
+    source = the_sources(world)["arxiv"]
+    await world.walk(NOW, source)
+    for days, number in enumerate(("2611.00002", "2611.00003"), start=1):
+        world.site.put("/rss/cs.LG", naming(number, ARTICLE, at=NOW + days * 24 * HOUR))
+        assert (await world.walk(NOW + days * 24 * HOUR, source)).new == 1
+    assert world.new() == ["Paper 2611.00001", "Paper 2611.00002", "Paper 2611.00003"]
+    # The same again, and its article, find what they are.
+    assert (await world.walk(NOW + 72 * HOUR, source)).updated == 0
+    assert (await world.walk(NOW + 72 * HOUR, the_sources(world)["journal"])).new == 0
+    assert len(world.papers()) == 3
+
+
+async def test_a_replacement_that_names_anothers_doi_brings_no_paper(world):
+    source = the_sources(world)["arxiv"]
+    await world.walk(NOW, source)
+    world.site.put("/rss/cs.LG", naming("2611.00002", ARTICLE, "replace", NOW + 24 * HOUR))
+    found = await world.walk(NOW + 24 * HOUR, source)
+    assert (found.entries, found.new, found.updated) == (1, 0, 0)
+    assert world.titles() == ["Paper 2611.00001"]
+
+
 def test_categories_of_several_words_come_back_whole(tmp_path):
     from bot.store import Store
     from support_round import a_paper, stored

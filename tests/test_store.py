@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections import Counter
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
@@ -481,18 +482,22 @@ def test_a_chain_of_joins_leads_to_the_eldest(store):
     assert store.count_papers() == 1
 
 
-RECORDS = st.lists(
-    st.builds(
-        lambda numbers, version, title: a_paper(
-            *(arxiv(n) if n % 2 else doi(n) for n in sorted(numbers)), title=title, version=version
+def _records(*names: Identifier) -> st.SearchStrategy[list[Paper]]:
+    return st.lists(
+        st.builds(
+            lambda some, version, title: a_paper(*sorted(some), title=title, version=version),
+            st.sets(st.sampled_from(names), min_size=1, max_size=3),
+            st.integers(1, 3),
+            st.sampled_from(["a", "b", "c"]),
         ),
-        st.sets(st.integers(0, 6), min_size=1, max_size=3),
-        st.integers(1, 3),
-        st.sampled_from(["a", "b", "c"]),
-    ),
-    min_size=1,
-    max_size=7,
-)
+        min_size=1,
+        max_size=7,
+    )
+
+
+UNDISPUTED = _records(arxiv(1), *map(doi, range(4)), url(1), url(2))
+# Several papers on arXiv that may name one DOI.
+RECORDS = _records(*map(arxiv, range(3)), *map(doi, range(4)))
 
 
 def _as_stored(records, cuts) -> set[tuple[object, ...]]:
@@ -506,11 +511,25 @@ def _as_stored(records, cuts) -> set[tuple[object, ...]]:
         }
 
 
-@given(RECORDS, st.data())
+@given(UNDISPUTED, st.data())
 def test_neither_order_nor_documents_decide_what_is_one_paper_and_what_it_says(records, data):
     cuts = sorted(data.draw(st.sets(st.integers(0, len(records)), max_size=3)))
     otherwise = data.draw(st.permutations(records))
     assert _as_stored(records, cuts) == _as_stored(otherwise, [])
+
+
+@given(RECORDS, st.data())
+def test_nor_how_many_papers_of_arxivs_there_are_where_several_name_one_doi(records, data):
+    cuts = sorted(data.draw(st.sets(st.integers(0, len(records)), max_size=3)))
+    otherwise = data.draw(st.permutations(records))
+    some, others = (
+        Counter(
+            frozenset(name for name in identifiers if name.scheme is Scheme.ARXIV)
+            for identifiers, *_ in found
+        )
+        for found in (_as_stored(records, cuts), _as_stored(otherwise, []))
+    )
+    assert some == others
 
 
 @given(RECORDS)

@@ -179,7 +179,9 @@ class AbsorbLedger(PaperLedger):
             ]
             for group in diff([record.sighting.paper for record in admitted], known):
                 members = [admitted[index] for index in group.records]
-                groups.append((members[0].place, members, group))
+                # What is admitted by a name that turns out to be another paper's brings none.
+                if group.known or any(m.sighting.event in introduces for m in members):
+                    groups.append((members[0].place, members, group))
         groups.sort(key=lambda placed: placed[0])
         return [(members, group) for _, members, group in groups]
 
