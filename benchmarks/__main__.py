@@ -21,7 +21,7 @@ STAGES = {
     "search": "100,000 papers searched warm (CPU time), and what meaning finds beside words.",
     "serve": "Feeds and pages, asked for by `wrk` over 32 connections, beside aiohttp's bare answer.",
     "deliver": "Personalised, signed digests to Postfix's `smtp-sink` (messages a second, wall time).",
-    "day": "A library's morning, by the number of subscribers: compose, render, sign, send.",
+    "day": "A library's morning, by the number of subscribers: compose, render, sign, send (memory: PSS).",
     "small": "A day of 20 sources and 5 subscribers, on one core and in a memory group of 256 MB.",
 }
 _ROOT = Path(__file__).parents[1]

@@ -74,4 +74,5 @@ def _row(told: Told, subscribers: int, profiles: int) -> dict[str, object]:
         "KB written a mail": round(written / subscribers / 1000, 1),
         "largest process, MB": max(told.peaks),
         "all at one moment, MB": told.together,
+        "target": "≤500 MB",
     }

@@ -6,6 +6,7 @@ spoken from C; the proxy (benchmarks/deliver_proxy.py) makes a far server of a n
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
@@ -23,6 +24,7 @@ from pathlib import Path
 _START_SECONDS = 10.0
 _RUN_SECONDS = 300.0
 _PEEK_SECONDS = 0.1
+_LOOKS_A_SHARE = 5  # to find out what is shared, the kernel goes through every page: milliseconds
 
 
 def needed(program: str) -> str:
@@ -124,7 +126,7 @@ class Told:
     """What a program of ours printed as JSON, and the most memory it and its children held, in MB.
 
     `peaks` has the program's own first, then its children's, in the order they were started; `together`
-    is the most that all of them held at one moment.
+    is the most that all of them held at one moment, pages that several share counted once.
     """
 
     def __init__(self, figures: dict[str, float], peaks: list[float], together: float) -> None:
@@ -156,13 +158,13 @@ def told_by(module: str, *arguments: object, longest: float = _RUN_SECONDS) -> T
 def _watch(pid: int, peaks: dict[int, float], sums: list[float], ended: threading.Event) -> None:
     # getrusage would tell of a child what its parent held when it was forked (Linux keeps the
     # greater of both); VmHWM is of the program itself, and ends with it.
-    while not ended.wait(_PEEK_SECONDS):
-        held = 0.0
-        for each in _family(pid):
-            if (found := _memory_of(each)) is not None:
-                now, peaks[each] = found
-                held += now
-        sums[0] = max(sums[0], held)
+    for look in itertools.count():
+        if ended.wait(_PEEK_SECONDS):
+            return
+        family = _family(pid)
+        peaks.update({each: most for each in family if (most := _most_held_by(each)) is not None})
+        if look % _LOOKS_A_SHARE == 0:
+            sums[0] = max(sums[0], sum(map(_share_of, family)))
 
 
 def _family(pid: int) -> list[int]:
@@ -176,14 +178,20 @@ def _family(pid: int) -> list[int]:
     return found
 
 
-def _memory_of(pid: int) -> tuple[float, float] | None:
-    """Return what a process holds, and the most it ever held, in MB; None for one that has gone."""
+def _most_held_by(pid: int) -> float | None:
+    """Return the most memory that a process ever held, in MB; None for one that has gone."""
+    return _told_by_kernel(pid, "status", "VmHWM")
+
+
+def _share_of(pid: int) -> float:
+    """Return what a process holds, in MB; of a page that it shares with one other, half."""
+    return _told_by_kernel(pid, "smaps_rollup", "Pss") or 0.0
+
+
+def _told_by_kernel(pid: int, file: str, name: str) -> float | None:
     try:
-        status = Path(f"/proc/{pid}/status").read_text()
+        told = Path(f"/proc/{pid}/{file}").read_text()
     except OSError:
         return None
-    found = dict(re.findall(r"(VmRSS|VmHWM):\s+(\d+) kB", status))
-    if len(found) < 2:  # noqa: PLR2004 - it is ending
-        return None
-    now, most = (round(int(found[name]) / 1024, 1) for name in ("VmRSS", "VmHWM"))
-    return now, most
+    found = re.search(rf"^{name}:\s+(\d+) kB", told, re.MULTILINE)
+    return round(int(found.group(1)) / 1024, 1) if found else None  # none: it is ending
