@@ -154,6 +154,71 @@ def test_what_a_paper_has_is_what_the_index_finds(archive, typed):
     assert sorted(found(archive, f"-{typed}")) == [n for n in (1, 2, 3, 4) if n not in having]
 
 
+@pytest.fixture(scope="module")
+def languages(tmp_path_factory):
+    with Store(tmp_path_factory.mktemp("languages") / "a.db") as store:
+        absorb(
+            store,
+            paper(1, "Vitamin C and sepsis", abstract="C++ is not meant here."),
+            paper(2, r"A library in C{\tt ++}, and in C\#", categories=("cs.PL",)),
+            paper(3, "C# compilers, and C-sharp tongues", abstract="Not #c nor C#s."),
+            paper(4, "On the key of F# minor; #Caring"),
+            paper(5, "Μεικτά μοντέλα εμπειρογνωμόνων", abstract="Новый метод"),
+        )
+        yield store
+
+
+@pytest.mark.parametrize(
+    ("typed", "ids"),
+    [
+        ("C", [1, 2, 3]),
+        ("C++", [1, 2]),
+        ("c++", [1, 2]),
+        ("title:C++", [2]),
+        ("abstract:C++", [1]),
+        ('"library in C++"', [2]),
+        ("library C++", [2]),
+        ("C#", [2, 3]),
+        ("C# C++", [2]),
+        ("f#", [4]),
+        ("C++*", [1, 2]),
+        ("C -C++", [3]),
+        ("-C++", [3, 4, 5]),
+        ("-C++ -minor", [3, 5]),
+        ("-title:C++ C", [1, 3]),
+        ("C++ cat:cs.PL", [2]),
+        ("C++ since:2026-11-21", []),
+        ("C++ -cat:cs.PL", [1]),
+        ("author:C++", []),
+    ],
+)
+def test_a_letter_with_its_signs_is_a_name_of_its_own(languages, typed, ids):
+    assert sorted(found(languages, typed)) == ids
+    if not typed.startswith("-") and " " not in typed:
+        clause = read_query(typed).clauses[0]
+        papers = languages.papers(range(1, 6)).values()
+        assert [each.id for each in papers if has(clause, told_of(each))] == ids
+
+
+def test_papers_near_a_name_with_signs_are_not_all_that_begin_so(languages):
+    assert languages.with_any(["c++"], 10) == []
+    assert [each.id for each in languages.with_any(["c++", "vitamin"], 10)] == [1]
+
+
+@pytest.mark.parametrize(
+    "typed", ["εμπειρογνωμόνων", "Εμπειρογνωμόνων", "ΕΜΠΕΙΡΟΓΝΩΜΌΝΩΝ", "новый"]
+)
+def test_letters_that_keep_their_accents_in_the_index_are_no_slips(languages, typed):
+    told = look(languages, typed)
+    assert ([each.id for each, _ in told.papers], dict(told.instead)) == ([5], {})
+
+
+def test_accents_that_were_left_out_are_slips(languages):
+    told = look(languages, "εμπειρογνωμονων")
+    assert [each.id for each, _ in told.papers] == [5]
+    assert dict(told.instead) == {"εμπειρογνωμονων": "εμπειρογνωμόνων"}
+
+
 def test_a_date_alone_shows_the_newest_first(archive):
     assert found(archive, "since:2026-01-01") == [4, 3, 2, 1]
     assert [score for _, score in archive.search(read_query("since:2026-01-01"), 2)] == [0, 0]

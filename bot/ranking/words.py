@@ -10,6 +10,7 @@ from functools import lru_cache
 
 from bot.patterns import pattern
 from bot.text import readable
+from bot.text.spelling import SIGNED_NAME
 
 # Runs of letters and digits; scripts written without spaces (CJK, kana) word by character.
 _WORD = pattern(
@@ -17,8 +18,7 @@ _WORD = pattern(
 )
 _UNSPACED = pattern(r"[\u3040-\u30ff\u3400-\u9fff]")
 _ASCII_WORD = pattern(r"[a-z0-9]+")  # the same of what is folded and has ASCII letters alone
-# Where a letter and its signs are a name: who excludes C++ means no vitamin C.
-_SIGNED = pattern(rf"(?<![^\W_])[^\W\d_](?:\+\+|\#(?![^\W_]))|{_WORD.pattern}")
+_SIGNED = pattern(rf"{SIGNED_NAME}|{_WORD.pattern}")
 _STOP = frozenset(
     "a an and are as at be been between both but by can could do does due each et al for from "
     "had has have how however in into is it its may more most much no nor not of on one only or "

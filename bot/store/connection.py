@@ -6,7 +6,7 @@ import os
 import shutil
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -155,6 +155,11 @@ class Connection:
                 sql = _insertion(into, len(some[0]), count, on_conflict)
                 self._db.execute(sql, list(chain.from_iterable(some)))
                 begin += count
+
+    def define(self, name: str, arguments: int, function: Callable[..., bool]) -> None:
+        """Let queries on this connection call a function that reads nothing but what it is given."""
+        with self._explained():
+            self._db.create_function(name, arguments, function, deterministic=True)
 
     def rewrite(self) -> None:
         """Write the whole file anew: what was deleted can no longer be read in it.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING
@@ -36,38 +36,67 @@ class SearchLedger(IndexLedger):
         """
         self.index_all()
         match = " ".join([*map(_expression, query.clauses), *map(_category, query.categories)])
-        without = " OR ".join(map(_expression, query.without))
+        without = " OR ".join(_expression(each) for each in query.without if not each.signs)
+        signed = [each for each in query.clauses if each.signs]
+        unwanted = [each for each in query.without if each.signs]
         values: dict[str, object] = {
             "match": _but(match, without), "without": without,
             "since": _midnight(query.since), "before": _midnight(query.before),
             "limit": limit, "most": _RANKED, "categories": json.dumps(query.categories),
-            "barred": json.dumps(query.barred),
+            "barred": json.dumps(query.barred), "signed": bool(signed),
+            "unwanted": json.dumps(self._with_signs(unwanted)),
         }  # fmt: skip
+        self._look_for(signed, all)
+        dated = query.since or query.before or query.categories or query.barred
+        filter_by = _SIGNED if signed or unwanted else _FILTERED if dated or not match else ""
         if not match:
-            rows = self.db.rows(_NEWEST_BUT if without else _NEWEST, values)
+            rows = self.db.rows((_NEWEST_BUT if without else _NEWEST)[filter_by], values)
         else:
-            filtered = bool(query.since or query.before or query.categories or query.barred)
-            rows = self._ranked(values, _but(f"title : ({match})", without), filtered=filtered)
+            rows = self._ranked(values, _but(f"title : ({match})", without), filter_by)
         papers = {paper.id: paper for paper in self._load(row["id"] for row in rows)}
         return [(papers[row["id"]], row["score"]) for row in rows]
 
     def _ranked(
-        self, values: dict[str, object], in_titles: str, *, filtered: bool
+        self, values: dict[str, object], in_titles: str, filter_by: str
     ) -> list[sqlite3.Row]:
         """Return the best rows. Of words that half of all papers have, all titles' and the newest.
 
         To weigh every paper that says "the" takes longer than a person waits, and tells nothing.
         """
-        oldest, best = (_OLDEST_OF, _BEST_OF) if filtered else (_OLDEST, _BEST)
+        oldest, best = _OLDEST[filter_by], _BEST[filter_by]
         values["from"] = self._from(oldest, values)
         rows = self.db.rows(best, values)
         if values["from"]:
             values["match"] = in_titles
             values["from"] = self._from(oldest, values)
-            rows += self.db.rows(best, values) if not filtered else []
+            rows += self.db.rows(best, values) if not filter_by else []
         found = {row["id"]: row for row in rows}
         ordered = sorted(found.values(), key=lambda row: (-row["score"], -row["id"]))
         return ordered[: int(str(values["limit"]))]
+
+    def _with_signs(self, unwanted: Sequence[QueryClause]) -> list[int]:
+        """Return the papers that have one of these names with signs."""
+        if not unwanted:
+            return []
+        self._look_for(unwanted, any)
+        match = " OR ".join(map(_expression, unwanted))
+        return [row["id"] for row in self.db.rows(_HAVING, {"match": match})]
+
+    def _look_for(
+        self, signed: Sequence[QueryClause], enough: Callable[[Iterable[object]], bool]
+    ) -> None:
+        """Tell SQLite which names with signs a paper must have: `all` of them, or `any`.
+
+        The index knows letters alone: of what it finds for a C, the texts say which is C++.
+        """
+        if not signed:
+            return
+        from bot.text.query import has
+
+        def has_signed(*told: str) -> bool:
+            return enough(has(each, dict(zip(_FIELDS, told, strict=True))) for each in signed)
+
+        self.db.define("has_signed", len(_FIELDS), has_signed)
 
     def _from(self, oldest: str, values: dict[str, object]) -> int:
         row = self.db.row(oldest, values)
@@ -134,8 +163,8 @@ class SearchLedger(IndexLedger):
         taken: list[str] = []
         papers = 0
         for word in words:
-            if len(word) < _TELLING and word.isascii():
-                continue
+            if (len(word) < _TELLING and word.isascii()) or not word.isalnum():
+                continue  # of C++ the index would look for all that begins with a C
             row = self.db.row(
                 _PAPERS_WITH, {"first": folded(word), "last": f"{folded(word)}\U0010ffff"}
             )
@@ -196,25 +225,42 @@ _DATED = (
     "(:since IS NULL OR coalesce(p.published, p.first_seen) >= :since) "
     "AND (:before IS NULL OR coalesce(p.published, p.first_seen) < :before)"
 )
+_FIELDS = ("title", "authors", "abstract", "categories")
+# The signs are looked for first: to read a text as it is meant takes fifty times as long.
+_HAS_SIGNED = (
+    "(instr(p.title, '++') OR instr(p.title, '#') OR instr(p.abstract, '++') OR instr(p.abstract, '#')) "
+    "AND has_signed(p.title, p.authors, p.abstract, p.categories)"
+)
+_HAVING = f"""
+SELECT p.id FROM paper_search JOIN paper p ON p.id = paper_search.rowid AND {_HAS_SIGNED}
+WHERE paper_search MATCH :match
+"""  # noqa: S608 - our own constant
+# What holds beside the words; the second only where a query has names with signs.
+_FILTERED = f"{_DATED} AND {_IN_CATEGORIES}"
+_UNWANTED = "p.id NOT IN (SELECT value FROM json_each(:unwanted))"
+_SIGNED = f"{_FILTERED} AND {_UNWANTED} AND (NOT :signed OR {_HAS_SIGNED})"
 _SCORE = "-bm25(paper_search, 6.0, 4.0, 1.0, 0.0)"
-_FILTERED = f"JOIN paper p ON p.id = paper_search.rowid AND {_DATED} AND {_IN_CATEGORIES}"
-_OLDEST, _OLDEST_OF = (
-    f"""
+_JOINED = {
+    filter_by: f"JOIN paper p ON p.id = paper_search.rowid AND {filter_by}" if filter_by else ""
+    for filter_by in ("", _FILTERED, _SIGNED)
+}
+_OLDEST = {
+    filter_by: f"""
 SELECT min(id) AS id, count(*) AS n FROM (
     SELECT paper_search.rowid AS id FROM paper_search {joined}
     WHERE paper_search MATCH :match ORDER BY paper_search.rowid DESC LIMIT :most
 )
 """  # noqa: S608 - our own constants
-    for joined in ("", _FILTERED)
-)
-_BEST, _BEST_OF = (
-    f"""
+    for filter_by, joined in _JOINED.items()
+}
+_BEST = {
+    filter_by: f"""
 SELECT paper_search.rowid AS id, {_SCORE} AS score FROM paper_search {joined}
 WHERE paper_search MATCH :match AND paper_search.rowid >= :from
 ORDER BY score DESC, id DESC LIMIT :limit
 """  # noqa: S608 - our own constants
-    for joined in ("", _FILTERED)
-)
+    for filter_by, joined in _JOINED.items()
+}
 # The index's own list of words: it follows the index, and costs no room.
 _TERMS = """
 CREATE VIRTUAL TABLE IF NOT EXISTS temp.paper_term USING fts5vocab(main, paper_search, 'row')
@@ -225,11 +271,14 @@ SELECT term, doc FROM temp.paper_term
 WHERE term >= :first AND term < :last AND length(term) BETWEEN :length - :most AND :length + :most
 """
 _NEWEST, _NEWEST_BUT = (
-    f"""
+    {
+        filter_by: f"""
 SELECT p.id, 0.0 AS score FROM paper p
-WHERE p.merged_into IS NULL AND {_DATED} AND {_IN_CATEGORIES} {but}
+WHERE p.merged_into IS NULL AND {filter_by} {but}
 ORDER BY coalesce(p.published, p.first_seen) DESC, p.id DESC LIMIT :limit
 """  # noqa: S608 - our own constants
+        for filter_by in (_FILTERED, _SIGNED)
+    }
     for but in (
         "",
         "AND p.id NOT IN (SELECT rowid FROM paper_search WHERE paper_search MATCH :without)",

@@ -12,7 +12,7 @@ from datetime import date
 
 from bot.patterns import pattern
 from bot.text import one_line
-from bot.text.spelling import folded
+from bot.text.spelling import SIGNED_NAME, folded
 from bot.text.tex import readable
 from bot.values import value_type
 
@@ -28,7 +28,7 @@ _CLAUSE = pattern(
     re.IGNORECASE,
 )
 _QUOTES = str.maketrans({"“": '"', "”": '"', "„": '"', "‟": '"', "«": '"', "»": '"'})
-_WORD = pattern(r"[^\W_]+")
+_WORD = pattern(rf"{SIGNED_NAME}|[^\W_]+")
 _FIRST_OF = {len("2026"): "-01-01", len("2026-11"): "-01"}
 # Scripts that set no spaces are looked up character by character.
 _UNSPACED = pattern(r"([\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af])")
@@ -43,12 +43,18 @@ _STROKES = str.maketrans(
 class QueryClause:
     """Words that must stand next to each other; `field` is "" for anywhere.
 
-    In `authors` their order is free. The last word may be only a beginning (`transform*`).
+    In `authors` their order is free. The last word may be only a beginning (`transform*`). A name such
+    as `C++` is one word with its signs, which the index does not know: it finds all that has the letter.
     """
 
     field: str
     words: tuple[str, ...]
     prefix: bool = False
+
+    @property
+    def signs(self) -> str:
+        """The signs that a text must have for its letters to be what is meant, "" for none."""
+        return next((word[1:] for word in self.words if not word.isalnum()), "")
 
 
 @value_type(frozen=True, slots=True)
@@ -141,6 +147,8 @@ def has(clause: QueryClause, told: Mapping[str, str]) -> bool:
 def _stands(clause: QueryClause, text: str) -> bool:
     words = _WORD.findall(folded(searchable(text)))
     wanted = [folded(word) for word in clause.words]
+    if not clause.signs:  # who asks for a C finds C++, as in the index
+        words = [word if word.isalnum() else word[0] for word in words]
     if clause.field == "authors":  # in whatever order, and an initial is any name that begins so
         return all(
             any(word == name or (len(name) == 1 and word.startswith(name)) for word in words)
@@ -157,7 +165,9 @@ def _stands(clause: QueryClause, text: str) -> bool:
 
 def _clause(field: str, written: str) -> QueryClause | None:
     words = tuple(_WORD.findall(searchable(written)))
-    return QueryClause(field, words, prefix=written.rstrip().endswith("*")) if words else None
+    if not words:
+        return None
+    return QueryClause(field, words, prefix=written.rstrip().endswith("*") and words[-1].isalnum())
 
 
 def _day(value: str) -> date | None:

@@ -5,14 +5,19 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable
 
+from bot.patterns import pattern
+
 _SHORTEST, _LONG = 4, 8  # letters: of shorter words every other is near; longer ones bear two slips
 _COMMONER = 10  # times: only then a word that does occur was hardly meant
+_LATIN_ACCENTS = pattern(r"(?<=[a-z])[\u0300-\u036f]+")  # of other letters the index keeps them
+# Where a letter and its signs are a name: who says C++ or F# means no vitamin C.
+SIGNED_NAME = r"(?<![^\W_])[^\W\d_](?:\+\+|\#(?![^\W_]))"
 
 
 def folded(word: str) -> str:
-    """Return a word as the index has it: small letters without accents."""
+    """Return a word as the index has it: small letters, those of Latin without accents."""
     apart = unicodedata.normalize("NFKD", word.casefold())
-    return "".join(sign for sign in apart if not unicodedata.combining(sign))
+    return unicodedata.normalize("NFC", _LATIN_ACCENTS.sub("", apart))
 
 
 def slips(word: str) -> int:
