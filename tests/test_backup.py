@@ -600,10 +600,11 @@ at = "any"
 """
 
 
-def arrivals(database: Path, day: int) -> None:
-    """What sources showed on a day."""
+def arrivals(database: Path, day: int, source: str = "arxiv") -> None:
+    """What a source showed on a day."""
     with Store(database) as store:
-        absorb(store, a_paper(arxiv(day), title=f"Experts {day}."), now=NOW + day * DAY)
+        paper = a_paper(arxiv(day), title=f"Experts {day}.")
+        absorb(store, paper, source=source, now=NOW + day * DAY)
 
 
 @pytest.fixture
@@ -666,6 +667,8 @@ def test_what_no_edition_had_yet_after_the_restore_is_not_sent_twice_either(lost
     assert len(mails(lost.state)) == 3
     assert lost("status", "--json").document["restored"] is None
     arrivals_at(lost, 3)
+    for day in (1, 2):  # nor where another source shows them now
+        arrivals(lost.state / "paperround.db", day, source="hf")
     lost(*at(3, 11), "once")
     text = mails(lost.state)[-1].get_body(("plain",)).get_content()
     assert "Experts 3." in text

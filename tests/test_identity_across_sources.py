@@ -121,6 +121,19 @@ async def test_a_replacement_that_names_anothers_doi_brings_no_paper(world):
     assert world.titles() == ["Paper 2611.00001"]
 
 
+@pytest.mark.parametrize("announced_first", [True, False])
+async def test_an_announcement_is_news_though_a_journals_first_list_had_it_without_a_date(
+    world, announced_first
+):
+    configured = the_sources(world)
+    names = ("arxiv", "journal") if announced_first else ("journal", "arxiv")
+    new = {name: (await world.walk(NOW, configured[name])).new for name in names}
+    assert new == {"arxiv": 1, "journal": 0 if announced_first else 1}
+    assert world.new() == ["Paper 2611.00001"]
+    for hours, name in enumerate(names, start=1):
+        assert (await world.walk(NOW + hours * HOUR, configured[name])).new == 0
+
+
 def test_categories_of_several_words_come_back_whole(tmp_path):
     from bot.store import Store
     from support_round import a_paper, stored

@@ -43,6 +43,7 @@ from bot.models import (
     Rest,
     Role,
     Scheme,
+    Sighting,
     SourceNote,
     SourceState,
     Stamp,
@@ -397,6 +398,112 @@ def test_what_was_old_at_the_first_look_is_stored_as_seen(store):
     with_profiles(store, "experts")
     assert store.count_papers() == 3
     assert [p.id for p in store.candidates("experts", None, None, ())] == [3]
+
+
+def _seen_then(store, later: Sighting, source: str = "arxiv", **said) -> list[int]:
+    """Store paper 1 as seen at the first look at a journal, and an edition; return what competes next."""
+    with_profiles(store, "experts")
+    absorb(store, shown(a_paper(doi(1)), at=None), source="journal", seen_before=NOW - 7 * DAY)
+    absorb(store, a_paper(arxiv(9)), source="other")
+    an_edition(store, 2)
+    absorb(store, later, source=source, now=NOW + DAY, **said)
+    last = store.last_edition("experts")
+    return [p.id for p in store.candidates("experts", last, None, ())]
+
+
+def test_what_was_stored_as_seen_is_news_where_another_source_announces_it(store):
+    announced = shown(a_paper(arxiv(1), doi(1)), at=NOW + DAY)
+    assert _seen_then(store, announced) == [1]
+    # To all profiles, also those that look at some sources only; and once.
+    last = store.last_edition("experts")
+    for sources in ["arxiv"], ["journal", "arxiv"]:
+        assert [p.id for p in store.candidates("experts", last, None, sources)] == [1]
+    an_edition(store, now=NOW + DAY + HOUR, period=TODAY + DAY)
+    last = store.last_edition("experts")
+    assert store.candidates("experts", last, None, ()) == []
+    assert store.candidates("experts", last, None, ["journal", "arxiv"]) == []
+    again = shown(a_paper(arxiv(1), doi(1), version=2), at=NOW + 2 * DAY)
+    assert absorb(store, again, now=NOW + 2 * DAY).new == 0
+    assert store.candidates("experts", last, None, ()) == []
+    # What comes after it has a number of its own.
+    absorb(store, a_paper(arxiv(10)))
+    assert [p.id for p in store.candidates("experts", last, None, ())] == [4]
+
+
+def test_a_list_that_is_new_itself_is_offered_what_became_news_of_late(store):
+    absorb(store, a_paper(doi(1)), source="journal", seen_before=NOW, now=NOW - 30 * DAY)
+    assert store.candidates("experts", None, NOW - 7 * DAY, ()) == []
+    absorb(store, a_paper(doi(1)), a_paper(doi(2)), now=NOW)
+    assert [p.id for p in store.candidates("experts", None, NOW - 7 * DAY, ())] == [1, 2]
+
+
+def test_what_became_news_and_is_joined_to_an_older_paper_is_news_as_that(store):
+    with_profiles(store, "experts")
+    absorb(store, shown(a_paper(doi(1)), at=None), shown(a_paper(doi(2)), at=None), seen_before=NOW)
+    absorb(store, a_paper(doi(2)), source="other")
+    an_edition(store)
+    absorb(store, shown(a_paper(doi(3)), at=None), source="third", seen_before=NOW)
+    absorb(store, a_paper(doi(3)), source="other")
+    absorb(store, a_paper(doi(1), doi(3)), source="journal")
+    last = store.last_edition("experts")
+    assert [p.id for p in store.candidates("experts", last, None, ())] == [1]
+
+
+def test_that_it_became_news_is_counted_as_a_new_paper(store):
+    absorb(store, shown(a_paper(doi(1)), at=None), source="journal", seen_before=NOW)
+    report = absorb(store, shown(a_paper(doi(1)), at=NOW), source="other")
+    assert (report.new, report.updated) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("later", "said"),
+    [
+        (shown(a_paper(doi(1), title="Anew"), at=NOW), {"source": "journal"}),
+        (shown(a_paper(doi(1), arxiv(1)), Event.REPLACE, at=NOW), {}),
+        (shown(a_paper(doi(1)), at=NOW - 8 * DAY), {"seen_before": NOW - 7 * DAY}),
+        (shown(a_paper(doi(1)), at=None), {"seen_before": NOW - 7 * DAY}),
+        (shown(a_paper(doi(1)), at=NOW, late=True), {}),
+    ],
+    ids=[
+        "the same source again",
+        "a replacement",
+        "old there too",
+        "undated there too",
+        "a back file",
+    ],
+)
+def test_and_stays_seen_where_it_is_no_news_there_either(store, later, said):
+    assert _seen_then(store, later, **said) == []
+
+
+def test_past_days_do_not_know_that_it_became_news_later(store):
+    absorb(store, shown(a_paper(doi(1)), at=None), source="journal", seen_before=NOW - 7 * DAY)
+    absorb(store, a_paper(arxiv(2)))
+    absorb(store, a_paper(arxiv(3)), now=NOW + HOUR)
+    absorb(store, a_paper(doi(1)), a_paper(doi(2)), now=NOW + DAY)
+    past = store.as_of(NOW)
+    assert [p.id for p in past.candidates("", None, None, ())] == [2]
+    last = Edition("", 0, TODAY, past.newest_paper(), NOW)
+    assert [p.id for p in store.as_of(NOW + HOUR).candidates("", last, None, ())] == [3]
+    assert [p.id for p in store.as_of(NOW + DAY).candidates("", last, None, ())] == [1, 3, 4]
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from("abc"), st.booleans()), max_size=5),
+    st.randoms(use_true_random=False),
+)
+def test_whether_a_paper_is_news_depends_on_no_order_of_sources(first_looks, random):
+    of_each = list(dict(first_looks).items())
+
+    def is_news(looks) -> bool:
+        with Store(IN_MEMORY) as store:
+            for source, dated in looks:
+                told = shown(a_paper(doi(1)), at=NOW if dated else None)
+                absorb(store, told, source=source, seen_before=NOW - DAY)
+            return bool(store.candidates("experts", None, None, ()))
+
+    expected = any(dated for _, dated in of_each)
+    assert is_news(of_each) == is_news(random.sample(of_each, len(of_each))) == expected
 
 
 # ── Two papers that turn out to be one ────────────────────────────────────────────────────────────

@@ -77,8 +77,9 @@ class AbsorbLedger(PaperLedger):
 
         A paper we don't have is taken only where its event is in `introduces`. Papers dated before
         `seen_before` (None: no limit), or undated then, and papers told of late, are stored as seen:
-        never candidates. `keep_guids` remembers which paper an entry's guid stood for. Where most of
-        a document are papers that this source showed before, under new guids, nothing in it is news.
+        no candidates until another source shows them for the first time, as news. `keep_guids`
+        remembers which paper an entry's guid stood for. Where most of a document are papers that this
+        source showed before, under new guids, nothing in it is news.
         The grouping (`identity.diff`) runs inside the transaction, so that two collectors at once
         cannot store one paper twice.
         """
@@ -112,9 +113,9 @@ class AbsorbLedger(PaperLedger):
                 _put_newcomer(lists, members[0], seen_before)
             else:
                 self._put_group(lists, group, members, seen_before)
-        lists.write()
+        renewed = lists.write()
         return Absorbed(
-            new=0 if moved else sum(group.is_new for _, group in groups),
+            new=0 if moved else sum(group.is_new for _, group in groups) + renewed,
             updated=sum(group.changed and not group.is_new for _, group in groups),
             joined=sum(len(group.known) > 1 for _, group in groups),
             relinked=moved,
@@ -197,6 +198,8 @@ class AbsorbLedger(PaperLedger):
             paper = lists.add_paper(name_of(key), row, backfilled=old)
         else:
             paper = self._update(voted, lists.now)
+            if any(s.event in lists.introduces and not _is_old(s, seen_before) for s in shown):
+                lists.shown_as_news.append(paper)
         if group.changed or group.is_new:
             lists.to_index += [paper, *(each.id for each in group.known[1:])]
             lists.identifiers += [(name_of(name), paper) for name in group.paper.identifiers]
@@ -245,7 +248,8 @@ class AbsorbLedger(PaperLedger):
         # A paper that was new to its readers must not be hidden by the old one it joins.
         self.db.write(
             "UPDATE paper SET backfilled = min(backfilled, (SELECT backfilled FROM paper "
-            "WHERE id = :loser)) WHERE id = :winner",
+            "WHERE id = :loser)), renewed = (SELECT max(renewed) FROM paper "
+            "WHERE id IN (:winner, :loser)) WHERE id = :winner",
             values,
         )
 
@@ -393,6 +397,7 @@ class _Lists:
     new_guids: list[tuple[str, str, int]] = field(default_factory=list)
     guids: list[tuple[int, set[str]]] = field(default_factory=list)
     to_index: list[int] = field(default_factory=list)
+    shown_as_news: list[int] = field(default_factory=list)
     newest: int = -1
     at: int | None = field(init=False)
 
@@ -401,11 +406,14 @@ class _Lists:
 
     def add_paper(self, key: str, row: tuple[object, ...], *, backfilled: bool) -> int:
         """Add a new paper by the name of its key; return the number that it will have."""
+        self.papers.append((self._next_number(), key, int(backfilled), self.at, self.at, *row))
+        return self.newest
+
+    def _next_number(self) -> int:
         if self.newest < 0:
             last = self.db.row("SELECT seq FROM sqlite_sequence WHERE name = 'paper'")
             self.newest = last["seq"] if last else 0
         self.newest += 1
-        self.papers.append((self.newest, key, int(backfilled), self.at, self.at, *row))
         return self.newest
 
     def add_sightings(self, paper: int, members: Iterable[_Record]) -> None:
@@ -426,15 +434,29 @@ class _Lists:
         elif guids:
             self.guids.append((paper, guids))
 
-    def write(self) -> None:
-        """Write all of it inside the current transaction."""
+    def write(self) -> int:
+        """Write all of it inside the current transaction; return how many papers became news by it."""
         self.db.insert(_PAPER, self.papers)
+        renewed = self._renew() if self.shown_as_news else 0
         self.db.insert(_IDENTIFIER, self.identifiers, _NAMES_NOW)
         self.db.insert(_SIGHTING, self.sightings, _SEEN_AGAIN)
         self.db.insert(_GUID, self.new_guids, _STANDS_NOW)
         self.db.insert(_UNINDEXED, [(n,) for n in self.to_index], _ALREADY)
         for paper, guids in self.guids:
             put_guids(self.db, paper, self.source, guids)
+        return renewed
+
+    def _renew(self) -> int:
+        """Make news of what was stored as seen and this source shows as news, for the first time."""
+        # A number as if it came now: editions tell by numbers what they have looked at.
+        values = {
+            "ids": json.dumps(self.shown_as_news), "source": self.source,
+            "events": json.dumps(sorted(self.introduces)), "number": self._next_number(),
+        }  # fmt: skip
+        renewed = self.db.write(_RENEW, values).rowcount
+        if renewed:
+            self.db.write("UPDATE sqlite_sequence SET seq = :number WHERE name = 'paper'", values)
+        return renewed
 
 
 def _put_newcomer(lists: _Lists, record: _Record, seen_before: datetime | None) -> None:
@@ -478,6 +500,13 @@ SELECT i.name, i.paper, nullif(s.digest, 0) FROM json_each(:names) j JOIN identi
 LEFT JOIN sighting s ON s.paper = i.paper AND s.source = :source
 """
 _PAPER = f"paper (id, key, backfilled, first_seen, updated_at, {', '.join(PAPER_COLUMNS)})"
+_RENEW = """
+UPDATE paper SET backfilled = 0, renewed = :number
+WHERE id IN (SELECT value FROM json_each(:ids)) AND backfilled = 1 AND NOT EXISTS (
+    SELECT 1 FROM sighting s WHERE s.paper = paper.id AND s.source = :source
+    AND s.event IN (SELECT value FROM json_each(:events))
+)
+"""
 _UPDATE_PAPER = (
     f"UPDATE paper SET {', '.join(f'{name} = ?' for name in PAPER_COLUMNS)}, "  # noqa: S608 - our own columns
     "updated_at = coalesce(?, updated_at) WHERE id = ?"

@@ -345,8 +345,9 @@ UPDATE subscription SET cursor = (
     SELECT max(number) FROM edition WHERE profile = subscription.profile AND period < :day
 )
 """
+# 2: whatever source shows it for the first time now, it may have been told.
 _NO_NEWS = """
-UPDATE paper SET backfilled = 1 WHERE first_seen < :until AND id > (
+UPDATE paper SET backfilled = 2 WHERE first_seen < :until AND coalesce(renewed, id) > (
     SELECT coalesce(min(through), 0) FROM (
         SELECT max(e.through) AS through FROM edition e JOIN profile p ON p.name = e.profile
         WHERE p.state = 'active' GROUP BY e.profile

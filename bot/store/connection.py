@@ -18,7 +18,7 @@ from bot.errors import DiskFullError, SchemaTooNewError, StateError, StateLocked
 
 # The number of migrations in schema.py, kept in user_version too: so a database that is up to date
 # is recognised without importing sqlite-utils (FACTS.md, Packaging). A test holds the two together.
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 _BUSY_SECONDS = 30
 _AGAIN_SECONDS = 0.01
 # In powers of two, so that few statements are prepared. 32 papers are 512 values; SQLite before 3.32

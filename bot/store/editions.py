@@ -69,7 +69,8 @@ class EditionLedger(PaperLedger):
     ) -> list[Paper]:
         """Return papers that came after `last`, never picked by this profile.
 
-        One that was joined to an older paper counts by when it came itself: it is that paper now.
+        One that was joined to an older paper counts by when it came itself: it is that paper now. One
+        that was stored as seen and became news counts by when it did.
         With `sources`, what counts is when one of these first showed the paper, which may be days
         after another did (by the clock or, within one second, by the paper's number). With `since`,
         only papers first seen or dated after it. What was stored as seen is left out. With `until`,
@@ -222,7 +223,10 @@ AND p.id NOT IN (
 """
 _FRESH = """
 p.merged_into IS NULL AND p.backfilled = 0
-AND (:since IS NULL OR p.first_seen >= :since OR p.published >= :since)
+AND (
+    :since IS NULL OR p.first_seen >= :since OR p.published >= :since
+    OR p.renewed > (SELECT min(n.id) FROM paper n WHERE n.first_seen >= :since)
+)
 AND (:until IS NULL OR p.first_seen <= :until)
 """
 # What came and was joined to an older paper is that paper: whoever was never given the old one must not
@@ -233,16 +237,23 @@ p.id IN (
     AND a.backfilled = 0 AND (:until IS NULL OR a.first_seen <= :until)
 )
 """
-_CANDIDATES = (
-    f"SELECT p.id FROM paper p WHERE (p.id > :through OR {_JOINED}) AND {_FRESH} {_NOT_PICKED}"  # noqa: S608 - our own constants
-)
+# Of days that are past, it had become news where papers that came before it had come.
+_RENEWED = """
+(p.renewed > :through AND (:until IS NULL OR p.renewed <= 1 + (
+    SELECT max(n.id) FROM paper n WHERE n.first_seen <= :until
+)))
+"""
+_CAME = "(p.id > :through AND p.renewed IS NULL)"
+_CANDIDATES = f"""
+SELECT p.id FROM paper p WHERE ({_CAME} OR {_RENEWED} OR {_JOINED}) AND {_FRESH} {_NOT_PICKED}
+"""  # noqa: S608 - our own constants
 _CANDIDATES_OF_SOURCES = f"""
 SELECT p.id FROM paper p
 JOIN (
     SELECT paper, min(stored_at) AS shown, max(stored_at) AS latest FROM sighting
     WHERE source IN (SELECT value FROM json_each(:sources)) GROUP BY paper
 ) s ON s.paper = p.id
-WHERE (s.shown > :made_at OR p.id > :through OR (s.latest > :made_at AND {_JOINED}))
+WHERE (s.shown > :made_at OR {_CAME} OR (s.latest > :made_at AND ({_RENEWED} OR {_JOINED})))
 AND (:until IS NULL OR s.shown <= :until)
 AND {_FRESH} {_NOT_PICKED}
 """  # noqa: S608 - our own constants

@@ -72,10 +72,15 @@ class PaperLedger:
         return {row["id"]: at for row in rows if (at := moment(row["first_seen"])) is not None}
 
     def newest_paper(self, until: datetime | None = None) -> int:
-        """Return the highest paper id (with `until`, first seen by then), 0 where there is none."""
+        """Return the highest number of a paper (with `until`, first seen by then), 0 for none.
+
+        What was stored as seen and became news later has a second one (`renewed`).
+        """
         row = self.db.row(
-            "SELECT coalesce(max(id), 0) AS newest FROM paper "
-            "WHERE :until IS NULL OR first_seen <= :until",
+            "SELECT max("
+            "coalesce((SELECT max(id) FROM paper WHERE :until IS NULL OR first_seen <= :until), 0), "
+            "coalesce((SELECT max(renewed) FROM paper WHERE renewed > 0 AND :until IS NULL), 0)"
+            ") AS newest",
             {"until": seconds(until)},
         )
         return int(row["newest"]) if row else 0

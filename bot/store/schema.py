@@ -42,6 +42,14 @@ def m003_third(db: Database) -> None:
     _marks(db)
 
 
+@migrations()
+def m004_fourth(db: Database) -> None:
+    """Add what version 0.1 learnt after its third landing."""
+    # Papers that were stored as seen and became news later count by this number in place of their own.
+    db.execute("ALTER TABLE paper ADD COLUMN renewed INTEGER")
+    db.execute("CREATE INDEX paper_renewed ON paper(renewed) WHERE renewed IS NOT NULL")
+
+
 def _packed_texts(db: Database) -> None:
     """Keep what was indexed packed, and once; all is indexed again, behind, as what is new is."""
     for trigger in ("paper_text_added", "paper_text_removed"):
