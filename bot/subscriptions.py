@@ -83,20 +83,26 @@ def wish_of(recipient: str, mail: Message, config: Config) -> Wish | None:
 
 def recipients_of(mail: Message) -> list[str]:
     """Return the addresses that a mail says it was sent to, the most trustworthy first."""
-    values = [str(value) for name in _RECIPIENT_HEADERS for value in mail.get_all(name, [])]
+    values = [value for name in _RECIPIENT_HEADERS for value in _written(mail, name)]
     found = (address for _, address in getaddresses(values[:_MOST_ADDRESSES]))
     return [address for address in found if "@" in address][:_MOST_ADDRESSES]
 
 
 def writer_of(mail: Message) -> str:
     """Return the one address that a mail is from, in its normal form; "" where it is none or several."""
-    found = getaddresses([str(value) for value in mail.get_all("From", [])][:2])
+    found = getaddresses(_written(mail, "From")[:2])
     if len(found) != 1:
         return ""
     try:
         return normal_address(found[0][1])
     except ValueError:
         return ""
+
+
+def _written(mail: Message, name: str) -> list[str]:
+    """Return what a mail says under a name, as it stands there; with IDN that is UTF-8 (RFC 6532)."""
+    values = (str(value) for field, value in mail.raw_items() if field.lower() == name.lower())
+    return [value.encode("utf-8", "surrogateescape").decode("utf-8", "replace") for value in values]
 
 
 def _wish_of_address(address: str, mail: Message, config: Config) -> Wish | None:
@@ -224,6 +230,18 @@ def says_yes(mail: Message) -> bool:
     return len(said) <= _BRIEF and not _NO_YES.search(said)
 
 
+def wants_out(mail: Message) -> bool:
+    """Whether who writes wants nothing more: in words of their own alone, as the subject or a line."""
+    said = [_ANSWERING.sub("", _subject(mail)), *first_lines(mail)]
+    return any(_OUT.fullmatch(line.strip(_AROUND_A_WORD)) for line in said)
+
+
+_ANSWERING = re.compile(r"^(?:(?:re|aw|sv|fwd?)\s*:\s*)+", re.IGNORECASE)
+_OUT = re.compile(
+    r"(?:please,? )?(?:unsub(?:scribe)?|stop|remove|abmelden|abbestellen|d[ée]sabonner)"
+    r"(?: me| mich)?(?:,? (?:please|bitte))?",
+    re.IGNORECASE,
+)
 _AROUND_A_WORD = " \t.,;:!*_-\"'“”„‘’«»()"
 # As people answer, whatever language they are asked in.
 _YESES = frozenset(
@@ -240,14 +258,16 @@ _NO_YES = re.compile(
     r"nope|nah|nee|niet|geen|nej|nei|inte|ikke|nie|não|нет|не|hayır|ei|いいえ|\w+n['’]t|(?:did|was|is|ca|wo)nt|"
     r"cannot|ignore|refuse\w*|reject\w*|decline\w*|delete|what|ne|pas|jamais|arr[êe]t\w*|supprim\w*|"
     r"kein\w*|wer|lass\w*|lösch\w*|hör|basta|ooo|pto|vakantie|urlop\w*|отпуск\w*|contacting|"
-    r"your (?:e-?mail|mail|message))\b|[?？]",
+    r"your (?:e-?mail|mail|message)|message|mensa\w+|messagg\w+|nachricht\w*|anfrage\w*|henvendelse\w*|"
+    r"wiadomo\w+|bericht\w*|сообщени\w*|письм\w*|delivered|zugestellt|case\W{0,3}\d+)\b|"
+    r"来信|來信|邮件|郵件|メール|[?？]",
     re.IGNORECASE,
 )
 
 
 def _subject(mail: Message) -> str:
     """Return the subject as people read it: an answer to one of ours comes back encoded (RFC 2047)."""
-    written = str(mail.get("Subject", ""))[:_LONGEST_SUBJECT]
+    written = next(iter(_written(mail, "Subject")), "")[:_LONGEST_SUBJECT]
     with suppress(MessageError, ValueError, LookupError):  # what nobody can read stands as it is
         written = str(make_header(decode_header(written)))
     return one_line(written)[:1000]
@@ -306,7 +326,7 @@ def refusal(address: str, names: Sequence[str], config: Config, door: Door) -> s
                 f"There is no list “{name[:60]}” here. There are: {', '.join(open_ones) or 'none'}."
             )
     if not names:
-        return f"It was not said which list. There are: {', '.join(open_ones) or 'none'}."
+        return f"No list of ours was named. There are: {', '.join(open_ones) or 'none'}."
     if door is not Door.OWNER and "." not in address.rpartition("@")[2]:
         return "That is no address that mail can be sent to."
     if door is not Door.OWNER and not _of_domains(address, config.subscribe.domains):

@@ -140,7 +140,7 @@ def test_the_token_is_stored_hashed(lab):
 @pytest.mark.parametrize(
     ("names", "says"),
     [(("nonsense",), "There is no list “nonsense” here"), (("secret",), "There is no list “secret”"),
-     ((), "It was not said which list")],
+     ((), "No list of ours was named")],
 )  # fmt: skip
 def test_only_public_lists_can_be_ordered(lab, names, says):
     order = SubscriptionOrder(ADA, names, Door.WEB)
@@ -436,7 +436,7 @@ async def test_what_a_mail_quotes_is_no_order(lab):
 async def test_an_order_for_nothing_is_left_to_a_person(lab):
     received = await lab.comes(letter(), "subscribe@lab.example")
     assert received.outcome is MailOutcome.QUARANTINED
-    assert "It was not said which list" in received.said
+    assert "No list of ours was named" in received.said
 
 
 HTML = letter(text="<style>p {}</style><p>Yes!</p><blockquote>no", Content_Type="text/html")
@@ -512,6 +512,12 @@ async def test_a_refusal_is_no_yes(lab, said):
         ("We received your message.", "> "),
         ("We got your message.", "> "),
         ("I am OOO, see you on the 5th.", "> "),
+        ("Obrigado, recebemos sua mensagem.", "> "),
+        ("Merci pour votre message.", "> "),
+        ("Vielen Dank für Ihre Anfrage.", "> "),
+        ("Спасибо за ваше письмо.", "> "),
+        ("谢谢您的来信", "> "),
+        ("[Case 1234] It has been created.", "> "),
         ("Was this of help:\nYes\nNo", "> "),
         (
             "Thank you for writing to us. One of us is going to look at it, and answer you in turn.",

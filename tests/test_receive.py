@@ -363,6 +363,79 @@ async def test_from_alone_unsubscribes_nobody(office):
     assert office.subscribed == ["experts"]
 
 
+def an_answer(about, text="Please unsubscribe me.", writer="Ada <Ada@Example.org>", subject=""):
+    return (
+        f"From: {writer}\nIn-Reply-To: {about}\nSubject: {subject or 'Re: experts: 1 new paper'}\n\n"
+        f"{text}\n\nOn Friday, the bot wrote:\n> EXPERTS\n"
+    ).encode()
+
+
+@pytest.mark.parametrize(
+    ("subject", "text"),
+    [
+        ("", "Unsubscribe"),
+        ("", "Hello,\nplease remove me!\nAda"),
+        ("", "STOP."),
+        ("Re: unsubscribe", ""),
+    ],
+)
+async def test_who_answers_a_digest_with_a_word_is_unsubscribed(office, subject, text):
+    raw = an_answer(office.sent().message_id, text, subject=subject)
+    received = await office.comes(raw, "papers@lab.example")
+    assert received.outcome is MailOutcome.UNSUBSCRIBED
+    assert office.subscribed == []
+
+
+async def test_an_answer_that_quotes_the_way_out_is_known_by_it_where_a_relay_changed_the_number(
+    office,
+):
+    token = tokens.make(SECRET, tokens.Purpose.UNSUBSCRIBE, [office.reader], 0)
+    quoted = f"unsubscribe\n> https://papers.example/unsubscribe/{token}"
+    raw = an_answer("<0101@amazonses.example>", quoted)
+    assert (await office.comes(raw, "papers@lab.example")).outcome is MailOutcome.UNSUBSCRIBED
+    assert office.subscribed == []
+
+
+async def test_an_answer_to_a_mail_for_one_profile_ends_only_that(office):
+    with_profiles(office.store, "experts", "proteins")
+    subscribed(office.store, ADA, "proteins")
+    delivery = office.sent()
+    with office.store.db.transaction():
+        office.store.db.write("UPDATE delivery SET subscription = 1 WHERE id = 1")
+    await office.comes(an_answer(delivery.message_id), "papers@lab.example")
+    assert office.subscribed == ["proteins"]
+
+
+@pytest.mark.parametrize(
+    ("about", "writer", "text"),
+    [
+        ("", "Bo <bo@example.org>", "unsubscribe"),  # to whom it was forwarded
+        ("<0123456789abcdef0123456789abcdef@lab.example>", "ada@example.org", "unsubscribe"),
+        ("", "ada@example.org", "How do I unsubscribe my colleague?"),
+        ("", "ada@example.org", "Nice.\n> unsubscribe"),
+    ],
+)
+async def test_no_other_answer_unsubscribes_anybody(office, about, writer, text):
+    delivery = office.sent()
+    raw = an_answer(about or delivery.message_id, text, writer)
+    assert (await office.comes(raw, "papers@lab.example")).outcome is MailOutcome.QUARANTINED
+    assert office.subscribed == ["experts"]
+
+
+async def test_a_machine_that_quotes_us_unsubscribes_nobody(office):
+    raw = b"Auto-Submitted: auto-replied\n" + an_answer(office.sent().message_id, "stop")
+    assert (await office.comes(raw, "papers@lab.example")).outcome is MailOutcome.PASSED_OVER
+    assert office.subscribed == ["experts"]
+
+
+async def test_an_address_with_letters_beyond_ascii_in_its_domain_stands_as_it_is_written(office):
+    raw = "From: Jürgen Groß <j@bücher.example>\n\n".encode()
+    received = await office.comes(raw, "subscribe+experts@lab.example")
+    assert received.outcome is MailOutcome.ASKED
+    asked = office.store.db.row("SELECT address FROM subscriber ORDER BY id DESC LIMIT 1")
+    assert asked["address"] == "j@xn--bcher-kva.example"
+
+
 # ── The queue ─────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -532,6 +605,15 @@ def test_a_mail_too_large_to_keep_is_read_by_its_beginning(desk, piped):
     assert "quarantined: somebody wrote" in piped(raw).words
     (kept,) = desk("quarantine", "list", "--json").document
     assert kept["bytes"] == 2_000_000
+
+
+def test_status_tells_of_mail_that_waits_for_a_person(desk, piped):
+    assert desk("status", "--json").document["quarantine"] == 0
+    piped(b"From: ada@example.org\nSubject: unsubscribe\n\n", "--recipient", "papers@lab.example")
+    assert (
+        "inbound 1 mail to the bot waits for you: `paperround quarantine list`"
+        in desk("status").words
+    )
 
 
 def test_once_reads_what_a_door_only_took_in(desk):

@@ -33,6 +33,7 @@ def status(args: argparse.Namespace) -> int:
             "profiles": _profiles(app),
             "outbox": app.store.count_deliveries(),
             "hold": app.store.hold_of_all(),
+            "quarantine": app.store.count_quarantined(),
             "clock": asyncio.run(app.ahead_of_the_clock()),
             "restored": _restored(app),
             "troubles": _troubles(app),
@@ -87,6 +88,9 @@ def _show_status(app: App, document: dict[str, object]) -> None:
         say(f"restored {when(copy.restored_at)}, from a copy made {when(copy.made_at)}, {age}")
     if rest := resting(app):
         say(f"         {rest}")
+    if kept := app.store.count_quarantined():
+        waiting = f"{counted(kept, 'mail')} to the bot {'waits' if kept == 1 else 'wait'} for you"
+        say(f"inbound  {waiting}: `paperround quarantine list`")
     for sentence in asyncio.run(app.ahead_of_the_clock()):
         say(f"clock    {sentence}")
     for alarm in _alarms(app):

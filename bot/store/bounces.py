@@ -31,6 +31,11 @@ class BounceLedger:
         )
         return (row["subscriber"], row["id"]) if row else None
 
+    def sent_for(self, delivery: int) -> int:
+        """Return the subscription that a mail was for, 0 where it was for all of its reader's."""
+        row = self.db.row("SELECT subscription FROM delivery WHERE id = :id", {"id": delivery})
+        return int(row["subscription"]) if row else 0
+
     def note_bounce(
         self, subscriber: int, delivery: int, kind: str, status: str, said: str, now: datetime
     ) -> bool:

@@ -91,6 +91,11 @@ class InboxLedger:
             if (at := moment(row["at"])) is not None
         ]
 
+    def count_quarantined(self) -> int:
+        """Return how many mails wait for a person."""
+        row = self.db.row("SELECT count(*) AS n FROM inbox WHERE state = 'quarantined'")
+        return int(row["n"]) if row else 0
+
     def read_again(self, key: str) -> bool:
         """Let the next inbound door read a mail again; False where there is none of that key."""
         with self.db.transaction():

@@ -29,6 +29,7 @@ from bot.subscriptions import (
     is_curator,
     never_answered,
     says_yes,
+    wants_out,
     wish_of,
     writer_of,
 )
@@ -101,6 +102,10 @@ class ReceiveStore(WayOutStore, Protocol):
 
     def suppress(self, address: str, suppressed: str, reason: str, now: datetime) -> int:
         """Write to an address no more; call off what is open for it."""
+        ...
+
+    def sent_for(self, delivery: int) -> int:
+        """Return the subscription that a mail was for, 0 where it was for all of its reader's."""
         ...
 
     def note_bounce(
@@ -234,7 +239,8 @@ class _Reading:
             return Received(MailOutcome.PASSED_OVER, "an automatic mail, which is never answered")
         if not address:
             return Received(
-                MailOutcome.QUARANTINED, "somebody wants to subscribe, without an address"
+                MailOutcome.QUARANTINED,
+                "somebody wants to subscribe, from no address that digests can be sent to",
             )
         refused = self._reception.order(SubscriptionOrder(address, profiles, Door.MAIL), self._now)
         if refused:
@@ -283,6 +289,8 @@ class _Reading:
         if report.kind is ReportKind.UNKNOWN:
             if bounces.is_automatic(message):
                 return Received(MailOutcome.PASSED_OVER, "an automatic mail that tells us nothing")
+            if wants_out(message):
+                return self._leave(mail, message)
             return Received(
                 MailOutcome.QUARANTINED, "somebody wrote; nothing in it is for us to do"
             )
@@ -295,6 +303,22 @@ class _Reading:
                 f"a report ({report.kind.value}) about no mail that we know",
             )
         return self._reported(*about, report)
+
+    def _leave(self, mail: InboundMail, message: Message) -> Received:
+        """Unsubscribe who answers a digest of theirs; From alone is easily forged (MAIL.md, Inbound)."""
+        about = self._about(mail.raw)
+        found = self._store.subscriber(about[0]) if about else None
+        if about is None or found is None or found[0].casefold() != writer_of(message).casefold():
+            return Received(
+                MailOutcome.QUARANTINED,
+                "somebody wants to unsubscribe, and answers no digest that was sent to that address; "
+                "`paperround subscribers remove` does it",
+            )
+        subscription = self._store.sent_for(about[1])
+        way = way_out(((about[0], subscription) if subscription else about[:1], 0), self._store)
+        if way is not None:
+            self._store.unsubscribe(way.address, way.only, Origin.SELF)
+        return Received(MailOutcome.UNSUBSCRIBED, "a subscriber unsubscribed by answering a digest")
 
     def _about(self, raw: bytes) -> tuple[int, int] | None:
         """Return (subscriber, delivery or 0) of the mail of ours that a report encloses."""
