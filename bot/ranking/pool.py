@@ -10,18 +10,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bot.ranking.hashing import BUCKETS, Reals
 
-POOLED = 1536  # papers that are looked up in together: 52 MB, and 110 while it is made
-_COMMON = 192  # of them have a term that is in the table: two thirds of all pairs are of such terms
+POOLED = 1536  # papers that are looked up in together: 56 MB, and 130 while it is made
+_COMMON = 256  # of them have a term that is in the table: half of all pairs are of such terms
 _MANY = 2000  # terms: texts of fewer, as a description, are looked up without the table
+# The papers that have a rare term are listed in blocks of so many, the last one filled up: a block is
+# copied at once, and the next is fetched from memory meanwhile.
+_BLOCK = 16
 # Examples, terms and papers that are multiplied at a time. Of matrices of up to 2^18 multiplications
 # OpenBLAS makes the product in one thread; of larger ones in several, which wait longer than they work.
-_TOGETHER, _TERMS, _PAPERS = 16, 256, 64
+_TOGETHER, _TERMS, _PAPERS = 16, 1024, 16
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,78 +42,122 @@ class Pool:
 
     def __init__(self, papers: Sequence[Direction]) -> None:
         self._size = len(papers)
-        lengths = [len(paper.buckets) for paper in papers]
         buckets = np.concatenate([paper.buckets for paper in papers], dtype=np.int32)
         order = np.argsort(buckets, kind="stable")
-        owners = np.repeat(np.arange(len(papers), dtype=np.int32), lengths)
-        self._owners = owners[order]
-        self._weights = np.concatenate([paper.weights for paper in papers])[order]
         buckets = buckets[order]
+        lengths = [len(paper.buckets) for paper in papers]
+        owners = np.repeat(np.arange(len(papers), dtype=np.int16), lengths)[order]
+        weights = np.concatenate([paper.weights for paper in papers])[order]
         starts = np.flatnonzero(np.diff(buckets, prepend=-1))
+        having = np.diff(starts, append=len(buckets))
         # Terms are numbered; the last number is of those that no paper has.
         self._numbers = np.full(BUCKETS, len(starts), np.int32)
         self._numbers[buckets[starts]] = np.arange(len(starts))
-        self._starts = np.append(starts, [len(buckets), len(buckets)])
-        self._columns, self._table = self._tabled()
-
-    def _tabled(self) -> tuple[NDArray[np.int64], Reals]:
-        """Return the column of each term, -1 for one that is not common, and the papers' weights of these.
-
-        The table lies in tiles, as (terms, papers) of (`_TERMS`, `_PAPERS`) each.
-        """
-        common = np.flatnonzero(np.diff(self._starts) >= _COMMON).astype(np.int32)
-        columns = np.full(len(self._starts) - 1, -1)
-        columns[common] = np.arange(len(common))
-        table = np.zeros((-(-len(common) // _TERMS), -(-self._size // _PAPERS), _TERMS, _PAPERS))
-        places, having = self._places(common)
-        column, owner = np.repeat(np.arange(len(common)), having), self._owners[places]
-        at = (column // _TERMS, owner // _PAPERS, column % _TERMS, owner % _PAPERS)
-        table[at] = self._weights[places]
-        return columns, table
+        self._columns = _columns(having)
+        self._table = _tabled(np.repeat(self._columns[:-1], having), owners, weights, self._size)
+        self._first, self._owners, self._weights = _listed(owners, weights, having, self._size)
 
     def products(self, others: Sequence[Direction]) -> Reals:
         """Return each paper's scalar products with other directions, as (papers, others)."""
-        found = np.empty((self._size, len(others)))
-        rows = np.zeros((len(others), len(self._table) * _TERMS))
-        tabled = sum(len(each.buckets) for each in others) >= _MANY
-        for at, other in enumerate(others):
-            terms = self._numbers[other.buckets]
-            columns = self._columns[terms]
-            common = (columns >= 0) & tabled
-            rare = ~common
-            found[:, at] = self._by_looking_up(terms[rare], other.weights[rare])
-            rows[at, columns[common]] = other.weights[common]
-        if tabled:
-            for start in range(0, len(others), _TOGETHER):
-                some = slice(start, start + _TOGETHER)
-                found[:, some] += self._by_table(rows[some])
+        if not others:
+            return np.zeros((self._size, 0))
+        whose = np.repeat(np.arange(len(others)), [len(each.buckets) for each in others])
+        terms = self._numbers[np.concatenate([each.buckets for each in others])]
+        weights = np.concatenate([each.weights for each in others])
+        if len(terms) < _MANY:
+            return self._by_looking_up(whose, terms, weights, len(others))
+        columns = self._columns[terms]
+        common = columns >= 0
+        rare = ~common
+        found = self._by_looking_up(whose[rare], terms[rare], weights[rare], len(others))
+        tiles, _, _, width = self._table.shape
+        rows = np.zeros((tiles * width, len(others)))
+        rows[columns[common], whose[common]] = weights[common]
+        for start in range(0, len(others), _TOGETHER):
+            some = slice(start, start + _TOGETHER)
+            found[:, some] += self._by_table(rows[:, some])
         return found
 
-    def _by_looking_up(self, terms: NDArray[np.int32], weights: Reals) -> Reals:
-        """Return the products with one direction: each term looks up the papers that have it."""
-        places, having = self._places(terms)
-        worth = np.repeat(weights, having)
-        worth *= self._weights.take(places)
-        return np.bincount(self._owners.take(places), worth, self._size).astype(np.float64)
+    def _by_looking_up(
+        self, whose: NDArray[np.int64], terms: NDArray[np.int32], weights: Reals, count: int
+    ) -> Reals:
+        """Return the products with so many others: each of their terms looks up the papers that have it."""
+        found = np.empty((self._size, count))
+        # One by one, since what a processor keeps at hand holds the blocks of one text.
+        ends = np.cumsum(np.bincount(whose, minlength=count)).tolist()
+        for at, (start, end) in enumerate(pairwise([0, *ends])):
+            blocks, having = self._blocks(terms[start:end])
+            worth = self._weights.take(blocks, axis=0)
+            worth *= np.repeat(weights[start:end], having)[:, None]
+            owners = self._owners.take(blocks, axis=0)
+            found[:, at] = self._counted(owners, worth)
+        return found
 
     def _by_table(self, rows: Reals) -> Reals:
-        """Return the products of the others' rows with the table, tile by tile."""
-        tiles = rows.reshape(len(rows), -1, 1, _TERMS).transpose(1, 2, 0, 3)
-        found: Reals = np.matmul(np.ascontiguousarray(tiles), self._table).sum(axis=0)
-        return found.transpose(0, 2, 1).reshape(-1, len(rows))[: self._size]
+        """Return the products with the others in columns of such rows, a term each; tile by tile."""
+        tiles, _, _, width = self._table.shape
+        told = np.ascontiguousarray(rows).reshape(tiles, 1, width, -1)
+        found: Reals = np.matmul(self._table, told).sum(axis=0)
+        return found.reshape(-1, rows.shape[1])[: self._size]
 
     def having(self, other: Direction) -> NDArray[np.intp]:
         """Return which papers have every term that another direction has."""
-        places, _ = self._places(self._numbers[other.buckets])
-        counts = np.bincount(self._owners[places], minlength=self._size)
+        blocks, _ = self._blocks(self._numbers[other.buckets])
+        counts = self._counted(self._owners.take(blocks, axis=0))
         return np.flatnonzero(counts == len(other.buckets))
 
-    def _places(self, terms: NDArray[np.int32]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Return the places of all entries of these terms, and how many each term has."""
-        first = self._starts[terms]
-        having = self._starts[terms + 1] - first
+    def _blocks(self, terms: NDArray[np.int32]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return all blocks of these terms' lists, and how many each term has."""
+        first = self._first[terms]
+        having = self._first[terms + 1] - first
         ends = np.cumsum(having)
         return np.arange(having.sum()) + np.repeat(first - ends + having, having), having
+
+    def _counted(self, owners: NDArray[np.int16], worth: Reals | None = None) -> Reals:
+        """Return how often each paper is in these blocks, or what that is worth together."""
+        weights = None if worth is None else worth.ravel()
+        counts = np.bincount(owners.ravel(), weights, self._size + 1)
+        return counts[: self._size].astype(np.float64)
+
+
+def _columns(having: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the column in the table of each term, by how many papers have it; -1 for one that is rare."""
+    columns = np.full(len(having) + 1, -1)
+    common = np.flatnonzero(having >= _COMMON)
+    columns[common] = np.arange(len(common))
+    return columns
+
+
+def _tabled(
+    columns: NDArray[np.int64], owners: NDArray[np.int16], weights: Reals, size: int
+) -> Reals:
+    """Return the weights that are in a column as a table, in tiles of (papers, terms)."""
+    common = np.flatnonzero(columns >= 0)
+    columns, owners = columns[common], owners[common]
+    most = int(columns.max(initial=0)) + 1
+    tiles = -(-most // _TERMS)
+    width = -(-most // tiles)
+    table = np.zeros((tiles, -(-size // _PAPERS), _PAPERS, width))
+    table[columns // width, owners // _PAPERS, owners % _PAPERS, columns % width] = weights[common]
+    return table
+
+
+def _listed(
+    owners: NDArray[np.int16], weights: Reals, having: NDArray[np.int64], size: int
+) -> tuple[NDArray[np.int64], NDArray[np.int16], Reals]:
+    """Return the first block of each term, and the blocks: the papers that have it, and its weights there.
+
+    What fills a block up weighs nothing, and its place is behind those of all papers.
+    """
+    blocks = -(-having // _BLOCK)
+    first = np.cumsum([0, *blocks.tolist(), 0])
+    starts = np.cumsum(having) - having
+    places = np.arange(len(owners)) + np.repeat(first[:-2] * _BLOCK - starts, having)
+    listed = np.full(first[-1] * _BLOCK, size, np.int16)
+    listed[places] = owners
+    worth = np.zeros(first[-1] * _BLOCK)
+    worth[places] = weights
+    return first, listed.reshape(-1, _BLOCK), worth.reshape(-1, _BLOCK)
 
 
 @lru_cache(maxsize=3)
