@@ -173,6 +173,8 @@ def test_it_ends_with_what_to_do_next(desk):
     assert last == "All is well. Next: `paperround once` makes the first edition."
     assert desk("compose", "--force", "folding").code == 0
     assert desk("check", "--offline").out.splitlines()[-1] == "All is well."
+    desk.write(f'{source}[profiles.proteins]\nwas = ["folding"]\nkeywords = ["folding"]\n')
+    assert desk("check", "--offline").out.splitlines()[-1] == "All is well."
     desk.state.chmod(0o755)
     last = desk("check", "--offline").out.splitlines()[-1]
     assert last == "1 of these FAIL: mend what is told there, then check again."

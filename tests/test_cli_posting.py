@@ -106,7 +106,7 @@ def test_what_is_held_waits_until_it_is_released(desk):
     assert statuses(desk) == {3: "held", 4: "sent"}
     # Long after its grace it goes out still, since somebody said so.
     late = ("--now", "2026-11-25T09:00Z")
-    assert "1 deliveries released" in desk(*late, "deliveries", "release", "3").words
+    assert "1 delivery released; it goes with" in desk(*late, "deliveries", "release", "3").words
     assert delivered(desk, *late)["sent"] >= 1
     assert statuses(desk)[3] == "sent"
     again = desk("deliveries", "release", "3")

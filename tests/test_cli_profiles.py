@@ -82,7 +82,7 @@ def test_show_says_every_clause_and_where_it_comes_from(desk):
     assert learnt["origin"] == "owner, 2026-11-19 (learnt)"
     assert told["settings"]["limit"] == 6
     said = desk(*MORNING, "profiles", "show", "experts")
-    assert "active, 1 editions, 1 subscribers" in said.words
+    assert "active, 1 edition, 1 subscriber" in said.words
     edit(desk, 'learn = "owner"', 'learn = "none"')
     assert '(not learnt: learn = "none")' in desk("profiles", "show", "experts").words
 

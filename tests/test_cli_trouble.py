@@ -408,6 +408,16 @@ def test_stopping_in_the_middle_loses_nothing(desk, site, sent):
 # ── Where the output goes ─────────────────────────────────────────────────────────────────────────
 
 
+def test_a_state_folder_that_is_removed_during_a_run_is_a_sentence(desk, monkeypatch):
+    async def removed(_app):
+        shutil.rmtree(desk.state)
+
+    monkeypatch.setattr("bot.app.App.prune", removed)
+    said = desk(*MORNING, "once")
+    assert said.code == 1
+    assert "paperround.db was moved or removed while it was in use" in said.words
+
+
 def test_a_reader_that_has_gone_is_no_error(desk):
     running = started(desk.folder, *MORNING, "trending", "--json")
     assert running.stdout is not None

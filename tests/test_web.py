@@ -438,6 +438,14 @@ async def test_health_names_the_parts_of_the_service_that_fail_and_no_more(app, 
     assert answer.status == 200
 
 
+async def test_health_answers_while_somebody_has_taken_the_state_folder_away(app, site):
+    app.config.state.rename(app.config.state.with_name("away"))
+    answer, text = await site("GET", "/health")
+    assert answer.status == 200, "what is wrong, a running `serve` has among its troubles"
+    assert '"outbox"' in text
+    assert (await site("GET", "/metrics"))[0].status != 500
+
+
 async def test_health_says_that_the_disk_is_full(app, site, monkeypatch):
     monkeypatch.setattr(type(app), "room", lambda _: 0)
     answer, text = await site("GET", "/health")

@@ -7,7 +7,7 @@ from contextlib import suppress
 from datetime import date, timedelta
 
 from bot.app.means import Means
-from bot.errors import TemplateError
+from bot.errors import StateError, TemplateError
 from bot.files import is_at_work
 from bot.schedule import local_date
 from bot.store.doubts import doubted, heed
@@ -36,7 +36,21 @@ class Footing(Means):
         """Return how many bytes may still be written beside the database."""
         import shutil
 
-        return shutil.disk_usage(self.config.state).free
+        folder = self.config.state
+        while not folder.exists() and folder != folder.parent:  # somebody removed it under us
+            folder = folder.parent
+        return shutil.disk_usage(folder).free
+
+    def size(self) -> int:
+        """Return how many bytes the database takes. Raises StateError where it is gone."""
+        path = self.store.db.path
+        try:
+            return path.stat().st_size
+        except OSError as error:
+            raise StateError(
+                f"{path} was moved or removed while it was in use: what was done meanwhile is in the file "
+                "that was there. Put it back, or restore a backup, before the next run."
+            ) from error
 
     def full(self) -> str:
         """Return that the disk is full, as a sentence; "" where there is room to write anything."""

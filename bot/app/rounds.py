@@ -252,7 +252,7 @@ class Rounds(Footing, Services):
             )
 
         around = Surroundings(
-            self.room(), self.store.db.path.stat().st_size, self._broken_files(),
+            self.room(), self.size(), self._broken_files(),
             await self.workers.store(self._all_troubles), patient=patient,
         )  # fmt: skip
         sender = self.config.mail.sender_address

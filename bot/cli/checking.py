@@ -59,7 +59,8 @@ def _next(app: App, findings: Sequence[Finding]) -> str:
     if missing:
         tables = " and a ".join(missing)
         return f"Nothing is wrong, and nothing can be read yet: write a {tables} first."
-    if any(app.store.last_edition(name) for name in app.config.profiles):
+    names = (name for p in app.config.profiles.values() for name in (p.name, *p.was))
+    if any(app.store.last_edition(name) for name in names):
         return "All is well."
     return f"All is well. Next: `{as_typed()} once` makes the first edition."
 

@@ -266,8 +266,10 @@ def _release(app: App, args: argparse.Namespace) -> int:
             if args.skip_before:
                 say(f"Of the editions before {args.skip_before}, nothing is sent any more.")
         left = f", {len(skipped)} left out" if skipped else ""
+        one = len(released) == 1
         say(
-            f"{len(released)} deliveries released{left}; they go with the next `paperround deliver`"
+            f"{len(released):,} {'delivery' if one else 'deliveries'} released{left}; "
+            f"{'it goes' if one else 'they go'} with the next `paperround deliver`"
         )
     return 0
 

@@ -117,7 +117,8 @@ def _show(args: argparse.Namespace) -> int:
             return 0
         line = _line(app, profile.name, state)
         say(f"{profile.heading} · [profiles.{profile.name}] in {app.config.file_of(profile.name)}")
-        say(f"{state}, {line['editions']} editions, {line['subscribers']} subscribers")
+        editions, subscribers = int(str(line["editions"])), int(str(line["subscribers"]))
+        say(f"{state}, {counted(editions, 'edition')}, {counted(subscribers, 'subscriber')}")
         if any(readers.values()):
             say(
                 f"readers: {readers['like']} × more like this, {readers['dislike']} × less like this"

@@ -57,7 +57,7 @@ def backup(args: argparse.Namespace) -> int:
         })  # fmt: skip
         return 0
     say(f"{made.path}: {made.size:,} bytes, written and read again")
-    say(f"  database       {_counted(made.counts)}")
+    say(f"  database       {_in_words(made.counts)}")
     say(f"  configuration  {', '.join(name.partition('/')[2] for name in made.files)}")
     for secret in made.secrets:
         say(f"  not copied     {secret}")
@@ -93,7 +93,7 @@ def restore(args: argparse.Namespace) -> int:
 
 
 def _tell(done: restoring.Restoration, problem: str) -> None:
-    say(f"Restored from a copy made {when(done.made_at)}: {_counted(done.counts)}")
+    say(f"Restored from a copy made {when(done.made_at)}: {_in_words(done.counts)}")
     for path in done.files:
         say(f"  {path}")
     if done.aside:
@@ -126,6 +126,12 @@ def _problem_of(config: Path) -> str:
     return ""
 
 
-def _counted(counts: object) -> str:
+def _in_words(counts: object) -> str:
     pairs = counts.items() if isinstance(counts, dict) else ()
-    return ", ".join(f"{number:,} {name}" for name, number in pairs)
+    one = {
+        "papers": "paper",
+        "editions": "edition",
+        "subscribers": "subscriber",
+        "deliveries": "delivery",
+    }
+    return ", ".join(f"{n:,} {one.get(name, name) if n == 1 else name}" for name, n in pairs)

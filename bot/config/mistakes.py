@@ -48,6 +48,7 @@ _EXPECTED = {
     "time_delta_type": 'expected a duration such as "1h" or "7d"',
     "string_pattern_mismatch": 'expected a category such as "cs.LG" or "hep-ex"',
     "string_too_short": "expected a text that is not empty",
+    "too_short": "expected a list that is not empty",
 }  # fmt: skip
 
 
@@ -168,6 +169,8 @@ def _shown(value: object) -> str:
         return f'"{value[:60]}"'
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(_shown, value))}]"[:60]
     if isinstance(value, time):
         return f"{value} (put it in quotes)"
     return str(value)[:60]

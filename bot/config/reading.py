@@ -250,7 +250,10 @@ def _validate(
         try:
             config = Config.model_validate(_tuples(raw))
         except ValidationError as error:
-            found: list[dict[str, Any]] = [dict(each) for each in error.errors()]
+            # Of a list whose items are wrong it is also said that nothing is in it.
+            found: list[dict[str, Any]] = [
+                dict(e) for e in error.errors() if not (e["type"] == "too_short" and e["input"])
+            ]
             told = [mistake_of(each, raw, origins) for each in found]
             mistakes += [mistake for mistake in told if mistake not in mistakes]
             raw = _without([each["loc"] for each in found], raw)

@@ -63,7 +63,7 @@ def snapshot(app: App) -> Snapshot:
         alarms=[each.key for each in store.known_alarms() if each.since is not None],
         troubles=app.troubles,
         room=app.room(),
-        database=store.db.path.stat().st_size,
+        database=app.size(),
     )
 
 
