@@ -109,7 +109,9 @@ def _configured(folder: Path, port: int) -> Path:
     config = folder / "config.toml"
     config.write_text(
         '[bot]\ncontact = "owner@example.org"\n[fetch]\nallow_private = ["127.0.0.0/8"]\n'
-        '[web]\nlisten = "127.0.0.1:0"\n' + "\n".join([*sources, *profiles]) + "\n"
+        '[web]\nlisten = "127.0.0.1:0"\n[semantic]\nuse = "off"\n'
+        + "\n".join([*sources, *profiles])
+        + "\n"
     )
     return config
 

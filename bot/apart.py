@@ -8,7 +8,6 @@ ends by itself when it has had nothing to do for a while, and dies with us howev
 from __future__ import annotations
 
 import asyncio
-import signal
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -18,6 +17,7 @@ from importlib import import_module
 from types import TracebackType
 from typing import TYPE_CHECKING, ParamSpec, Self, TypeVar, cast
 
+from bot.beside import serve_a_parent
 from bot.errors import ApartError
 
 if TYPE_CHECKING:  # loads with the first process: most runs have none
@@ -156,9 +156,7 @@ class Apart:
 
 def _work(pipe: Connection, deadline: float, largest: int, loads: Sequence[str]) -> None:
     """Do what comes through the pipe until its other end is closed, or nothing comes."""
-    # Ctrl-C and a service's stop reach every process of the group: the parent drains, and ends us.
-    for each in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(each, signal.SIG_IGN)
+    serve_a_parent()
     for name in loads:
         import_module(name)
     with suppress(OSError):  # the other end may be gone already

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 import os
-import signal
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -16,6 +15,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import TYPE_CHECKING
 
+from bot.beside import serve_a_parent
 from bot.errors import StateError
 from bot.models import Edition, Paper
 from bot.outputs.dkim import signer
@@ -165,9 +165,7 @@ def _heard(asking: asyncio.Future[tuple[Printed | Exception, list[str]]]) -> Non
 
 def _print_beside(pipe: Connection, config: Config, secret: bytes) -> None:
     """Answer what comes through the pipe until its other end is closed."""
-    # Ctrl-C and a service's stop reach every process of the group: the sender drains, and closes us.
-    for each in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(each, signal.SIG_IGN)
+    serve_a_parent()
     warnings: list[str] = []
     made_here: Compositor | None = None
     while True:

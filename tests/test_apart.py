@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import time
+from pathlib import Path
 
 import pytest
 
@@ -69,6 +70,18 @@ async def test_what_asks_for_too_much_memory_is_refused_it():
         with pytest.raises(ApartError, match="too much memory"):
             await apart(bytes, 2 * LARGEST)
         assert await apart(divmod, 17, 5) == (3, 2)
+
+
+async def test_where_memory_runs_out_the_kernel_ends_it_before_us():
+    ours = readiness_to_go()
+    with Apart() as apart:
+        assert await apart(readiness_to_go) == 1000
+    assert readiness_to_go() == ours < 1000
+
+
+def readiness_to_go():
+    """Return how readily the kernel ends the process that asks, before others of its size."""
+    return int(Path("/proc/self/oom_score_adj").read_text())
 
 
 async def test_at_the_end_nothing_is_left_behind():

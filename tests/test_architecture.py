@@ -68,7 +68,7 @@ def test_decisions_read_no_clock_no_dice_and_no_disk(room):
 def test_only_files_writes_files():
     writes = re.compile(r".*\.(write_text|write_bytes)|os\.(replace|rename|fsync)|shutil\.copy\w*")
     for path, tree in TREES.items():
-        if path.parts[1] != "files.py":
+        if path.parts[1] not in ("files.py", "beside.py"):  # the latter writes to the kernel: /proc
             assert not {name for name in names_called(tree) if writes.fullmatch(name)}, path
 
 
