@@ -11,13 +11,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bot.ranking.hashing import BUCKETS, Reals
 
-POOLED = 1536  # papers that are looked up in together: 56 MB, and 130 while it is made
+POOLED = 1536  # papers that are looked up in together: 56 MB, and 90 while it is made
 _COMMON = 256  # of them have a term that is in the table: half of all pairs are of such terms
 _MANY = 2000  # terms: texts of fewer, as a description, are looked up without the table
 # The papers that have a rare term are listed in blocks of so many, the last one filled up: a block is
@@ -45,16 +46,18 @@ class Pool:
         buckets = np.concatenate([paper.buckets for paper in papers], dtype=np.int32)
         order = np.argsort(buckets, kind="stable")
         buckets = buckets[order]
-        lengths = [len(paper.buckets) for paper in papers]
-        owners = np.repeat(np.arange(len(papers), dtype=np.int16), lengths)[order]
-        weights = np.concatenate([paper.weights for paper in papers])[order]
         starts = np.flatnonzero(np.diff(buckets, prepend=-1))
         having = np.diff(starts, append=len(buckets))
         # Terms are numbered; the last number is of those that no paper has.
         self._numbers = np.full(BUCKETS, len(starts), np.int32)
         self._numbers[buckets[starts]] = np.arange(len(starts))
+        del buckets  # each of these holds millions, and a small machine holds little
+        lengths = [len(paper.buckets) for paper in papers]
+        owners = np.repeat(np.arange(len(papers), dtype=np.int16), lengths)[order]
+        weights = np.concatenate([paper.weights for paper in papers])[order]
+        del order
         self._columns = _columns(having)
-        self._table = _tabled(np.repeat(self._columns[:-1], having), owners, weights, self._size)
+        self._table = _tabled(_Entries(starts, having, owners, weights), self._size)
         self._first, self._owners, self._weights = _listed(owners, weights, having, self._size)
 
     def products(self, others: Sequence[Direction]) -> Reals:
@@ -120,6 +123,23 @@ class Pool:
         return counts[: self._size].astype(np.float64)
 
 
+class _Entries(NamedTuple):
+    """Which paper has a term, and its weight there, term by term: where each begins, and how many it has."""
+
+    starts: NDArray[np.int64]
+    having: NDArray[np.int64]
+    owners: NDArray[np.int16]
+    weights: Reals
+
+    def of(self, terms: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the places of all entries of these terms."""
+        having = self.having[terms]
+        before = np.cumsum(having) - having
+        places: NDArray[np.int64] = np.arange(having.sum())
+        places += np.repeat(self.starts[terms] - before, having)
+        return places
+
+
 def _columns(having: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return the column in the table of each term, by how many papers have it; -1 for one that is rare."""
     columns = np.full(len(having) + 1, -1)
@@ -128,17 +148,18 @@ def _columns(having: NDArray[np.int64]) -> NDArray[np.int64]:
     return columns
 
 
-def _tabled(
-    columns: NDArray[np.int64], owners: NDArray[np.int16], weights: Reals, size: int
-) -> Reals:
-    """Return the weights that are in a column as a table, in tiles of (papers, terms)."""
-    common = np.flatnonzero(columns >= 0)
-    columns, owners = columns[common], owners[common]
-    most = int(columns.max(initial=0)) + 1
-    tiles = -(-most // _TERMS)
-    width = -(-most // tiles)
+def _tabled(entries: _Entries, size: int) -> Reals:
+    """Return the weights of common terms as a table, in tiles of (papers, terms)."""
+    common = np.flatnonzero(entries.having >= _COMMON)
+    tiles = max(1, -(-len(common) // _TERMS))
+    width = max(1, -(-len(common) // tiles))
     table = np.zeros((tiles, -(-size // _PAPERS), _PAPERS, width))
-    table[columns // width, owners // _PAPERS, owners % _PAPERS, columns % width] = weights[common]
+    for at, tile in enumerate(table):
+        terms = common[at * width : (at + 1) * width]
+        places = entries.of(terms)
+        owners = entries.owners[places]
+        columns = np.repeat(np.arange(len(terms)), entries.having[terms])
+        tile[owners // _PAPERS, owners % _PAPERS, columns] = entries.weights[places]
     return table
 
 
@@ -151,8 +172,9 @@ def _listed(
     """
     blocks = -(-having // _BLOCK)
     first = np.cumsum([0, *blocks.tolist(), 0])
-    starts = np.cumsum(having) - having
-    places = np.arange(len(owners)) + np.repeat(first[:-2] * _BLOCK - starts, having)
+    ahead = first[:-2] * _BLOCK - (np.cumsum(having) - having)
+    places = np.arange(len(owners), dtype=np.int32)
+    places += np.repeat(ahead.astype(np.int32), having)
     listed = np.full(first[-1] * _BLOCK, size, np.int16)
     listed[places] = owners
     worth = np.zeros(first[-1] * _BLOCK)
