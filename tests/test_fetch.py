@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import gzip
 import ipaddress
 import itertools
 import socket
+import struct
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from urllib.parse import unquote
 
 import pytest
 import pytest_asyncio
@@ -66,6 +69,90 @@ async def test_it_says_who_it_is_asks_for_gzip_only_and_keeps_no_cookies(site, f
         assert headers["accept-encoding"] == "gzip"
         assert "cookie" not in headers
         assert "if-none-match" not in headers
+
+
+async def test_cookies_of_a_redirect_are_shown_on_its_way_and_forgotten_at_its_end(site, fetcher):
+    """Publishers and OJS send whoever shows none from page to page."""
+
+    async def answer(request: web.Request) -> web.Response:
+        if request.cookies.get("session") == "a b":
+            return web.Response(body=FEED)
+        told = {"Location": "/door?to=feed", "Set-Cookie": "hint=1; Path=/"}
+        return web.Response(status=302, headers=told)
+
+    site.put_call("/feed", answer)
+    site.put("/door", status=303, Location="/feed", Set_Cookie='session="a b"; HttpOnly')
+    for _ in range(2):
+        assert isinstance(await fetcher.fetch(Request(site.url("/feed"))), Document)
+        asked, site.requests = site.requests, []
+        said = [headers.get("cookie", "") for _, headers in asked]
+        assert said == ["", "hint=1", 'hint=1; session="a b"']
+
+
+async def test_cookies_stay_with_their_host(site, fetcher):
+    async with serving() as other:
+        other.put("/new", FEED)
+        site.put("/old", status=302, Location=other.url("/new", host="localhost"), Set_Cookie="a=b")
+        assert isinstance(await fetcher.fetch(Request(site.url("/old"))), Document)
+        ((_, headers),) = other.requests
+    assert "cookie" not in headers
+
+
+@pytest.mark.parametrize("login", ["ada:s3cr%3Aet", "ada:p%C3%A4ss%20wort", "ada:", ":only"])
+async def test_a_login_in_the_address_is_sent_in_utf_8_and_is_no_part_of_what_comes(
+    site, fetcher, login
+):
+    site.redirect("/feed", site.url("/feed/"))
+    site.put("/feed/", FEED)
+    found = await fetcher.fetch(Request(site.url("/feed").replace("//", f"//{login}@")))
+    assert isinstance(found, Document)
+    assert found.url == site.url("/feed/")
+    said = {headers["authorization"] for _, headers in site.requests}
+    assert len(site.requests) == 2
+    assert said == {"Basic " + base64.b64encode(unquote(login).encode()).decode()}
+
+
+async def test_an_address_that_moves_for_good_keeps_its_login_where_it_stays_at_home(site, fetcher):
+    async with serving() as other:
+        other.put("/feed", FEED)
+        site.put("/there", FEED)
+        for new, moved in [(site.url("/there"), site.url("/there").replace("//", "//ada:pw@")),
+                           (other.url("/feed"), other.url("/feed"))]:  # fmt: skip
+            site.redirect("/feed", new, 301)
+            found = await fetcher.fetch(Request(site.url("/feed").replace("//", "//ada:pw@")))
+            assert isinstance(found, Document)
+            assert found.moved_to == moved
+        ((_, headers),) = other.requests
+    assert "authorization" not in headers
+
+
+async def test_long_headers_are_taken(site, fetcher):
+    site.put("/old", status=302, Location="/feed?" + "x" * 7_000, Set_Cookie="a=" + "b" * 20_000)
+    site.put("/feed", FEED, Content_Security_Policy="default-src 'self' " * 1_000)
+    assert isinstance(await fetcher.fetch(Request(site.url("/old"))), Document)
+
+
+async def test_a_login_that_is_missing_is_told(site, fetcher):
+    site.put("/feed", status=401, WWW_Authenticate='Basic realm="members"')
+    answer = await failed(fetcher, site.url("/feed"))
+    assert answer.problem == (
+        "127.0.0.1 answered HTTP 401 Unauthorized: it wants a name and a password, "
+        "as in https://NAME:PASSWORD@example.org/feed"
+    )
+
+
+async def test_a_connection_that_is_broken_off_is_told(site, fetcher):
+    async def answer(request: web.Request) -> web.Response:
+        assert request.transport is not None
+        request.transport.get_extra_info("socket").setsockopt(
+            socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
+        )
+        request.transport.abort()
+        return web.Response()
+
+    site.put_call("/feed", answer)
+    answer_ = await failed(fetcher, site.url("/feed"))
+    assert answer_.problem == "127.0.0.1 broke the connection off"
 
 
 async def test_proxies_of_the_environment_are_not_used(site, fetcher, monkeypatch):

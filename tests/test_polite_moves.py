@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 import socket
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from bot.config import SourceSettings
 from bot.fetch import HttpFetcher
+from bot.models import Rel
 from bot.workflows.collect import PollOutcome
 from support_collect import Rounds, a_journal, journal, rounds
 from support_http import serving
@@ -49,6 +52,25 @@ async def test_an_address_that_moved_for_good_is_stored_after_three_good_documen
         f"it has moved for good and is asked at {new} from now on: write that into its url"
     ), "", ""]  # fmt: skip
     assert world.titles() == ["One"]
+
+
+async def test_a_login_in_an_address_moves_with_it_and_is_told_and_linked_nowhere(world):
+    item = "<item><title>One</title><link>/1</link></item>"
+    rss = f"<rss version='2.0'><channel><title>J</title>{item}</channel></rss>"
+    world.site.redirect("/j", world.site.url("/new"), 301)
+    world.site.put("/new", rss)
+    journal = SourceSettings(
+        name="j", kind="feed", url=world.site.url("/j").replace("//", "//ada:pw@")
+    )
+    reports = [await world.walk(NOW + hours * HOUR, journal) for hours in range(4)]
+    new = world.site.url("/new").replace("//", "//…@")
+    told = f"it has moved for good and is asked at {new} from now on: write that into its url"
+    assert [report.detail for report in reports] == ["", "", told, ""]
+    login = "Basic " + base64.b64encode(b"ada:pw").decode()
+    assert {headers["authorization"] for _, headers in world.site.requests} == {login}
+    assert world.site.requests[-1][0] == "/new"
+    (paper,) = world.papers()
+    assert paper.link(Rel.ABSTRACT) == world.site.url("/1")
 
 
 async def test_validators_of_the_old_address_are_not_sent_to_the_new_one(world):

@@ -28,6 +28,7 @@ from bot.errors import ConfigError, PaperroundError, ParseError
 from bot.models import Document, Failure, NotModified, Parsed, SourceState
 from bot.outputs.wording import counted
 from bot.ports import Fetcher
+from bot.sources import moving
 from bot.sources.spans import Span
 
 
@@ -183,7 +184,8 @@ def _of_answer(app: App, source: SourceSettings, answer: object) -> Finding:
         parsed, named = _understood(app, source, answer)  # type: ignore[arg-type]  # a Document
     except ParseError as error:
         page = source.kind == "feed" and "(HTML)" in str(error)
-        hint = f": `paperround sources discover {source.url}` tells which feeds it names"
+        told = moving.in_words(source.url)
+        hint = f": `paperround sources discover {told}` tells which feeds it names"
         return Finding(name, ok=False, words=f"{error}{hint if page else ''}")
     words = f"{len(parsed.sightings) or named} entries" + (
         f" ({parsed.quiet})" if parsed.quiet else ""

@@ -1,5 +1,7 @@
 """The only HTTP client: one conditional GET at a time, polite, bounded, and never to inside.
 
+Cookies that a redirect sets are sent on the way that it leads, as its server expects, and forgotten at its
+end: the next request has none.
 Where a request may go is judged in `reach`, for every connect of every redirect; what it brings is taken in
 by `bodies`; what goes wrong is told by `wording`.
 """
@@ -7,6 +9,7 @@ by `bodies`; what goes wrong is told by `wording`.
 from __future__ import annotations
 
 import asyncio
+import base64
 import ipaddress
 import socket
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -15,6 +18,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
+from http.cookies import SimpleCookie
 from types import TracebackType
 from typing import Any, Self, TypeAlias
 
@@ -50,6 +54,7 @@ _SECRETS = frozenset(
 )
 _GZIP = frozenset({"gzip", "x-gzip"})
 _MOST_GATES = 500
+_LONGEST_HEADER = 64 * 1024  # aiohttp's own 8 kB are less than some policies and addresses of today
 _LONGEST_REFUSAL, _REFUSAL_SECONDS = 16 * 1024, 2.0  # of what a service says where it refuses
 
 # Where the connects of the request under way were refused; a socket factory can tell its caller
@@ -59,10 +64,11 @@ _refusals: ContextVar[list[str]] = ContextVar("_refusals")
 
 @value_type(frozen=True, slots=True)
 class _Hop:
-    """Where a server sends us instead, and whether it is to be so for good."""
+    """Where a server sends us instead, whether it is to be so for good, and with which cookies."""
 
     url: URL
     permanent: bool
+    cookies: SimpleCookie
 
 
 @dataclass(slots=True)
@@ -127,13 +133,14 @@ class HttpFetcher:
     async def fetch(self, request: Request) -> Answer:
         """Make one request; what goes wrong comes back as a Failure with a sentence."""
         try:
-            url = URL(request.url)
+            written = URL(request.url)
         except ValueError:
             return Failure(request.url, "the source's url is no address")
-        headers = _headers(request)
+        url, headers = _without_login(written, _headers(request))
         left = self._deadline
         loop = asyncio.get_running_loop()
         asked = moved_to = url
+        cookies: aiohttp.CookieJar | None = None
         for _ in range(MOST_REDIRECTS + 1):
             if problem := unfit(url):
                 return Failure(request.url, problem)
@@ -144,18 +151,24 @@ class HttpFetcher:
                     return _left_alone(request.url, url, paused)
                 async with self._room:  # waiting for it is not the host's time
                     started = loop.time()
-                    found = await self._exchange(url, headers, left, request.body)
+                    with_cookies = _with_cookies(headers, cookies, url)
+                    found = await self._exchange(url, with_cookies, left, request.body)
                     left -= loop.time() - started
                 _note_pause(gate, found, loop.time())
             if not isinstance(found, _Hop):
-                return _belonging(found, request, "" if moved_to == asked else str(moved_to))
+                moved = "" if moved_to == asked else str(_with_login(moved_to, written))
+                return _belonging(found, request, moved)
             if request.body:
                 return Failure(request.url, f"{host_in_words(url)} redirects what was sent to it")
-            if found.permanent and moved_to == url:
-                moved_to = found.url
+            if found.cookies:
+                cookies = cookies or aiohttp.CookieJar(unsafe=True)  # a host may be a number
+                cookies.update_cookies(found.cookies, url)
             if _origin(found.url) != _origin(url):
                 headers = {k: v for k, v in headers.items() if k.lower() not in _SECRETS}
-            url = found.url
+            before = url
+            url, headers = _without_login(found.url, headers)
+            if found.permanent and moved_to == before:
+                moved_to = url
         return Failure(
             request.url, f"{host_in_words(url)} redirects more than {MOST_REDIRECTS} times"
         )
@@ -248,7 +261,7 @@ class HttpFetcher:
         if status in _REDIRECTS and location:
             try:
                 onward = url.join(URL(location)).with_fragment(None)
-                return _Hop(onward, status in _FOR_GOOD)
+                return _Hop(onward, status in _FOR_GOOD, response.cookies)
             except ValueError:
                 return Failure(
                     str(url), f"{host_in_words(url)} redirects to something that is no address"
@@ -300,6 +313,8 @@ class HttpFetcher:
                 ),
                 auto_decompress=False,
                 cookie_jar=aiohttp.DummyCookieJar(),
+                max_line_size=_LONGEST_HEADER,
+                max_field_size=_LONGEST_HEADER,
                 trust_env=False,
                 headers={"User-Agent": self._agent, "Accept-Encoding": "gzip"},
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS),
@@ -325,6 +340,34 @@ def _headers(request: Request) -> dict[str, str]:
     if request.last_modified:
         headers["If-Modified-Since"] = request.last_modified
     return headers
+
+
+def _without_login(url: URL, headers: Mapping[str, str]) -> tuple[URL, dict[str, str]]:
+    """Return an address less the user and password in it, and headers that say them (in UTF-8).
+
+    Whatever is told or linked of a document names its address, and its password belongs to neither.
+    """
+    if url.raw_user is None and url.raw_password is None:
+        return url, dict(headers)
+    login = f"{url.user or ''}:{url.password or ''}".encode()
+    said = {"Authorization": f"Basic {base64.b64encode(login).decode()}"}
+    return url.with_user(None), said | dict(headers)
+
+
+def _with_login(url: URL, written: URL) -> URL:
+    """Return the address with the login of the one as it was written, if both are of one origin."""
+    if _origin(url) != _origin(written) or written.raw_user is None:
+        return url
+    return url.with_user(written.user).with_password(written.password)
+
+
+def _with_cookies(
+    headers: Mapping[str, str], cookies: aiohttp.CookieJar | None, url: URL
+) -> Mapping[str, str]:
+    """Return the headers with the cookies that were set on the way to this address, if any."""
+    found = cookies.filter_cookies(url).values() if cookies is not None else ()
+    said = "; ".join(f"{each.key}={each.coded_value}" for each in found)
+    return {**headers, "Cookie": said} if said else headers
 
 
 def _lowered(response: aiohttp.ClientResponse) -> tuple[tuple[str, str], ...]:

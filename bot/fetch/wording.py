@@ -46,9 +46,13 @@ def phrase(status: int) -> str:
 
 
 def challenge(headers: tuple[tuple[str, str], ...]) -> str:
-    """Say where a refusal is a test for browsers, which no later request of ours will pass either."""
-    challenged = dict(headers).get("cf-mitigated", "").lower() == "challenge"
-    return ", with a challenge that only a browser passes" if challenged else ""
+    """Say what a refusal asks for: a browser, which no later request of ours will be, or a login."""
+    said = dict(headers)
+    if said.get("cf-mitigated", "").lower() == "challenge":
+        return ", with a challenge that only a browser passes"
+    if said.get("www-authenticate", "").lower().startswith("basic"):
+        return ": it wants a name and a password, as in https://NAME:PASSWORD@example.org/feed"
+    return ""
 
 
 def duration(seconds: float) -> str:
@@ -67,4 +71,6 @@ def in_a_sentence(host: str, error: Exception) -> str:
     if isinstance(error, aiohttp.ClientConnectorError):
         reason = (error.os_error.strerror or "").strip().lower()
         return f"{host} could not be reached" + (f" ({reason})" if reason else "")
+    if isinstance(error, aiohttp.ClientOSError):
+        return f"{host} broke the connection off"
     return f"{host} could not be fetched ({type(error).__name__})"

@@ -28,6 +28,7 @@ from bot.sources import (
     due_between,
     fingerprint,
     missing,
+    moving,
     only_pages,
     owed,
     spans,
@@ -397,7 +398,8 @@ def in_words(state: SourceState, moved_to: str = "") -> str:
     if state.owed_error:
         said.append(f"may be incomplete: {state.owed_error}")
     if moved_to:
-        said.append(f"has moved for good and is asked at {moved_to}: write that into its url")
+        told = moving.in_words(moved_to)
+        said.append(f"has moved for good and is asked at {told}: write that into its url")
     return "; ".join(filter(None, said))
 
 

@@ -287,7 +287,10 @@ class Poll:
         if now in (before, address):
             return []
         await self._save(_without_validators(self.state))
-        return [f"it has moved for good and is asked at {now} from now on: write that into its url"]
+        told = moving.in_words(now)
+        return [
+            f"it has moved for good and is asked at {told} from now on: write that into its url"
+        ]
 
     async def _not_at(self, at: str, failed: SourceState) -> SourceState:
         """Return the state of a failure, which is not the last word where it was asked elsewhere."""
