@@ -163,14 +163,15 @@ class FilesWriter(Protocol):
 class Absorbed:
     """What one document changed: papers that are new, updated by it, and joined from several.
 
-    `relinked` are known papers that it showed under new guids, where that is most of the document:
-    then nothing in it counted as new.
+    Of the new ones `seen` were stored as seen, and are no news. `relinked` are known papers that it
+    showed under new guids, where that is most of the document: then nothing in it counted as new.
     """
 
     new: int = 0
     updated: int = 0
     joined: int = 0
     relinked: int = 0
+    seen: int = 0
 
 
 @value_type(frozen=True, slots=True)

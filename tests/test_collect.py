@@ -278,6 +278,8 @@ async def test_a_feeds_past_is_not_news_at_the_first_look(walk):
     walk.answers(HF, feed(2, when=NOW - DAY))
     reports = await walk.poll(NATURE, HF)
     assert (reports["nature"].new, reports["hf"].new) == (1, 1)
+    seen = "1 stored as seen, no news: older than `backfill`, or without a date"
+    assert [reports[name].detail for name in ("nature", "hf")] == [seen, ""]
     fresh = walk.store.candidates("experts", None, None, ())
     assert [paper.title for paper in fresh] == ["Paper 2"]
 

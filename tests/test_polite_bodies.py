@@ -120,7 +120,8 @@ async def test_a_feed_that_breaks_off_is_kept_as_far_as_it_goes_and_asked_for_wh
     report = await read(world, WHOLE[: WHOLE.index(b"<item><title>Three")], ETag='"1"')
     assert (report.outcome, report.new) == (PollOutcome.READ, 2)
     assert report.detail == (
-        "127.0.0.1 sent broken XML that breaks off; the 2 entries that could be read were kept"
+        "127.0.0.1 sent broken XML that breaks off; the 2 entries that could be read were kept; "
+        "2 stored as seen, no news: older than `backfill`, or without a date"
     )
     world.site.put_with_validators("/j", WHOLE, '"1"')
     assert (await world.walk(NOW + HOUR, a_journal(world))).new == 1

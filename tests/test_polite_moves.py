@@ -17,6 +17,7 @@ from support_http import serving
 
 NOW = datetime(2026, 11, 24, 8, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+SEEN = "1 stored as seen, no news: older than `backfill`, or without a date"
 
 
 @pytest.fixture
@@ -48,7 +49,7 @@ async def test_an_address_that_moved_for_good_is_stored_after_three_good_documen
         PollOutcome.UNCHANGED
     ] * 4
     new = world.site.url("/new")
-    assert [report.detail for report in reports] == ["", "", (
+    assert [report.detail for report in reports] == [SEEN, "", (
         f"it has moved for good and is asked at {new} from now on: write that into its url"
     ), "", ""]  # fmt: skip
     assert world.titles() == ["One"]
@@ -65,7 +66,7 @@ async def test_a_login_in_an_address_moves_with_it_and_is_told_and_linked_nowher
     reports = [await world.walk(NOW + hours * HOUR, journal) for hours in range(4)]
     new = world.site.url("/new").replace("//", "//…@")
     told = f"it has moved for good and is asked at {new} from now on: write that into its url"
-    assert [report.detail for report in reports] == ["", "", told, ""]
+    assert [report.detail for report in reports] == [SEEN, "", told, ""]
     login = "Basic " + base64.b64encode(b"ada:pw").decode()
     assert {headers["authorization"] for _, headers in world.site.requests} == {login}
     assert world.site.requests[-1][0] == "/new"

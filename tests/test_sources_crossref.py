@@ -242,6 +242,7 @@ async def test_a_back_file_is_stored_as_seen_and_is_no_news(world, rounds_before
     service.works += [*news, *back]
     report = await world.walk(NOW, a_source(world))
     assert report.outcome is PollOutcome.READ
+    assert report.detail == "30 stored as seen, no news: published long before"
     assert len(world.titles()) == 32 + rounds_before
     assert world.new() == ["Work 0", "Work 1", "Work 2"][not rounds_before :]
     found = world.store.search(read_query("title:10"), 5)

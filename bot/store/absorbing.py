@@ -119,6 +119,7 @@ class AbsorbLedger(PaperLedger):
             updated=sum(group.changed and not group.is_new for _, group in groups),
             joined=sum(len(group.known) > 1 for _, group in groups),
             relinked=moved,
+            seen=0 if moved else lists.seen,
         )
 
     def put_group(self, group: Group, source: str, now: datetime) -> None:
@@ -399,6 +400,7 @@ class _Lists:
     to_index: list[int] = field(default_factory=list)
     shown_as_news: list[int] = field(default_factory=list)
     newest: int = -1
+    seen: int = 0
     at: int | None = field(init=False)
 
     def __post_init__(self) -> None:
@@ -407,6 +409,7 @@ class _Lists:
     def add_paper(self, key: str, row: tuple[object, ...], *, backfilled: bool) -> int:
         """Add a new paper by the name of its key; return the number that it will have."""
         self.papers.append((self._next_number(), key, int(backfilled), self.at, self.at, *row))
+        self.seen += backfilled
         return self.newest
 
     def _next_number(self) -> int:

@@ -132,6 +132,7 @@ class Poll:
         self.seen_before: datetime | None = None  # of a first round: what its documents show is old
         self.jitter = around.jitter()
         self.asked = 0
+        self.stored_as_seen = 0
         self.not_introducing: list[Sighting] = []
         self.shown: set[str] = set()  # guids: what several documents show is one entry
         self.page_before: frozenset[str] = frozenset()  # guids of the last page that had any
@@ -141,9 +142,12 @@ class Poll:
         if not polling.is_due(self.source, self.state, self.around.now):
             return self._not_due()
         if sources.only_pages(self.source.kind):
-            return await self._pages(Collected(self.source.name, PollOutcome.UNCHANGED))
+            found = await self._pages(Collected(self.source.name, PollOutcome.UNCHANGED))
+            return _with_words(found, *self._seen_in_words())
         found = await self._document()
-        return found if found.outcome is PollOutcome.FAILED else await self._pages(found)
+        if found.outcome is not PollOutcome.FAILED:
+            found = await self._pages(found)
+        return _with_words(found, *self._seen_in_words())
 
     def _not_due(self) -> Collected:
         state = self.state
@@ -152,6 +156,16 @@ class Poll:
         when = f"{state.next_poll:%d %b %Y %H:%M} UTC" if state.next_poll else "it has gone"
         detail = f"{state.error}; next try {when}" if state.error else f"next poll {when}"
         return Collected(self.source.name, PollOutcome.NOT_DUE, detail=detail)
+
+    def _seen_in_words(self) -> list[str]:
+        """Say how many of the papers that are new to us no edition will offer."""
+        if not self.stored_as_seen:
+            return []
+        first = self.first and not sources.only_pages(
+            self.source.kind
+        )  # pages begin where news does
+        why = "older than `backfill`, or without a date" if first else "published long before"
+        return [f"{self.stored_as_seen} stored as seen, no news: {why}"]
 
     # ── The document ──
 
@@ -401,6 +415,7 @@ class Poll:
             )
         )  # fmt: skip
         self.state = after
+        self.stored_as_seen += absorbed.seen
         return absorbed
 
     def _entries(self, parsed: Parsed) -> int:
