@@ -194,6 +194,39 @@ def test_a_library_that_goes_missing_keeps_its_last_good_version(desk):
     assert "Until it is back, its last good version holds." in said.err
 
 
+@pytest.mark.parametrize(
+    "written", ["", "\n\n", "\ufeffgarbage", "<html>Sign in by 9</html>", "@misc{", "[]"]
+)
+def test_a_library_that_names_no_paper_any_more_keeps_its_last_good_version(desk, written):
+    """Whoever exports it begins with an empty file, and something reads it just then."""
+    desk.write("arXiv:2611.90011\n", "mine.txt")
+    desk.write(ADA + 'library = "mine.txt"\n', "profiles/ada.toml")
+    desk(*MORNING, "once")
+    desk.write(written, "mine.txt")
+    said = desk(*MORNING, "profiles", "show", "ada", "--json")
+    likes = [i["text"] for i in said.document["interests"] if i["kind"] == "like"]
+    assert likes == ["arXiv:2611.90011"]
+    assert "mine.txt names no paper. It may be BibTeX" in said.err
+    assert "Until it is back, its last good version holds." in said.err
+    assert desk(*MORNING, "check", "--offline").code == 1
+
+
+def test_a_library_that_never_named_a_paper_is_a_mistake(desk):
+    desk.write("", "mine.txt")
+    desk.write(ADA + 'library = "mine.txt"\n', "profiles/ada.toml")
+    said = desk(*MORNING, "check", "--offline")
+    assert said.code == 2
+    assert "mine.txt names no paper. It may be BibTeX" in said.err
+
+
+def test_a_library_whose_works_have_no_number_names_them_still(desk):
+    desk.write("@book{one, title={A book}}", "mine.bib")
+    desk.write(ADA + 'library = "mine.bib"\n', "profiles/ada.toml")
+    said = desk(*MORNING, "check", "--offline")
+    assert said.code == 0
+    assert "1 of 1 entries name no DOI" in said.words
+
+
 def test_check_names_the_broken_entries_of_a_library(desk):
     desk.write("@article{bad, title={x}\n@misc{good, doi={10.1000/x}}\n", "mine.bib")
     desk.write(ADA + 'library = "mine.bib"\n', "profiles/ada.toml")

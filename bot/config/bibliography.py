@@ -25,6 +25,7 @@ _ARXIV = re.compile(
 )
 _ARXIV_ID = re.compile(r"(?:\d{4}\.\d{4,5}|[a-z-]+(?:\.[A-Z]{2})?/\d{7})(?:v\d+)?", re.IGNORECASE)
 _DOI = re.compile(r"10\.\d{4,9}/\S+")
+_MAY_NAME = re.compile(r"(?!<).*(?:\d|://)")
 _ADDRESS = re.compile(r"https?://[^\s{}\\]+")
 _RIS_LINE = re.compile(r"([A-Z][A-Z0-9]) {1,2}-(?: (.*))?")
 _AND = re.compile(r"\s+and\s+", re.IGNORECASE)
@@ -52,6 +53,14 @@ class Bibliography:
 
     references: tuple[Reference, ...]
     problems: tuple[str, ...] = ()
+
+    @property
+    def names_works(self) -> bool:
+        """Whether there is any work in it; of a list, any line that looks like an id."""
+        return any(
+            not work.identifiers or any(map(_MAY_NAME.match, work.identifiers))
+            for work in self.references
+        )
 
 
 def decoded(content: bytes) -> str:

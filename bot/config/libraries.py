@@ -36,6 +36,10 @@ def with_libraries(
         text, problem, hint = text_of_library(
             config, profile.library, origins.of(f"profiles.{name}")
         )
+        if text is not None and not (found := read_bibliography(text)).names_works:
+            # Whoever exports it begins with an empty file, and a sign-in page may stand in its place.
+            problem = f"{config.resolve(profile.library)} names no paper."
+            text, hint = None, "It may be BibTeX, RIS, CSL JSON, or a list of ids, one a line."
         if text is None:
             mistake = Mistake(
                 origins.of(f"profiles.{name}"), f"profiles.{name}", "library", problem, hint
@@ -44,9 +48,9 @@ def with_libraries(
                 mistakes.append(mistake)
                 continue
             text = last[kept]
+            found = read_bibliography(text)
             warnings.append(f"{mistake} Until it is back, its last good version holds.")
         good[kept] = text
-        found = read_bibliography(text)
         notes += _notes(profile.library, found)
         shelf = dict.fromkeys(each for one in found.references for each in one.identifiers)
         profiles[name] = profile.with_shelf(tuple(shelf))
