@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from bot.identity import known_by, parse_identifier
@@ -130,9 +129,11 @@ def put_away() -> None:
     They are made again in a fifth of a second; what each of them takes longest, its direction, stays.
     How plainly they have a phrase goes too: tomorrow's are others, and it holds their texts.
     """
+    from bot.ranking import candidates
     from bot.ranking.interests import plainness
     from bot.ranking.pool import pooled
 
+    candidates.forget()
     pooled.cache_clear()
     plainness.cache_clear()
 
@@ -154,12 +155,8 @@ def share_wanted(judged: Mapping[Paper, bool], profile: Profile, background: Bac
 
 def _weighed(papers: Sequence[Paper], interests: Interests, background: Background) -> Weighed:
     """Return what each interest adds to each paper."""
-    now = background.now or _latest(papers)
-    return interests.weigh(
-        papers, [trend(paper, now, background.tallies.get(paper.id)) for paper in papers]
-    )
+    from bot.ranking.candidates import candidates
 
-
-def _latest(papers: Iterable[Paper]) -> datetime:
-    dates = [d for paper in papers for d in (paper.first_seen, paper.published) if d]
-    return max(dates, default=datetime(1970, 1, 1, tzinfo=UTC))
+    known = candidates(papers)
+    now = background.now or known.latest
+    return interests.weigh(known, known.warmth(now, background.tallies))

@@ -23,11 +23,11 @@ from bot.identity import parse_identifier
 from bot.models import Identifier, InterestKind, Paper, Reason
 from bot.ranking.asked import TRENDING, asks_for_nothing, named, weighted
 from bot.ranking.calibration import MEANING, WORDS, scale
+from bot.ranking.candidates import Candidates, fields, looked_up
 from bot.ranking.evidence import BY_MEANING, BY_WORDS, experience
 from bot.ranking.hashing import Reals
 from bot.ranking.meaning import Meaning, likeness
 from bot.ranking.nearness import Description, evidence
-from bot.ranking.pool import Direction
 from bot.ranking.space import Space, direction, having, shipped
 from bot.ranking.weighing import Shown, Weighed, together
 from bot.ranking.words import any_goes_by, count_phrase, fold, same_person, words
@@ -102,18 +102,11 @@ def _stands(wanted: Clause, text: Sequence[str]) -> bool:
 
 def _has_category(wanted: str, paper: Paper) -> bool:
     """`cs` matches every `cs.…`, as does arXiv's own `cs.*`; case is no matter."""
-    return _bare(wanted) in _fields(paper.categories)
+    return _bare(wanted) in fields(paper.categories)
 
 
 def _bare(category: str) -> str:
     return category.strip().removesuffix("*").removesuffix(".").casefold()
-
-
-@lru_cache(maxsize=2048)
-def _fields(categories: tuple[str, ...]) -> frozenset[str]:
-    """Return categories and the archives above them, folded: of a paper's, for whatever profile asks."""
-    parts = [category.casefold().split(".") for category in categories]
-    return frozenset(".".join(each[:n]) for each in parts for n in range(1, len(each) + 1))
 
 
 def keeping_out(paper: Paper, profile: Profile) -> str:
@@ -185,12 +178,11 @@ class Interests:
 
     def wanted(self, weighed: Weighed, scores: Reals) -> NDArray[np.intp]:
         """Return the places of the weighed papers that are ranked."""
-        papers = weighed.papers
+        papers = weighed.candidates.papers
         speaks = (scores > 0) | self.empty
         speaks[list(weighed.clauses)] = True
-        speaks[[at for at in self._disliked.among(papers) if not self._liked.has(papers[at])]] = (
-            False
-        )
+        disliked = self._disliked.among(weighed.candidates)
+        speaks[[at for at in disliked if not self._liked.has(papers[at])]] = False
         speaks[list(weighed.insisting)] = True
         if self._exclude or self._restrict:
             speaks &= np.array([self.admits(paper) for paper in papers], np.bool_)
@@ -206,17 +198,17 @@ class Interests:
         }
         return [Reason(InterestKind.ALWAYS, text, 0.0) for text in sorted(said)]
 
-    def weigh(self, papers: Sequence[Paper], trends: Sequence[float]) -> Weighed:
-        """Return what every interest adds to each of these papers."""
-        towards = [direction(paper.title, paper.abstract) for paper in papers]
+    def weigh(self, candidates: Candidates, warmth: Reals) -> Weighed:
+        """Return what every interest adds to each of these papers, which were received so warmly."""
+        papers, towards = candidates.papers, candidates.towards
         near = self._space.nearness(towards, [each.direction for each in self._about])
         plain, described, liked = together(
             BY_WORDS,
-            self._plainly(papers, towards),
+            self._plainly(candidates),
             evidence(self._about, near),
-            self._liked.evidence(papers, towards, self._space),
+            self._liked.evidence(candidates, self._space),
         )
-        (disliked,) = together(BY_WORDS, self._disliked.evidence(papers, towards, self._space))
+        (disliked,) = together(BY_WORDS, self._disliked.evidence(candidates, self._space))
         meant = np.zeros((len(papers), len(self._said)))
         if self._meaning:
             vectors = self._meaning.of_papers(papers)
@@ -224,47 +216,47 @@ class Interests:
             meant, liked_meant = together(
                 BY_MEANING,
                 said * np.array([worth for _, worth in self._said], np.float64),
-                self._liked.meant(papers, vectors, self._meaning),
+                self._liked.meant(candidates, vectors, self._meaning),
             )
             (disliked_meant,) = together(
-                BY_MEANING, self._disliked.meant(papers, vectors, self._meaning)
+                BY_MEANING, self._disliked.meant(candidates, vectors, self._meaning)
             )
             liked, disliked = liked + liked_meant, disliked + disliked_meant
         return Weighed(
-            papers=papers,
-            towards=towards,
-            clauses=self._clauses(papers, plain),
+            candidates=candidates,
+            clauses=self._clauses(candidates, plain),
             about=self._about,
             described=described,
             said=[text for text, _ in self._said],
             meant=meant,
             liked=Shown(InterestKind.LIKE, self._liked.titles, liked),
             disliked=Shown(InterestKind.DISLIKE, self._disliked.titles, -disliked),
-            warmth=np.array(trends, np.float64) * (TRENDING * self._trending),
+            warmth=warmth * (TRENDING * self._trending),
             insisting=_some(
                 (at, self._insisting(paper))
                 for at, paper in enumerate(papers if self._always else ())
             ),
         )
 
-    def _clauses(self, papers: Sequence[Paper], plain: Reals) -> dict[int, list[Reason]]:
+    def _clauses(self, candidates: Candidates, plain: Reals) -> dict[int, list[Reason]]:
         """Return the keywords, authors and categories that papers have, by the papers' places."""
         found: dict[int, list[Reason]] = {}
         for at, reason in chain(
             self._keyword_reasons(plain),
-            self._person_reasons(papers),
-            self._place_reasons(papers),
+            self._person_reasons(candidates),
+            self._place_reasons(candidates),
         ):
             found.setdefault(at, []).append(reason)
         return found
 
-    def _plainly(self, papers: Sequence[Paper], towards: Sequence[Direction]) -> Reals:
+    def _plainly(self, candidates: Candidates) -> Reals:
         """Return the evidence of each keyword's phrase in each paper, as (papers, keywords)."""
+        papers = candidates.papers
         found = np.zeros((len(papers), len(self._keywords)))
         for place, (text, phrase, weight) in enumerate(self._keywords):
             if weight and phrase:
                 worth = weight * self._space.rareness(text)
-                for at in having(towards, direction("", text)):
+                for at in having(candidates.towards, direction("", text)):
                     found[at, place] = worth * plainness(
                         phrase, papers[at].title, papers[at].abstract
                     )
@@ -275,11 +267,10 @@ class Interests:
             text, *_ = self._keywords[place]
             yield at, Reason(InterestKind.KEYWORD, text, float(plain[at, place]))
 
-    def _person_reasons(self, papers: Sequence[Paper]) -> Iterator[tuple[int, Reason]]:
-        for at, paper in enumerate(papers if self._authors else ()):
-            if not self._followed.isdisjoint(any_goes_by(paper.authors)):
-                for reason in self._authors_of(paper):
-                    yield at, reason
+    def _person_reasons(self, candidates: Candidates) -> Iterator[tuple[int, Reason]]:
+        for at in looked_up(candidates.by_person, self._followed) if self._followed else ():
+            for reason in self._authors_of(candidates.papers[at]):
+                yield at, reason
 
     def _authors_of(self, paper: Paper) -> Iterator[Reason]:
         for wanted, weight in self._authors:
@@ -287,13 +278,12 @@ class Interests:
             if name is not None and weight:
                 yield Reason(InterestKind.AUTHOR, one_line(readable(name)), _AUTHOR * weight)
 
-    def _place_reasons(self, papers: Sequence[Paper]) -> Iterator[tuple[int, Reason]]:
+    def _place_reasons(self, candidates: Candidates) -> Iterator[tuple[int, Reason]]:
         for wanted, weight in self._categories:
-            for at, paper in enumerate(papers if weight else ()):
-                if _has_category(wanted, paper):
-                    primary = paper.categories[0].casefold() == _bare(wanted)
-                    share = _CATEGORY * weight * (1 if primary else 0.5)
-                    yield at, Reason(InterestKind.CATEGORY, wanted, share)
+            for at in candidates.by_category.get(_bare(wanted), ()) if weight else ():
+                primary = candidates.papers[at].categories[0].casefold() == _bare(wanted)
+                share = _CATEGORY * weight * (1 if primary else 0.5)
+                yield at, Reason(InterestKind.CATEGORY, wanted, share)
 
 
 def _some(pairs: Iterable[tuple[int, list[Reason]]]) -> dict[int, list[Reason]]:
@@ -318,33 +308,27 @@ class _Examples:
         self.titles = [shorten(one_line(readable(paper.title)), 80) for paper in papers]
         self.towards = [direction(paper.title, paper.abstract) for paper in papers]
         self._places = {name: at for at, p in enumerate(papers) for name in p.identifiers}
-        self._names = frozenset(self._places)
 
     def has(self, paper: Paper) -> bool:
         """Whether the paper is one of them."""
-        return not self._names.isdisjoint(paper.identifiers)
+        return not paper.identifiers.isdisjoint(self._places)
 
-    def among(self, papers: Sequence[Paper]) -> list[int]:
-        """Return the places of those of the papers that are some of them."""
-        if not self._names:
-            return []
-        without = self._names.isdisjoint
-        return [at for at, paper in enumerate(papers) if not without(paper.identifiers)]
+    def among(self, candidates: Candidates) -> list[int]:
+        """Return the places of those of the candidates that are some of them."""
+        return looked_up(candidates.by_identifier, self._places)
 
-    def evidence(
-        self, papers: Sequence[Paper], towards: Sequence[Direction], space: Space
-    ) -> Reals:
+    def evidence(self, candidates: Candidates, space: Space) -> Reals:
         """Return what each example says of each paper by words, as (papers, examples); 0 of itself."""
-        found = self._but_to_itself(papers, space.likeness(towards, self.towards))
-        return found * (self._trust / _LIKE_UNIT)
+        found = space.likeness(candidates.towards, self.towards)
+        return self._but_to_itself(candidates, found) * (self._trust / _LIKE_UNIT)
 
-    def meant(self, papers: Sequence[Paper], vectors: Reals, meaning: Meaning) -> Reals:
+    def meant(self, candidates: Candidates, vectors: Reals, meaning: Meaning) -> Reals:
         """Return the same by meaning, of papers with these vectors."""
-        found = self._but_to_itself(papers, likeness(vectors, meaning.of_papers(self._papers)))
-        return found * (self._trust / _LIKE_MEANT_UNIT)
+        found = likeness(vectors, meaning.of_papers(self._papers))
+        return self._but_to_itself(candidates, found) * (self._trust / _LIKE_MEANT_UNIT)
 
-    def _but_to_itself(self, papers: Sequence[Paper], found: Reals) -> Reals:
-        for at in self.among(papers):
-            for name in papers[at].identifiers & self._names:
+    def _but_to_itself(self, candidates: Candidates, found: Reals) -> Reals:
+        for at in self.among(candidates):
+            for name in candidates.papers[at].identifiers & self._places.keys():
                 found[at, self._places[name]] = 0.0
         return found

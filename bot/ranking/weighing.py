@@ -12,10 +12,10 @@ from typing import overload
 
 import numpy as np
 
-from bot.models import InterestKind, Paper, Reason
+from bot.models import InterestKind, Reason
+from bot.ranking.candidates import Candidates
 from bot.ranking.hashing import Reals
 from bot.ranking.nearness import Description
-from bot.ranking.pool import Direction
 from bot.text import one_line, shorten
 from bot.values import value_type
 
@@ -101,8 +101,7 @@ class Weighed:
     which add nothing.
     """
 
-    papers: Sequence[Paper]
-    towards: Sequence[Direction]
+    candidates: Candidates
     clauses: Mapping[int, Sequence[Reason]]
     about: Sequence[Description]
     described: Reals
@@ -134,7 +133,7 @@ class Weighed:
         yield from self.clauses.get(at, ())
         for wanted, share in zip(self.about, self.described[at].tolist(), strict=True):
             if share:
-                yield Reason(InterestKind.ABOUT, wanted.common(self.towards[at]), share)
+                yield Reason(InterestKind.ABOUT, wanted.common(self.candidates.towards[at]), share)
         for text, share in zip(self.said, self.meant[at].tolist(), strict=True):
             if share:
                 yield Reason(InterestKind.MEANING, shorten(one_line(text), _LONGEST_TEXT), share)
@@ -142,7 +141,7 @@ class Weighed:
         yield from self.disliked.reasons(at)
         if warmth := float(self.warmth[at]):
             # Without votes it is comments, opinions or further sources that warm it.
-            votes = self.papers[at].votes
+            votes = self.candidates.papers[at].votes
             yield Reason(InterestKind.TRENDING, str(votes) if votes else "", warmth)
         yield from self.insisting.get(at, ())
 
