@@ -100,6 +100,7 @@ def rank(
     """
     from bot.ranking.interests import Interests  # numpy: a run with nothing due does without
     from bot.ranking.ordering import best_first
+    from bot.ranking.weighing import Reasons
 
     papers = list(papers)
     if not isinstance(background, Background):
@@ -108,11 +109,11 @@ def rank(
     weighed = _weighed(papers, interests, background)
     scores = weighed.scores()
     ordered = best_first(papers, scores, interests.wanted(weighed, scores))
-    told = scores.tolist()
+    told = scores[ordered].tolist()
     chances = probabilities(told, interests.scale, background.wanted, interests.curve)
     return [
-        Ranked(papers[at], told[at], weighed.reasons(at), at in weighed.insisting, chances[at])
-        for at in ordered
+        Ranked(papers[at], score, Reasons(weighed, at), at in weighed.insisting, chance)
+        for at, score, chance in zip(ordered, told, chances, strict=True)
     ]
 
 

@@ -7,6 +7,7 @@ on every machine and needs no vocabulary; two terms that share one are rare, and
 from __future__ import annotations
 
 import zlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeAlias
@@ -19,9 +20,8 @@ from bot.ranking.words import telling, words
 Integers: TypeAlias = NDArray[np.uint64]
 Reals: TypeAlias = NDArray[np.float64]
 
-# Where the buckets of each kind begin; a power of two each.
+# Where the buckets of each kind begin: a power of two each, of pairs as many as of runs.
 WORDS, PAIRS, RUNS, BUCKETS = 0, 1 << 18, (1 << 18) + (1 << 19), (1 << 18) + (1 << 20)
-_RUN_LENGTHS = (4, 5)  # letters: the parts of words that inflections and compounds share
 _TITLE_WEIGHT = 3
 _LONGEST = 20_000  # words of one text: a paper has 300, a description of 50 kB 8,000
 _STEP = np.uint64(0x9E3779B97F4A7C15)  # odd, its bits well spread (2^64 over the golden ratio)
@@ -38,18 +38,27 @@ class Terms:
 
 def hashed_terms(title: str, abstract: str) -> Terms:
     """Return a text's terms; none for a text without letters."""
-    kinds = _kinds(words(title)[:_LONGEST], words(abstract)[:_LONGEST])
+    parts = words(title)[:_LONGEST], words(abstract)[:_LONGEST]
+    kinds = [*_words_and_pairs(*parts), *_runs_of_letters(*parts)]
     # Twice the bucket, and one more in a title: one sort brings equal terms together and tells the two apart.
-    marked = np.concatenate([buckets for buckets, _ in kinds], dtype=np.int32) << 1
+    marked = _buckets([numbers for numbers, _ in kinds]) << 1
     start = 0
-    for buckets, of_title in kinds:
+    for numbers, of_title in kinds:
         marked[start : start + of_title] += 1
-        start += len(buckets)
+        start += len(numbers)
     marked.sort()
     buckets = marked >> 1
-    first = np.flatnonzero(np.append(True, buckets[1:] != buckets[:-1])[: len(buckets)])
-    counts = np.add.reduceat(1.0 + (_TITLE_WEIGHT - 1) * (marked & 1), first)
-    return Terms(buckets[first].astype(np.int64), counts)
+    bounds = _bounds(buckets)
+    worth = np.zeros(len(marked) + 1)
+    np.cumsum(1 + (_TITLE_WEIGHT - 1) * (marked & 1), out=worth[1:])
+    return Terms(buckets[bounds[:-1]].astype(np.int64), np.diff(worth[bounds]))
+
+
+def _bounds(ordered: NDArray[np.int32]) -> NDArray[np.intp]:
+    """Return where each value begins in an array in order, and the array's end."""
+    begins = np.ones(len(ordered) + 1, np.bool_)
+    np.not_equal(ordered[1:], ordered[:-1], out=begins[1:-1])
+    return np.flatnonzero(begins)
 
 
 def named_terms(text: str) -> dict[int, str]:
@@ -62,36 +71,24 @@ def named_terms(text: str) -> dict[int, str]:
         for one, other, first, second in zip(told, told[1:], tells, tells[1:], strict=False)
         if first and second
     ]
-    (of_words, _), (of_pairs, _), *_ = _kinds(told, ())
-    return {
-        **dict(zip(of_words.tolist(), single, strict=True)),
-        **dict(zip(of_pairs.tolist(), double, strict=True)),
-    }
+    kinds = [numbers for numbers, _ in _words_and_pairs(told, ())]
+    return dict(zip(_buckets(kinds).tolist(), [*single, *double], strict=True))
 
 
-def _kinds(
-    title: tuple[str, ...], abstract: tuple[str, ...]
-) -> list[tuple[NDArray[np.int64], int]]:
-    """Return the buckets of the words, of the pairs, and of the runs of letters.
+# Numbers of terms, and how many of them, the first, are the title's.
+_Numbers: TypeAlias = tuple[Integers, int]
 
-    With each, how many of them, the first, are the title's.
-    """
+
+def _words_and_pairs(title: tuple[str, ...], abstract: tuple[str, ...]) -> Iterator[_Numbers]:
+    """Yield the numbers of the words and of the pairs that tell something."""
     # The word between them says nothing, so no pair reaches across it.
     text = (*title, "", *abstract)
     numbers = np.fromiter(map(_number, text), np.uint64, len(text))
     tells = numbers > 0
     both = tells[:-1] & tells[1:]
     pairs = numbers[:-1] * _STEP + numbers[1:]
-    end = len(title)
-    before, after = (f" {' '.join(text)} " if text else "" for text in (title, abstract))
-    told = (before + after).encode("utf-32-le", "surrogatepass")
-    letters = np.frombuffer(told, np.uint32).astype(np.uint64)
-    runs = [_runs(letters, len(before), length) for length in _RUN_LENGTHS]
-    return [
-        (_placed(numbers[tells], WORDS, PAIRS - WORDS), int(np.count_nonzero(tells[:end]))),
-        (_placed(pairs[both], PAIRS, RUNS - PAIRS), int(np.count_nonzero(both[:end]))),
-        *((_placed(part, RUNS, BUCKETS - RUNS), of_title) for part, of_title in runs),
-    ]
+    yield numbers[tells], int(np.count_nonzero(tells[: len(title)]))
+    yield pairs[both], int(np.count_nonzero(both[: len(title)]))
 
 
 @lru_cache(maxsize=100_000)
@@ -100,19 +97,38 @@ def _number(word: str) -> int:
     return zlib.crc32(word.encode("utf-8", "surrogatepass")) + 1 if telling(word) else 0
 
 
-def _runs(letters: Integers, border: int, length: int) -> tuple[Integers, int]:
-    """Return a number for every run of letters that does not cross the border, and how many end before it."""
-    count = max(0, len(letters) - length + 1)
-    numbers = np.full(count, length, np.uint64)
-    for at in range(length):
-        numbers *= _STEP
-        numbers += letters[at : at + count]
-    inside = max(0, border - length + 1)
-    return np.concatenate((numbers[:inside], numbers[border:])), inside
+def _runs_of_letters(title: tuple[str, ...], abstract: tuple[str, ...]) -> Iterator[_Numbers]:
+    """Yield the numbers of all runs of four letters, and of five, that are in one of the two.
+
+    They are the parts of words that inflections and compounds share.
+    """
+    before, after = (f" {' '.join(text)} " if text else "" for text in (title, abstract))
+    told = (before + after).encode("utf-32-le", "surrogatepass")
+    letters = np.frombuffer(told, np.uint32).astype(np.uint64)
+    # A run's number is a polynomial of its length and its letters: longer ones are made of shorter ones.
+    two = letters[:-1] * _STEP + letters[1:]
+    four = two[:-2] * _power(2) + two[2:]
+    five = letters[:-4] * _power(4) + four[1:]
+    for length, numbers in ((4, four), (5, five)):
+        inside = max(0, len(before) - length + 1)
+        within = np.concatenate((numbers[:inside], numbers[len(before) :]))
+        yield within + _power(length, length), inside
 
 
-def _placed(numbers: Integers, first: int, size: int) -> NDArray[np.int64]:
-    """Spread numbers over the buckets from `first` on; `size` is a power of two."""
+def _power(exponent: int, times: int = 1) -> np.uint64:
+    """Return a power of the step, as wide as all numbers here are."""
+    return np.uint64(times * int(_STEP) ** exponent % 2**64)
+
+
+def _buckets(kinds: Sequence[Integers]) -> NDArray[np.int32]:
+    """Return the buckets of numbers: of words, of pairs and of runs, as far as they are given."""
+    numbers = np.concatenate(kinds)
     mixed = (numbers ^ (numbers >> np.uint64(31))) * _BLEND
     mixed ^= mixed >> np.uint64(29)
-    return (mixed & np.uint64(size - 1)).astype(np.int64) + first
+    buckets = (mixed & np.uint64(BUCKETS - RUNS - 1)).astype(np.int32)
+    pairs = len(kinds[0])
+    runs = pairs + len(kinds[1])
+    buckets[:pairs] &= PAIRS - WORDS - 1
+    buckets[pairs:runs] += PAIRS
+    buckets[runs:] += RUNS
+    return buckets

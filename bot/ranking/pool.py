@@ -90,10 +90,9 @@ class Pool:
         ends = np.cumsum(np.bincount(whose, minlength=count)).tolist()
         for at, (start, end) in enumerate(pairwise([0, *ends])):
             blocks, having = self._blocks(terms[start:end])
-            worth = self._weights.take(blocks, axis=0)
-            worth *= np.repeat(weights[start:end], having)[:, None]
-            owners = self._owners.take(blocks, axis=0)
-            found[:, at] = self._counted(owners, worth)
+            worth = self._weights.take(blocks, axis=0).ravel()
+            worth *= np.repeat(weights[start:end], having * _BLOCK)
+            found[:, at] = self._counted(self._owners.take(blocks, axis=0), worth)
         return found
 
     def _by_table(self, rows: Reals) -> Reals:
@@ -118,8 +117,7 @@ class Pool:
 
     def _counted(self, owners: NDArray[np.int16], worth: Reals | None = None) -> Reals:
         """Return how often each paper is in these blocks, or what that is worth together."""
-        weights = None if worth is None else worth.ravel()
-        counts = np.bincount(owners.ravel(), weights, self._size + 1)
+        counts = np.bincount(owners.ravel(), worth, self._size + _BLOCK)
         return counts[: self._size].astype(np.float64)
 
 
@@ -168,14 +166,15 @@ def _listed(
 ) -> tuple[NDArray[np.int64], NDArray[np.int16], Reals]:
     """Return the first block of each term, and the blocks: the papers that have it, and its weights there.
 
-    What fills a block up weighs nothing, and its place is behind those of all papers.
+    What fills a block up weighs nothing, and its places are behind those of all papers: several, since
+    to add to one and the same place again and again takes longer.
     """
     blocks = -(-having // _BLOCK)
     first = np.cumsum([0, *blocks.tolist(), 0])
     ahead = first[:-2] * _BLOCK - (np.cumsum(having) - having)
     places = np.arange(len(owners), dtype=np.int32)
     places += np.repeat(ahead.astype(np.int32), having)
-    listed = np.full(first[-1] * _BLOCK, size, np.int16)
+    listed = np.tile(np.arange(size, size + _BLOCK, dtype=np.int16), first[-1])
     listed[places] = owners
     worth = np.zeros(first[-1] * _BLOCK)
     worth[places] = weights

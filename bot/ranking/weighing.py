@@ -121,12 +121,8 @@ class Weighed:
             found[at] += math.fsum(clause.share for clause in clauses)
         return found
 
-    def reasons(self, at: int) -> Reasons:
-        """Return a paper's reasons, the weightiest first; only those of `always` are zero."""
-        return Reasons(self, at)
-
     def told(self, at: int) -> list[Reason]:
-        """Make a paper's reasons."""
+        """Make a paper's reasons, the weightiest first; only those of `always` are zero."""
         return sorted(self._reasons(at), key=_weightiest)
 
     def _reasons(self, at: int) -> Iterator[Reason]:

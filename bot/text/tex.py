@@ -27,7 +27,8 @@ from bot.text.symbols import (
     VANISHING,
 )
 
-_NEEDS_TEX = re.compile(r"[\\$~]|``|''|--|[{}]|[\^_]\{")
+# Text without any of these is no TeX. To look for them one by one takes a tenth of what a pattern does.
+_MARKS = ("\\", "$", "~", "{", "}", "``", "''", "--")
 # In prose, all but these is text; an address is no TeX whatever it holds.
 _SPECIAL = re.compile(r"https?://[^\s{}\\$]+|[\\${}~]|[\^_](?=\{)|-{2,}|``|''")
 _COMMAND = re.compile(r"\\([A-Za-z]+|.)", re.DOTALL)
@@ -56,9 +57,16 @@ def readable(source: str) -> str:
 
     Formulas that have no readable form in one line stay exactly as written, dollars included.
     """
-    if not _NEEDS_TEX.search(source):
+    if not _may_be_tex(source):
         return source
     return unicodedata.normalize("NFC", _Reader(source).leniently())
+
+
+def _may_be_tex(source: str) -> bool:
+    for mark in _MARKS:  # noqa: SIM110 - `any` over a generator takes three times as long
+        if mark in source:
+            return True
+    return False
 
 
 def _braces(source: str) -> dict[int, int]:
