@@ -182,7 +182,9 @@ class Showing:
     `seen_before` (None: no limit), or undated then, and papers told of late, are stored as seen: never
     candidates.
     `keep_guids` remembers which paper an entry's guid stood for, for sources whose guids outlive
-    their entries' addresses. Without sightings it is the state alone.
+    their entries' addresses. With `elsewhere` the source was given another address: `seen_before`
+    counts where it shows nothing that it showed before, since it is another source then. Without
+    sightings it is the state alone.
     """
 
     state: SourceState
@@ -190,6 +192,7 @@ class Showing:
     introduces: Collection[Event] = frozenset()
     seen_before: datetime | None = None
     keep_guids: bool = False
+    elsewhere: bool = False
 
 
 @value_type(frozen=True, slots=True)

@@ -196,6 +196,51 @@ async def test_an_edited_source_is_asked_at_once(walk):
     assert (report.outcome, report.new) == (PollOutcome.READ, 1)
 
 
+MOVED = a_source("nature", every="1h", url="https://elsewhere.example.org/feed")
+
+
+@pytest.mark.parametrize("fails_first", [False, True])
+async def test_another_feed_under_the_same_name_is_looked_at_for_the_first_time(walk, fails_first):
+    walk.answers(NATURE, feed(1, 2))
+    await walk.poll(NATURE, now=NOW)
+    later = NOW + 10 * DAY
+    if fails_first:
+        walk.answers(MOVED, Failure(MOVED.url, "answered 500", status=500))
+        await walk.poll(MOVED, now=later)
+    old, news = feed(3, 4, when=NOW - 30 * DAY), feed(5, when=NOW + DAY)
+    walk.answers(MOVED, old.replace(b"</channel></rss>", b"") + news[news.index(b"<item>") :])
+    report = (await walk.poll(MOVED, now=later + DAY))["nature"]
+    assert (report.new, report.detail) == (
+        3, "2 stored as seen, no news: older than `backfill`, or without a date"
+    )  # fmt: skip
+    assert _news_of(walk) == ["Paper 1", "Paper 2", "Paper 5"]
+    walk.answers(MOVED, feed(6, when=NOW - 30 * DAY))
+    await walk.poll(MOVED, now=later + 2 * DAY)
+    assert "Paper 6" in _news_of(walk), "from then on it is a source as all others"
+
+
+@pytest.mark.parametrize("guid", [b"entry-", b"https://entry-"])
+async def test_a_feed_that_has_moved_brings_what_is_new_though_it_is_old(walk, guid):
+    walk.answers(NATURE, feed(1, 2))
+    await walk.poll(NATURE, now=NOW)
+    moved = feed(2, 3, when=NOW - 30 * DAY).replace(b"entry-", guid)
+    walk.answers(MOVED, moved)
+    assert (await walk.poll(MOVED, now=NOW + DAY))["nature"].new == 1
+    assert _news_of(walk) == ["Paper 1", "Paper 2", "Paper 3"]
+
+
+async def test_a_feed_that_was_empty_at_first_brings_news_whatever_its_date(walk):
+    walk.answers(NATURE, feed())
+    await walk.poll(NATURE, now=NOW)
+    walk.answers(NATURE, feed(1, when=NOW - 30 * DAY))
+    await walk.poll(NATURE, now=NOW + DAY)
+    assert _news_of(walk) == ["Paper 1"]
+
+
+def _news_of(walk) -> list[str]:
+    return [paper.title for paper in walk.store.candidates("experts", None, None, ())]
+
+
 async def test_a_second_request_is_conditional_and_a_304_changes_nothing(walk):
     first = Document(ARXIV.url, feed(1), (("etag", '"one"'), ("last-modified", "Fri")))
     walk.answers(ARXIV, first, NotModified(ARXIV.url))

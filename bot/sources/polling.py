@@ -27,6 +27,7 @@ from bot.sources import (
     can_make_up,
     due_between,
     fingerprint,
+    keeps_guids,
     missing,
     moving,
     only_pages,
@@ -105,6 +106,16 @@ def after_document(
         next_poll=_after_document_at(source, document, now, jitter),
     )
     return spans.owing(read, owed(source, state, parsed, now), state.owed_error)
+
+
+def is_elsewhere(source: SourceSettings, state: SourceState) -> bool:
+    """Tell whether a source with a state was given another address, which showed no entry yet.
+
+    What it shows there may all be old: it may be another feed.
+    """
+    if state.last_ok is None or not keeps_guids(source.kind):
+        return False
+    return state.fingerprint != fingerprint(source) or not state.batch
 
 
 def former_name(

@@ -60,6 +60,7 @@ class AbsorbLedger(PaperLedger):
             introduces=showing.introduces,
             seen_before=showing.seen_before,
             keep_guids=showing.keep_guids,
+            elsewhere=showing.elsewhere,
         )
 
     def absorb(
@@ -72,6 +73,7 @@ class AbsorbLedger(PaperLedger):
         introduces: Collection[Event],
         seen_before: datetime | None = None,
         keep_guids: bool = False,
+        elsewhere: bool = False,
     ) -> Absorbed:
         """Commit a document in one transaction: papers, sightings and the source's new state.
 
@@ -79,7 +81,7 @@ class AbsorbLedger(PaperLedger):
         `seen_before` (None: no limit), or undated then, and papers told of late, are stored as seen:
         no candidates until another source shows them for the first time, as news. `keep_guids`
         remembers which paper an entry's guid stood for. Where most of a document are papers that this
-        source showed before, under new guids, nothing in it is news.
+        source showed before, under new guids, nothing in it is news. `elsewhere` is `Showing`'s.
         The grouping (`identity.diff`) runs inside the transaction, so that two collectors at once
         cannot store one paper twice.
         """
@@ -87,6 +89,8 @@ class AbsorbLedger(PaperLedger):
             looked = seconds(now), now.date().isoformat()
             told = [_Record(sighting, looked) for sighting in sightings]
             lists = _Lists(self.db, source, now, introduces, keep_guids)
+            if elsewhere and not self._is_another(source, told):
+                seen_before = None
             absorbed = self._absorb(lists, told, seen_before)
             self._put_source(state)
         return absorbed
@@ -132,6 +136,15 @@ class AbsorbLedger(PaperLedger):
             self.db.insert(_UNINDEXED, touched, _ALREADY)
             events = gained(group.known, group.paper)
             self.db.insert(_SIGHTING, _event_rows(paper, source, events, now), _SEEN_AGAIN)
+
+    def _is_another(self, source: str, told: list[_Record]) -> bool:
+        """Tell whether a source that showed entries before shows none of them any more."""
+        names = json.dumps(list(chain.from_iterable([record.names for record in told])))
+        values = {"source": source, "names": names}
+        had = self.db.row("SELECT 1 FROM guid WHERE source = :source LIMIT 1", values)
+        if had is None or self._guids(source, told):
+            return False
+        return self.db.row(_SHOWN_BEFORE, values) is None
 
     def _guids(self, source: str, told: Iterable[_Record]) -> dict[str, int]:
         return guids_of(self.db, source, {record.sighting.guid for record in told})
@@ -501,6 +514,10 @@ def _event_rows(
 _KNOWN = """
 SELECT i.name, i.paper, nullif(s.digest, 0) FROM json_each(:names) j JOIN identifier i ON i.name = j.value
 LEFT JOIN sighting s ON s.paper = i.paper AND s.source = :source
+"""
+_SHOWN_BEFORE = """
+SELECT 1 FROM json_each(:names) j JOIN identifier i ON i.name = j.value
+JOIN sighting s ON s.paper = i.paper AND s.source = :source LIMIT 1
 """
 _PAPER = f"paper (id, key, backfilled, first_seen, updated_at, {', '.join(PAPER_COLUMNS)})"
 _RENEW = """

@@ -129,6 +129,7 @@ class Poll:
         self.source, self.state, self.around, self.writer = source, state, around, writer
         self.move = moves.get(source.name)
         self.first = state.last_ok is None
+        self.elsewhere = polling.is_elsewhere(source, state)
         self.seen_before: datetime | None = None  # of a first round: what its documents show is old
         self.jitter = around.jitter()
         self.asked = 0
@@ -161,9 +162,8 @@ class Poll:
         """Say how many of the papers that are new to us no edition will offer."""
         if not self.stored_as_seen:
             return []
-        first = self.first and not sources.only_pages(
-            self.source.kind
-        )  # pages begin where news does
+        # Pages begin where news does.
+        first = self.elsewhere or (self.first and not sources.only_pages(self.source.kind))
         why = "older than `backfill`, or without a date" if first else "published long before"
         return [f"{self.stored_as_seen} stored as seen, no news: {why}"]
 
@@ -406,12 +406,13 @@ class Poll:
     async def _absorb(self, parsed: Parsed, after: SourceState) -> Absorbed:
         introducing = _introducing(self.source)
         self.not_introducing += [s for s in parsed.sightings if s.event not in introducing]
-        if self.first and self.seen_before is None:
-            self.seen_before = _seen_before(self.source, parsed, self.around.now)
+        if (self.first or self.elsewhere) and self.seen_before is None:
+            until = min(self.state.last_ok or self.around.now, self.around.now)
+            self.seen_before = _seen_before(self.source, parsed, until)
         absorbed = await self.writer.put(
             Showing(
                 after, parsed.sightings, introducing, self.seen_before,
-                keep_guids=sources.keeps_guids(self.source.kind),
+                keep_guids=sources.keeps_guids(self.source.kind), elsewhere=self.elsewhere,
             )
         )  # fmt: skip
         self.state = after
