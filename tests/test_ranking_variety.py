@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import replace
 
 from hypothesis import given
@@ -136,6 +137,32 @@ def test_choosing_keeps_its_laws(said, places, weight):
     assert sum(each in crowd for each in chosen) <= room, "votes drown nobody"
     for each in (each for each in best_first if each not in chosen and each not in crowd):
         assert all(each.score * 0.75 <= other.score + 1e-6 for other in chosen)
+
+
+@given(st.lists(shares, max_size=20), st.integers(1, 8))
+def test_each_place_goes_to_the_paper_that_adds_most_to_those_before(said, places):
+    best_first = sorted(
+        (_fits(number, **each) for number, each in enumerate(said, start=1)),
+        key=lambda each: -each.score,
+    )
+    told: Counter[str] = Counter()
+    left = list(range(len(best_first)))
+    taken: list[int] = []
+    while left and len(taken) < places:
+        best = max(left, key=lambda at: (round(_adds(best_first[at], told), 9), -at))
+        left.remove(best)
+        taken.append(best)
+        for reason in best_first[best].reasons:
+            told[reason.text] += reason.share / best_first[best].score
+    chosen = [best_first[at] for at in sorted(taken)]
+    assert _chosen(best_first, places, trending=1.0) == chosen
+
+
+def _adds(ranked: Ranked, told: Counter[str]) -> float:
+    """Return what a paper is worth beside those that were taken."""
+    return ranked.score - math.fsum(
+        reason.share * 0.2 * (1 - 0.5 ** told[reason.text]) for reason in ranked.reasons
+    )
 
 
 def _by_votes(ranked: Ranked) -> bool:

@@ -7,13 +7,18 @@ may go to another interest; and few places go to papers that only votes speak fo
 
 from __future__ import annotations
 
+import heapq
 import math
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import TYPE_CHECKING
+from zlib import crc32
+
+import numpy as np
+from numpy.typing import NDArray
 
 from bot.models import InterestKind, Paper, Ranked, Reason
 from bot.ranking.words import telling, words
@@ -25,8 +30,9 @@ if TYPE_CHECKING:
 # telling words: what shares a quarter is one text, told twice.
 _SAME_TEXT = 0.25
 _LEAST_PAIRS = 12  # a text with fewer tells too little to be compared
+_NO_PAIRS = np.empty(0, np.int64)
 _LEAST_TITLE = 4  # words; `Reply` and `Editorial` name many papers
-_CACHED = 2048  # texts' pairs, 8 kB each: those of a day, for every profile of a run
+_CACHED = 2048  # texts' pairs, 1 kB each: those of a day, for every profile of a run
 _LOOKED_AT = 8  # times an edition's limit: what is ranked below has no chance of a place
 
 # Chosen on the reading lists of `../shared/bench` (make bench STAGE=variety): at most so much of a
@@ -51,23 +57,23 @@ def folded(ranked: Sequence[Ranked], limit: int) -> list[Ranked]:
     looked_at, rest = ranked[: _LOOKED_AT * limit], ranked[_LOOKED_AT * limit :]
     leaders: list[Ranked] = []
     followers: dict[int, list[Ranked]] = {}
-    shared: dict[tuple[str, str], list[int]] = {}
+    shared: dict[int, list[int]] = {}
     titles: dict[tuple[str, ...], list[int]] = {}
     sizes: list[int] = []
-    for each in looked_at:
-        pairs = _pairs(each.paper.title, each.paper.abstract)
+    texts = [_pairs(each.paper.title, each.paper.abstract) for each in looked_at]
+    for each, text, common in zip(looked_at, texts, _in_common(texts), strict=True):
         title = words(each.paper.title)
         place = _same_title(each.paper, titles.get(title, ()), leaders)
         if place is None:
-            place = _same_text(pairs, shared, sizes)
+            place = _same_text(len(text), common, shared, sizes)
         if place is not None:
             followers.setdefault(place, []).append(each)
             continue
         place = len(leaders)
         leaders.append(each)
-        sizes.append(len(pairs))
+        sizes.append(len(text))
         titles.setdefault(title, []).append(place)
-        for pair in pairs:
+        for pair in common:
             shared.setdefault(pair, []).append(place)
     told = [
         replace(
@@ -99,28 +105,44 @@ def _can_be_the_same(one: Sequence[str], other: Sequence[str]) -> bool:
 
 
 def _same_text(
-    pairs: Collection[tuple[str, str]],
-    shared: dict[tuple[str, str], list[int]],
-    sizes: Sequence[int],
+    size: int, common: Sequence[int], shared: Mapping[int, Sequence[int]], sizes: Sequence[int]
 ) -> int | None:
-    """Return the first paper that shares so much of its text, None where there is none."""
-    if len(pairs) < _LEAST_PAIRS:
+    """Return the first paper that shares so much of a text of `size` pairs, None where there is none."""
+    if size < _LEAST_PAIRS:
         return None
-    common = Counter(place for pair in pairs for place in shared.get(pair, ()))
     found = (
         place
-        for place, count in common.items()
-        if sizes[place] >= _LEAST_PAIRS
-        and count / (len(pairs) + sizes[place] - count) >= _SAME_TEXT
+        for place, count in Counter(
+            chain.from_iterable(shared[pair] for pair in common if pair in shared)
+        ).items()
+        if sizes[place] >= _LEAST_PAIRS and count / (size + sizes[place] - count) >= _SAME_TEXT
     )
     return min(found, default=None)
 
 
+def _in_common(texts: Sequence[NDArray[np.int64]]) -> list[list[int]]:
+    """Return of each text the pairs that another of them has too: most pairs are one text's alone."""
+    lengths = [len(text) for text in texts]
+    marked = np.concatenate([*texts, _NO_PAIRS]) * len(texts)
+    marked += np.repeat(np.arange(len(texts)), lengths)
+    marked.sort()
+    pairs, owners = np.divmod(marked, len(texts) or 1)
+    as_before = pairs[1:] == pairs[:-1]
+    common = np.zeros(len(pairs), bool)
+    common[1:] |= as_before
+    common[:-1] |= as_before
+    found: list[list[int]] = [[] for _ in texts]
+    for pair, owner in zip(pairs[common].tolist(), owners[common].tolist(), strict=True):
+        found[owner].append(pair)
+    return found
+
+
 @lru_cache(maxsize=_CACHED)
-def _pairs(title: str, abstract: str) -> tuple[tuple[str, str], ...]:
-    """Return a text's pairs of telling words, each once."""
+def _pairs(title: str, abstract: str) -> NDArray[np.int64]:
+    """Return a number for each of a text's pairs of telling words, each once."""
     said = [word for word in (*words(title), *words(abstract)) if telling(word)]
-    return tuple(dict.fromkeys(pairwise(said)))
+    pairs = {f"{one} {other}" for one, other in pairwise(said)}
+    return np.fromiter((crc32(pair.encode()) for pair in pairs), np.int64, len(pairs))
 
 
 # ── Places ────────────────────────────────────────────────────────────────────────────────────────
@@ -164,13 +186,20 @@ def _admitted(ranked: Sequence[Ranked], places: int, room: int) -> list[int]:
 def _covered(ranked: Sequence[Ranked], places: int) -> list[int]:
     """Return which papers to take, one by one, each for what it adds to those before."""
     told: dict[tuple[InterestKind, str], float] = {}
-    left = list(range(len(ranked)))
+    # What is told of is told of more and more, so no paper is ever worth more than it was: who stands
+    # first by what was thought of all, and is worth as much now, is worth most.
+    waiting = [(-round(each.score, 9), at) for at, each in enumerate(ranked)]
+    heapq.heapify(waiting)
     taken: list[int] = []
-    while left and len(taken) < places:
-        best = max(left, key=lambda at: (round(_worth(ranked[at], told), 9), -at))
-        left.remove(best)
-        taken.append(best)
-        speaking = [r for r in ranked[best].reasons if r.share > 0 and _is_an_interest(r)]
+    while waiting and len(taken) < places:
+        _, at = thought = waiting[0]
+        worth = (-round(_worth(ranked[at], told), 9), at)
+        if worth != thought:
+            heapq.heapreplace(waiting, worth)
+            continue
+        heapq.heappop(waiting)
+        taken.append(at)
+        speaking = [r for r in ranked[at].reasons if r.share > 0 and _is_an_interest(r)]
         whole = math.fsum(reason.share for reason in speaking) or 1.0
         for reason in speaking:
             told[_interest(reason)] = told.get(_interest(reason), 0.0) + reason.share / whole

@@ -59,6 +59,9 @@ class Reasons(Sequence[Reason]):
     def __getitem__(self, at: int | slice) -> Reason | tuple[Reason, ...]:
         return self._all()[at]
 
+    def __iter__(self) -> Iterator[Reason]:
+        return iter(self._all())
+
     def __len__(self) -> int:
         return len(self._all())
 
