@@ -22,7 +22,9 @@ from support_collect import (
     Rounds,
     SearchApi,
     Submission,
+    a_journal,
     announcement,
+    journal,
     rounds,
     search_page,
     submissions,
@@ -378,6 +380,41 @@ async def test_without_categories_nothing_can_be_asked_for_and_it_is_said_once(w
         "an announcement was missed, and without categories it cannot be asked for again"
     )
     assert world.weather(source, now, now + DAY).weather is not Weather.INCOMPLETE
+
+
+async def test_a_feed_that_was_not_asked_for_days_says_where_its_list_begins(world):
+    source = a_journal(world)
+    world.site.put("/j", journal("One", at=MONDAY))
+    await world.walk(MONDAY, source)
+    now = MONDAY + 7 * DAY
+    world.site.put("/j", journal("Eight", "Nine", at=now - 2 * DAY))
+    await world.walk(now, source)
+    note = world.weather(source, MONDAY, now)
+    assert (note.weather, note.detail) == (
+        Weather.INCOMPLETE,
+        "it last answered on 9 Nov 12:00 UTC, and what it lists now begins on 14 Nov 12:00 UTC",
+    )
+    assert world.weather(source, now, now + DAY).weather is not Weather.INCOMPLETE, "told once"
+
+
+@pytest.mark.parametrize(
+    ("asked_before", "older"),
+    [
+        (timedelta(hours=30), ""),
+        (7 * DAY, journal("Old", at=MONDAY - HOUR)),
+        (7 * DAY, journal("Undated")),
+        (7 * DAY, journal("One", at=MONDAY + 6 * DAY)),
+    ],
+    ids=["asked yesterday", "it reaches back", "an entry without a date", "what was known anew"],
+)
+async def test_a_feed_that_may_have_shown_all_of_it_misses_nothing(world, asked_before, older):
+    source, now = a_journal(world), MONDAY + 7 * DAY
+    world.site.put("/j", journal("One", at=MONDAY - 9 * DAY))
+    await world.walk(now - asked_before, source)
+    more = older[older.find("<item>") : older.find("</channel>")]
+    world.site.put("/j", journal("New", at=now).replace("</channel>", f"{more}</channel>"))
+    assert (await world.walk(now, source)).entries == 1 + bool(older)
+    assert world.weather(source, now - asked_before, now).weather is not Weather.INCOMPLETE
 
 
 # ── A page ────────────────────────────────────────────────────────────────────────────────────────

@@ -10,7 +10,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import compress
 from typing import TYPE_CHECKING
 
@@ -25,10 +25,11 @@ from bot.models import (
     Rel,
     Scheme,
     Sighting,
+    SourceState,
     Stamp,
 )
 from bot.patterns import pattern
-from bot.sources import jsonfeed, names
+from bot.sources import jsonfeed, names, spans
 from bot.sources.bounds import Entry
 from bot.sources.entries import (
     LONGEST_ABSTRACT,
@@ -47,6 +48,7 @@ from bot.sources.entries import (
 )
 from bot.sources.kinds import Kind
 from bot.sources.margins import Margin, read_margins
+from bot.sources.spans import Span
 
 if TYPE_CHECKING:
     from bot.config import SourceSettings
@@ -54,6 +56,7 @@ if TYPE_CHECKING:
 AUTHORITY = 20
 
 _MOST_PDFS = 10
+_LONG_AGO = timedelta(hours=36)
 _MAIL_ADDRESS = pattern(r"[<(]?[^\s<>()@]{1,100}@[^\s<>()@]{1,200}[>)]?")
 
 _UNTITLED = "(untitled)"
@@ -323,4 +326,21 @@ def _links(reading: _Reading) -> frozenset[Link]:
     return frozenset(links)
 
 
-KIND = Kind(parse, address, keeps_guids=True)
+# ── What was missed ───────────────────────────────────────────────────────────────────────────────
+
+
+def owed(_: SourceSettings, state: SourceState, parsed: Parsed, now: datetime) -> Span | None:
+    """Return what a list no longer shows that begins after it was last read, long ago.
+
+    Nothing where an entry has no date: it may be older. What is asked for every few hours is not taken for
+    that: some show what came today, and no more.
+    """
+    before = spans.owed(state, now)
+    dates = [sighting.at for sighting in parsed.sightings]
+    if state.last_ok is None or now - state.last_ok < _LONG_AGO or not dates or None in dates:
+        return before
+    begins = min(date for date in dates if date)
+    return Span(state.last_ok, begins) if begins > state.last_ok else before
+
+
+KIND = Kind(parse, address, keeps_guids=True, owed=owed)

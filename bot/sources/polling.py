@@ -154,6 +154,24 @@ def with_part_missing(
     return spans.owing(state, spans.extended(spans.owed(state, now), gap), problem)
 
 
+def with_what_it_showed(
+    source: SourceSettings, before: SourceState, after: SourceState, *, known: bool
+) -> SourceState:
+    """Return the state after a document, of which an entry was `known`: a list reaches back that far.
+
+    Its dates may have told otherwise; some are those of corrections.
+    """
+    if not known or can_make_up(source) or announces(source.kind):
+        return after
+    return replace(
+        after,
+        owed_from=before.owed_from,
+        owed_until=before.owed_until,
+        owed_start=before.owed_start,
+        owed_error=before.owed_error,
+    )
+
+
 def after_same_body(
     source: SourceSettings,
     state: SourceState,
@@ -453,7 +471,10 @@ def _incomplete(
         return state.owed_error or "its earlier papers are still being fetched"
     if since and span.until <= since:
         return ""
-    return "an announcement was missed, and without categories it cannot be asked for again"
+    if announces(source.kind):
+        return "an announcement was missed, and without categories it cannot be asked for again"
+    last, begins = (_day_and_hour(moment) for moment in (span.since, span.until))
+    return f"it last answered on {last}, and what it lists now begins on {begins}"
 
 
 def _nothing_new(state: SourceState, since: datetime | None) -> bool:

@@ -197,6 +197,8 @@ class Poll:
             return await self._failed(failed)
         answer = replace(answer, body=b"")  # many wait for the store, and their bytes need not
         absorbed = await self._absorb(parsed, polling.cut_off(after) if parsed.more else after)
+        known = self.elsewhere or absorbed.new < len(parsed.sightings)
+        after = polling.with_what_it_showed(source, state, after, known=known)
         words = [parsed.quiet, polling.stale_in_words(after) if after.stale_since else ""]
         words = [*filter(None, words), *parsed.warnings, *_relinked(absorbed)]
         moved = await self._moved(answer)
