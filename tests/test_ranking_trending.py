@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.models import Event, Opinion, Sighting, SourceState, Tally
-from bot.ranking import Background, rank, trend
+from bot.ranking import Background, is_spoken_of, rank, trend
 from bot.ranking.trending import expected_votes
 from bot.store import Store
 from support_round import NOW, a_paper, a_profile, arxiv
@@ -47,6 +47,16 @@ def test_age_never_warms(heard, hours):
     older = replace(heard, since=heard.since - hours * HOUR)
     assert trend(PAPER, NOW, older) <= trend(PAPER, NOW, heard)
     assert trend(PAPER, NOW + hours * HOUR, heard) <= trend(PAPER, NOW, heard)
+
+
+@given(tallies)
+def test_what_nobody_spoke_of_is_cold_and_all_else_is_not(heard):
+    assert is_spoken_of(heard) is (trend(PAPER, NOW, heard) > 0)
+
+
+def test_one_source_and_the_houses_own_comment_say_nothing():
+    assert not is_spoken_of(Tally(since=NOW, sources=1, comments=1))
+    assert is_spoken_of(Tally(since=NOW, sources=2))
 
 
 def test_the_same_votes_in_less_time_are_warmer():

@@ -18,7 +18,7 @@ from bot.ranking.learning import judged, learnt
 from bot.ranking.likeness import nearest, nearest_to, telling_first, telling_words
 from bot.ranking.merging import merged
 from bot.ranking.suggesting import Suggestion, suggested
-from bot.ranking.trending import trend
+from bot.ranking.trending import is_spoken_of, trend
 from bot.ranking.variety import covering, folded
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ __all__ = [
     "covering",
     "example_identifiers",
     "folded",
+    "is_spoken_of",
     "judged",
     "keeping_out",
     "learnt",

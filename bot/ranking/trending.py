@@ -38,11 +38,16 @@ def trend(paper: Paper, now: datetime, tally: Tally | None = None) -> float:
     if tally is None and not paper.votes and not paper.comments:
         return 0.0  # as most of a day's papers, for every profile
     heard = tally or _heard_of(paper, now)
-    if _voice(heard) <= 0:
+    if not is_spoken_of(heard):
         return 0.0
     expected = expected_votes(heard, now)
     age = max(timedelta(), now - heard.since)
     return expected / (expected + _HALF_WARM) * math.exp2(-(age / _HALF_LIFE))
+
+
+def is_spoken_of(heard: Tally) -> bool:
+    """Whether anybody said anything: one source that showed a paper says nothing yet."""
+    return _voice(heard) > 0
 
 
 def expected_votes(heard: Tally, now: datetime) -> float:

@@ -147,6 +147,7 @@ class _Shelf:
         self.store, self.workers = store, workers
         self._papers: dict[int, Paper] = {}
         self._heard: dict[int, Tally] = {}
+        self._asked: set[int] = set()  # ids of papers of which it is known what was heard
 
     async def candidates(
         self, profile: Profile, last: Edition | None, now: datetime
@@ -160,16 +161,24 @@ class _Shelf:
         self._papers |= there
         # Of profiles of many sources no more than one's are kept.
         if len(self._papers) > _MOST_SHARED:
-            self._papers, self._heard = dict(there), {}
+            self._papers, self._heard, self._asked = dict(there), {}, set()
         # A curator's pick competes whenever it came, until it is picked.
         submitted = await self.workers.store(self.store.submitted, profile.name)
         return [*found, *(paper for paper in submitted if paper.id not in there)]
 
     async def tallies(self, papers: Sequence[Paper]) -> Mapping[int, Tally]:
-        """Return what was said of these papers, by their ids."""
-        unknown = {paper.id for paper in papers} - self._heard.keys()
+        """Return what was said of these papers, by their ids; of most, nothing was."""
+        unknown = [paper for paper in papers if paper.id not in self._asked]
         if unknown:
-            self._heard |= await self.workers.store(self.store.tallies, unknown)
+            ids = {paper.id for paper in unknown}
+            heard = await self.workers.store(self.store.tallies, ids)
+            self._asked |= ids
+            self._heard |= {
+                paper.id: heard[paper.id]
+                for paper in unknown
+                if paper.id in heard
+                and (ranking.is_spoken_of(heard[paper.id]) or paper.votes or paper.comments)
+            }
         return {paper.id: self._heard[paper.id] for paper in papers if paper.id in self._heard}
 
 
