@@ -166,6 +166,15 @@ def test_a_free_mail_service_sees_to_its_own_domain_and_dns_is_not_asked(desk, d
     assert dns.asked == []
 
 
+def test_a_folder_of_templates_that_is_not_there_is_told(desk):
+    desk.write('[bot]\ntemplates = "tempaltes"\n[profiles.folding]\nkeywords = ["folding"]\n')
+    said = desk("check", "--offline")
+    assert said.code == 0
+    assert "warn templates: ours: there is no folder" in said.words
+    desk.write('[profiles.folding]\nkeywords = ["folding"]\n')
+    assert "ok templates: ours" in desk("check", "--offline").words
+
+
 def test_it_ends_with_what_to_do_next(desk):
     source = '[[sources]]\nname = "one"\nkind = "feed"\nurl = "https://a.example/f"\n'
     desk.write(f'{source}[profiles.folding]\nkeywords = ["folding"]\n')

@@ -23,7 +23,7 @@ from bot.cli.profiling import (
 from bot.cli.semantics import semantic_finding
 from bot.cli.terminal import say
 from bot.cli.typed import as_typed
-from bot.config import SourceSettings, not_yet
+from bot.config import BotSettings, SourceSettings, not_yet
 from bot.errors import ConfigError, PaperroundError, ParseError
 from bot.models import Document, Failure, NotModified, Parsed, SourceState
 from bot.outputs.wording import counted
@@ -127,6 +127,9 @@ def _templates(app: App) -> Finding:
     except PaperroundError as error:
         return Finding("templates", ok=False, words=str(error))
     folder = app.config.templates
+    if not folder.is_dir() and app.config.bot.templates != BotSettings().templates:
+        words = f"ours: there is no folder {folder}, which [bot] templates names"
+        return Finding("templates", ok=not broken, words=words, warning=True)
     # In the checkout itself, what lies in the usual place is ours.
     theirs = folder.is_dir() and folder.parent != Path(__file__).parents[2]
     own = "yours, and ours for the rest" if theirs else "ours"

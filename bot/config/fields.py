@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
-from email.utils import parseaddr
+from email.utils import getaddresses, parseaddr
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -46,8 +46,26 @@ def _http_address(value: str) -> str:
         valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:
         valid = False
-    if not valid or any(char.isspace() for char in value):
+    if not valid:
         raise ValueError("expected an address that begins with https:// or http://")
+    if any(char.isspace() for char in value):
+        raise ValueError("expected an address without spaces (written as %20)")
+    return value
+
+
+def _public_address(value: str) -> str:
+    """Check an address that links are made of: they stand in every mail, and go on with a path."""
+    parts = urlsplit(_http_address(value))
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("stands in every mail and feed: no name and no password may be in it")
+    if "?" in value or "#" in value:
+        raise ValueError("every link begins with it: it may have a path, and neither ? nor #")
+    return value.rstrip("/")
+
+
+def _language(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8})*", value):
+        raise ValueError('expected a language such as "en" or "de-AT"')
     return value
 
 
@@ -82,6 +100,8 @@ def _mailbox(value: str) -> str:
     name, address = parseaddr(value)
     if not address or any(char in value for char in "\r\n"):
         raise ValueError('expected an address such as "Morning papers <papers@example.org>"')
+    if len(getaddresses([value])) > 1:
+        raise ValueError("expected one address: mail comes from one sender")
     if re.search(r'[()<>@,;:\\".\[\]]', name):
         name = '"' + re.sub(r'([\\"])', r"\\\1", name) + '"'
     return f"{name} <{normal_address(address)}>" if name else normal_address(address)
@@ -130,6 +150,9 @@ Hour = Annotated[str, AfterValidator(normal_hour)]
 Days = Annotated[str, AfterValidator(_days)]
 Zone = Annotated[str, AfterValidator(normal_zone)]
 HttpAddress = Annotated[str, AfterValidator(_http_address)]
+PublicAddress = Annotated[str, AfterValidator(_public_address)]
+Language = Annotated[str, AfterValidator(_language)]
+Folder = Annotated[str, Field(min_length=1)]
 Address = Annotated[str, AfterValidator(_address)]
 Heartbeat = Annotated[str, AfterValidator(_heartbeat)]
 Listen = Annotated[str, AfterValidator(_listen)]

@@ -63,6 +63,7 @@ _KIND_MEANT = {
     "rss": "feed", "atom": "feed", "rdf": "feed", "xml": "feed", "journal": "feed",
     "hf": "huggingface", "hugging-face": "huggingface", "medline": "pubmed", "ncbi": "pubmed",
 }  # fmt: skip
+_USERINFO = re.compile(r"//[^/@\s]*@")  # a password in an address is one too
 SECRETS = frozenset({"password", "token", "key", "crossref_token", "semantic_scholar_token"})
 
 
@@ -166,7 +167,7 @@ def _not_among(given: object, expected: str) -> tuple[str, str]:
 
 def _shown(value: object) -> str:
     if isinstance(value, str):
-        return f'"{value[:60]}"'
+        return f'"{_USERINFO.sub("//…@", value)[:60]}"'
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, tuple):

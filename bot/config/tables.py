@@ -16,15 +16,18 @@ from bot.config.fields import (
     Bounce,
     Days,
     Duration,
+    Folder,
     Heartbeat,
     Hour,
     HttpAddress,
     Issn,
+    Language,
     Line,
     Listen,
     Mailbox,
     MetricsListen,
     Phrases,
+    PublicAddress,
     Recipient,
     Secret,
     SourceQuery,
@@ -43,23 +46,18 @@ class BotSettings(_Table):
     """`[bot]`: who runs this, where it shows, what it keeps."""
 
     title: Line = "Paperround"
-    base_url: HttpAddress = ""
+    base_url: PublicAddress = ""
     contact: Address = ""
     owner: Address = ""
     heartbeat: Heartbeat = ""
     timezone: Zone = "UTC"
-    language: Line = "en"
+    language: Language = "en"
     imprint: str = ""
     link_prefix: HttpAddress = ""
-    state: str = "state"
-    templates: str = "templates"
+    state: Folder = "state"
+    templates: Folder = "templates"
     keep: Duration = timedelta(days=730)
     enrich: tuple[Literal["crossref", "semantic-scholar"], ...] = ()
-
-    @field_validator("base_url")
-    @classmethod
-    def _no_slash_at_the_end(cls, value: str) -> str:
-        return value.rstrip("/")
 
 
 class SourceSettings(_Table):
