@@ -17,20 +17,19 @@ from itertools import chain, pairwise
 from typing import TYPE_CHECKING
 from zlib import crc32
 
-import numpy as np
-from numpy.typing import NDArray
-
 from bot.models import InterestKind, Paper, Ranked, Reason
 from bot.ranking.words import telling, words
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from bot.config import Profile
 
 # Of 4,712 different papers on arXiv and Hugging Face, no two share more than .09 of their pairs of
 # telling words: what shares a quarter is one text, told twice.
 _SAME_TEXT = 0.25
 _LEAST_PAIRS = 12  # a text with fewer tells too little to be compared
-_NO_PAIRS = np.empty(0, np.int64)
 _LEAST_TITLE = 4  # words; `Reply` and `Editorial` name many papers
 _CACHED = 2048  # texts' pairs, 1 kB each: those of a day, for every profile of a run
 _LOOKED_AT = 8  # times an edition's limit: what is ranked below has no chance of a place
@@ -122,8 +121,10 @@ def _same_text(
 
 def _in_common(texts: Sequence[NDArray[np.int64]]) -> list[list[int]]:
     """Return of each text the pairs that another of them has too: most pairs are one text's alone."""
+    import numpy as np  # a tenth of a second, which a round without an edition does not have to pay
+
     lengths = [len(text) for text in texts]
-    marked = np.concatenate([*texts, _NO_PAIRS]) * len(texts)
+    marked = np.concatenate([*texts, np.empty(0, np.int64)]) * len(texts)
     marked += np.repeat(np.arange(len(texts)), lengths)
     marked.sort()
     pairs, owners = np.divmod(marked, len(texts) or 1)
@@ -140,6 +141,8 @@ def _in_common(texts: Sequence[NDArray[np.int64]]) -> list[list[int]]:
 @lru_cache(maxsize=_CACHED)
 def _pairs(title: str, abstract: str) -> NDArray[np.int64]:
     """Return a number for each of a text's pairs of telling words, each once."""
+    import numpy as np
+
     said = [word for word in (*words(title), *words(abstract)) if telling(word)]
     pairs = {f"{one} {other}" for one, other in pairwise(said)}
     return np.fromiter((crc32(pair.encode()) for pair in pairs), np.int64, len(pairs))
