@@ -9,12 +9,12 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bot.ranking.remembered import Remembered
 from bot.ranking.words import telling, words
 
 Integers: TypeAlias = NDArray[np.uint64]
@@ -83,7 +83,7 @@ def _words_and_pairs(title: tuple[str, ...], abstract: tuple[str, ...]) -> Itera
     """Yield the numbers of the words and of the pairs that tell something."""
     # The word between them says nothing, so no pair reaches across it.
     text = (*title, "", *abstract)
-    numbers = np.fromiter(map(_number, text), np.uint64, len(text))
+    numbers = np.fromiter(map(_numbered, text), np.uint64, len(text))
     tells = numbers > 0
     both = tells[:-1] & tells[1:]
     pairs = numbers[:-1] * _STEP + numbers[1:]
@@ -91,10 +91,12 @@ def _words_and_pairs(title: tuple[str, ...], abstract: tuple[str, ...]) -> Itera
     yield pairs[both], int(np.count_nonzero(both[: len(title)]))
 
 
-@lru_cache(maxsize=100_000)
 def _number(word: str) -> int:
     """Return a word's number, 0 for one that says nothing by itself."""
     return zlib.crc32(word.encode("utf-8", "surrogatepass")) + 1 if telling(word) else 0
+
+
+_numbered = Remembered(_number, 100_000).__getitem__
 
 
 def _runs_of_letters(title: tuple[str, ...], abstract: tuple[str, ...]) -> Iterator[_Numbers]:

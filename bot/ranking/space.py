@@ -72,12 +72,13 @@ class Space:
 
     def likeness(self, papers: Sequence[Direction], examples: Sequence[Direction]) -> Reals:
         """Return how like each paper is to each example, from 0 to 1, as (papers, examples)."""
-        near = self.nearness(papers, examples)
+        near = np.ascontiguousarray(self.nearness(papers, examples))
         # By the scalar function: numpy's own may round an entry by where it stands in the array. Three
         # quarters of all entries are 0, and stay it.
         most = math.expm1(_SHARPNESS)
-        some = np.nonzero(near)
-        near[some] = [math.expm1(_SHARPNESS * each) / most for each in near[some].tolist()]
+        entries = near.reshape(-1)
+        some = np.flatnonzero(entries)
+        entries[some] = [math.expm1(_SHARPNESS * each) / most for each in entries[some].tolist()]
         return near
 
     def nearness(self, papers: Sequence[Direction], others: Sequence[Direction]) -> Reals:

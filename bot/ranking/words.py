@@ -9,6 +9,7 @@ from contextlib import suppress
 from functools import lru_cache
 
 from bot.patterns import pattern
+from bot.ranking.remembered import Remembered
 from bot.text import readable
 from bot.text.spelling import SIGNED_NAME
 
@@ -17,7 +18,8 @@ _WORD = pattern(
     r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|[^\W_\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+"
 )
 _UNSPACED = pattern(r"[\u3040-\u30ff\u3400-\u9fff]")
-_ASCII_WORD = pattern(r"[a-z0-9]+")  # the same of what is folded and has ASCII letters alone
+# What is between the words of a folded text of ASCII letters: a space for whatever is no letter or digit.
+_SPACED = bytes(each if chr(each).isalnum() and each < 128 else 32 for each in range(256))  # noqa: PLR2004
 _SIGNED = pattern(rf"{SIGNED_NAME}|{_WORD.pattern}")
 _STOP = frozenset(
     "a an and are as at be been between both but by can could do does due each et al for from "
@@ -48,7 +50,6 @@ _SHORTEST_PLURAL = 4
 _PLURAL_IN_ES = pattern(r"(?:ss|x|sh|(?<!\bca)(?<!\bni)ch)es$")  # not caches, niches
 
 
-@lru_cache(maxsize=50_000)
 def _stem(word: str) -> str:
     """Fold the plural: `experts` and `expert` are one word, as are `losses` and `loss`; `bias` stays."""
     if (
@@ -60,6 +61,9 @@ def _stem(word: str) -> str:
     if _PLURAL_IN_ES.search(word):
         return word[:-2]
     return word[:-3] + "y" if word.endswith("ies") and len(word) > _SHORTEST_PLURAL else word[:-1]
+
+
+_stemmed = Remembered(_stem, 50_000).__getitem__
 
 
 def fold(value: str) -> str:
@@ -77,8 +81,10 @@ def words(value: str) -> tuple[str, ...]:
     """Return the text's words in order, folded."""
     folded = fold(value)
     if "++" in folded or "#" in folded:
-        return tuple(map(_stem, _SIGNED.findall(folded)))
-    return tuple(map(_stem, (_ASCII_WORD if folded.isascii() else _WORD).findall(folded)))
+        return tuple(map(_stemmed, _SIGNED.findall(folded)))
+    if folded.isascii():  # a third of the time that the pattern takes
+        return tuple(map(_stemmed, folded.encode().translate(_SPACED).decode().split()))
+    return tuple(map(_stemmed, _WORD.findall(folded)))
 
 
 def telling(word: str) -> bool:
