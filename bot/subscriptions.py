@@ -16,7 +16,7 @@ from email.message import Message
 from email.utils import getaddresses
 from enum import StrEnum
 from html import unescape
-from itertools import pairwise
+from itertools import islice, pairwise, takewhile
 from typing import TYPE_CHECKING
 
 from bot.config import normal_address
@@ -231,11 +231,19 @@ def says_yes(mail: Message) -> bool:
 
 
 def wants_out(mail: Message) -> bool:
-    """Whether who writes wants nothing more: in words of their own alone, as the subject or a line."""
-    said = [_ANSWERING.sub("", _subject(mail)), *first_lines(mail)]
+    """Whether who writes wants nothing more: in words of their own alone, as the subject or a line.
+
+    What they quote says "Unsubscribe" too, and not every program marks it: only what stands above it
+    counts, at the very top. Of HTML that is the first line, since a line ends there at every tag.
+    """
+    plain = any(part.get_content_type() == "text/plain" for part in mail.walk())
+    above = takewhile(lambda line: not _QUOTES.match(line), first_lines(mail))
+    said = [_ANSWERING.sub("", _subject(mail)), *islice(above, _OWN_LINES if plain else 1)]
     return any(_OUT.fullmatch(line.strip(_AROUND_A_WORD)) for line in said)
 
 
+_OWN_LINES = 3
+_QUOTES = re.compile(r"[-_]{2,}|(?:from|von|de|da|van|fra|från|от)\s*[:：]|.*[:：]$", re.IGNORECASE)
 _ANSWERING = re.compile(r"^(?:(?:re|aw|sv|fwd?)\s*:\s*)+", re.IGNORECASE)
 _OUT = re.compile(
     r"(?:please,? )?(?:unsub(?:scribe)?|stop|remove|abmelden|abbestellen|d[ée]sabonner)"

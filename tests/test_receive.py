@@ -422,6 +422,28 @@ async def test_no_other_answer_unsubscribes_anybody(office, about, writer, text)
     assert office.subscribed == ["experts"]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Great paper!\n________________________________\nFrom: Papers\nUnsubscribe\nEXPERTS",
+        "Great paper!\nThe bot wrote:\nUnsubscribe",
+        "Great paper!\nThanks\nAda\nExperts\nUnsubscribe",
+    ],
+)
+async def test_what_an_answer_quotes_without_a_mark_unsubscribes_nobody(office, text):
+    raw = an_answer(office.sent().message_id, text)
+    assert (await office.comes(raw, "papers@lab.example")).outcome is MailOutcome.QUARANTINED
+    html = text.replace("\n", "<br>").replace("Great", "How can a friend <a>unsubscribe</a>? Great")
+    raw = b"Content-Type: text/html\n" + an_answer(office.sent(1).message_id, html)
+    assert (await office.comes(raw, "papers@lab.example")).outcome is MailOutcome.QUARANTINED
+    assert office.subscribed == ["experts"]
+
+
+async def test_an_answer_in_html_alone_unsubscribes(office):
+    raw = b"Content-Type: text/html\n" + an_answer(office.sent().message_id, "<p>Unsubscribe</p>")
+    assert (await office.comes(raw, "papers@lab.example")).outcome is MailOutcome.UNSUBSCRIBED
+
+
 async def test_a_machine_that_quotes_us_unsubscribes_nobody(office):
     raw = b"Auto-Submitted: auto-replied\n" + an_answer(office.sent().message_id, "stop")
     assert (await office.comes(raw, "papers@lab.example")).outcome is MailOutcome.PASSED_OVER
