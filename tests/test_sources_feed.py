@@ -262,6 +262,18 @@ def test_two_posts_about_one_paper_of_arxivs_are_about_that_paper():
     assert [ids(paper) for paper in papers] == [{"arXiv:2611.00001"}] * 2
 
 
+def test_a_doi_that_many_entries_state_is_the_journals_and_identifies_none():
+    stated = "<prism:doi>10.1002/(ISSN)1097-4571</prism:doi>"
+    entries = [
+        f"<title>Paper {n}</title><link>https://j.example/{n}</link>{stated}" for n in range(4)
+    ]
+    found = [ids(paper) for paper in parse_feed(rss(*entries), SOURCE.url)]
+    assert found == [{f"url:https://j.example/{n}"} for n in range(4)]
+    # An article in three languages is one.
+    for paper in parse_feed(rss(*entries[:3]), SOURCE.url):
+        assert "doi:10.1002/(issn)1097-4571" in ids(paper)
+
+
 def test_a_repeated_guid_gives_way_to_the_link():
     parsed = read(
         rss(

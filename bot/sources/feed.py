@@ -56,6 +56,7 @@ if TYPE_CHECKING:
 AUTHORITY = 20
 
 _MOST_PDFS = 10
+_MANY = 4  # entries: an article may be listed in three languages
 _LONG_AGO = timedelta(hours=36)
 _MAIL_ADDRESS = pattern(r"[<(]?[^\s<>()@]{1,100}@[^\s<>()@]{1,200}[>)]?")
 
@@ -133,9 +134,11 @@ def sightings_of(
         if (reading := _read(entry, url, margins[index] if margins else None))
     ]
     guids = Counter(reading.guid for reading in readings if reading.guid)
-    shared = _shared(readings)
+    shared, of_many = _shared(readings), _stated_of_many(readings)
     for reading in readings:
-        yield _sighting(reading, feed.channel, shared, guids, url, now)
+        stated = reading.stated - of_many if of_many else reading.stated
+        named = stated | (reading.linked - shared)
+        yield _sighting(reading, named, feed.channel, guids, url, now)
 
 
 def _read(entry: Entry, url: str, margin: Margin | None) -> _Reading | None:
@@ -212,21 +215,34 @@ def _shared(readings: list[_Reading]) -> frozenset[Identifier]:
     return frozenset(identifier for identifier, found in titles.items() if len(found) > 1)
 
 
+def _stated_of_many(readings: list[_Reading]) -> frozenset[Identifier]:
+    """Return identifiers that are stated of so many differently titled entries that they are no entry's.
+
+    They are the journal's, or the issue's: all that the feed ever shows would be one paper.
+    """
+    times = Counter(identifier for reading in readings for identifier in reading.stated)
+    return frozenset(
+        identifier
+        for identifier, count in times.items()
+        if count >= _MANY
+        and len({r.title.casefold() for r in readings if identifier in r.stated}) >= _MANY
+    )
+
+
 def _of_arxiv(identifiers: frozenset[Identifier]) -> frozenset[Identifier]:
     return frozenset(each for each in identifiers if each.scheme is Scheme.ARXIV)
 
 
 def _sighting(
     reading: _Reading,
+    identifiers: frozenset[Identifier],
     channel: Entry,
-    shared: frozenset[Identifier],
     guids: Counter[str],
     url: str,
     now: datetime | None,
 ) -> Sighting:
     entry = reading.entry
     authors, abstract, venue = _wording(reading, channel)
-    identifiers = reading.stated | (reading.linked - shared)
     if not identifiers:
         named = said(entry, "title") if reading.title == _UNTITLED else reading.title
         if not said(entry, "title"):
