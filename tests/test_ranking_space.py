@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from benchmarks import ranking_adapter
 from bot.models import InterestKind
 from bot.ranking import Background, put_away, rank
+from bot.ranking.candidates import candidates, looked_up
 from bot.ranking.evidence import experience
 from bot.ranking.hashing import BUCKETS, PAIRS, RUNS, hashed_terms, named_terms
 from bot.ranking.nearness import Description
@@ -143,6 +144,23 @@ def test_profiles_that_leave_out_different_papers_look_up_in_the_same_ones():
         profile = a_profile(keywords=("token",), exclude=(f"title:{excluded}",))
         assert len(rank(papers, profile, KNOWN)) == 1
     assert pooled.cache_info().misses == 1
+
+
+def test_papers_are_known_again_by_being_the_same_ones():
+    put_away()
+    papers = [NEAR, a_paper(arxiv(2), title="Knitting", abstract=ABSTRACT)]
+    known = candidates(papers)
+    assert candidates(list(papers)) is known
+    assert candidates([NEAR]) is not known
+    assert candidates(papers[::-1]) is not known
+    put_away()
+    assert candidates(papers) is not known
+
+
+def test_who_has_any_of_what_is_looked_up_comes_once_and_in_order():
+    papers = [a_paper(arxiv(n), categories=("cs.LG", "stat.ML")[: n % 3]) for n in range(5)]
+    by_category = candidates(papers).by_category
+    assert looked_up(by_category, ["stat", "cs.lg", "cs", "math"]) == [1, 2, 4]
 
 
 # ── Examples together ─────────────────────────────────────────────────────────────────────────────
