@@ -544,3 +544,12 @@ def test_the_exported_json_is_one_document(desk):
     rows = json.loads(desk("subscribers", "export", "--json").out)
     assert rows[0]["address"] == "ada@example.org"
     assert rows[0]["profiles"] == ["experts", "proteins"]
+
+
+def test_one_is_told_as_one(desk):
+    desk.write("address,profiles\none@example.org,experts\n", "one.csv")
+    assert "1 address subscribed" in desk("subscribers", "import", "one.csv", "--confirmed").words
+    assert (
+        "one@example.org: 1 subscription ended"
+        in desk("subscribers", "remove", "one@example.org").words
+    )

@@ -120,6 +120,18 @@ def test_no_page_has_a_script_or_loads_anything_but_the_style():
             assert posixpath.normpath(posixpath.join(posixpath.dirname(path), style)) == "style.css"
 
 
+def test_a_title_begins_on_the_side_where_its_script_does():
+    style = re.sub(r"\s+", " ", pages()["style.css"].decode())
+    for selector in ("h3", ".lead", ".record h1", ".abstract p"):
+        rules = re.findall(r"([^{}]+)\{([^{}]*)\}", style)
+        said = [
+            body
+            for names, body in rules
+            if selector in [n.strip() for n in names.split("*/")[-1].split(",")]
+        ]
+        assert any("unicode-bidi: plaintext" in body for body in said), selector
+
+
 def test_the_style_is_small_and_loads_nothing():
     style = pages()["style.css"]
     assert len(style) < 15_000

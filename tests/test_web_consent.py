@@ -361,6 +361,12 @@ async def test_the_page_shows_what_holds(visitor, app):
     assert shown.headers["Referrer-Policy"] == "no-referrer"
 
 
+async def test_who_chooses_no_list_is_not_told_of_a_next_mail(visitor, app):
+    answer = await visitor.post(await manage_link(app, visitor), do="choose", cadence="daily")
+    assert "no list, so nothing comes until you choose one" in answer.words
+    assert status(app) is SubscriptionStatus.UNSUBSCRIBED
+
+
 async def test_choices_are_kept(visitor, app):
     link = await manage_link(app, visitor)
     answer = await visitor.post(

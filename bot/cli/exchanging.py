@@ -18,6 +18,7 @@ from bot.cli.opening import profile_named
 from bot.cli.terminal import as_json, progress, say
 from bot.errors import UsageError
 from bot.models import Cadence, Subscription, SubscriptionStatus
+from bot.outputs.wording import counted
 from bot.store.subscribers import Choices
 from bot.values import value_type
 
@@ -114,8 +115,9 @@ def _tell(result: Imported) -> None:
         say(f"{address}: has unsubscribed, and stays so")
     for each in result.skipped:
         say(f"{each['row']}: skipped: {each['problem']}")
-    known = f", {len(result.known)} were subscribed already" if result.known else ""
-    say(f"{len(result.subscribed)} addresses subscribed{known}")
+    known = len(result.known)
+    were = f", {known} {'was' if known == 1 else 'were'} subscribed already" if known else ""
+    say(f"{counted(len(result.subscribed), 'address', 'addresses')} subscribed{were}")
 
 
 # ── Reading ───────────────────────────────────────────────────────────────────────────────────────

@@ -12,6 +12,7 @@ from bot.cli.exchanging import Row
 from bot.cli.terminal import as_json, progress, say
 from bot.errors import UsageError
 from bot.models import Door, SubscriptionStatus
+from bot.outputs.wording import counted
 from bot.workflows.consent import Reception, SubscriptionOrder
 
 
@@ -86,7 +87,9 @@ def _tell(result: Invited) -> None:
         say(f"{address}: has unsubscribed, and is not asked again")
     for each in result.skipped:
         say(f"{each['row']}: skipped: {each['problem']}")
-    known = f", {len(result.known)} are subscribed already" if result.known else ""
+    known, asked = len(result.known), len(result.invited)
+    are = f", {known} {'is' if known == 1 else 'are'} subscribed already" if known else ""
     say(
-        f"{len(result.invited)} addresses are asked by mail, with the next `paperround deliver`{known}"
+        f"{counted(asked, 'address', 'addresses')} {'is' if asked == 1 else 'are'} asked by mail, "
+        f"with the next `paperround deliver`{are}"
     )

@@ -57,7 +57,7 @@ def status(args: argparse.Namespace) -> int:
         if args.json:
             as_json(document)
         else:
-            _show_status(app, document)
+            _show_status(app)
     return 0
 
 
@@ -66,8 +66,10 @@ def _alarms(app: App) -> list[Known]:
     return [each for each in app.store.known_alarms() if each.since is not None]
 
 
-def _show_status(app: App, document: dict[str, object]) -> None:
-    say(f"{app.config.bot.title}: {document['papers']} papers in {app.config.state}")
+def _show_status(app: App) -> None:
+    say(
+        f"{app.config.bot.title}: {counted(app.store.count_papers(), 'paper')} in {app.config.state}"
+    )
     say()
     _show_sources(_sources(app))
     rows = [

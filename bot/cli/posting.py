@@ -159,9 +159,8 @@ def _show(app: App, args: argparse.Namespace) -> int:
     say(f"  {delivery.message_id}")
     for profile, period in slots:
         say(f"  serves {profile} of {period}")
-    say(
-        f"  {len(delivery.picks)} papers, due {when(delivery.due)}, good until {when(delivery.stale_at)}"
-    )
+    papers = counted(len(delivery.picks), "paper")
+    say(f"  {papers}, due {when(delivery.due)}, good until {when(delivery.stale_at)}")
     if delivery.sent_at:
         say(f"  sent {when(delivery.sent_at)}")
     elif delivery.next_try and delivery.status not in _OVER:

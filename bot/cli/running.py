@@ -15,7 +15,7 @@ from bot.cli.terminal import as_json, progress, say, table
 from bot.cli.typed import as_typed, pages_address
 from bot.errors import ConfigError, MailError, StateError, StateLockedError, TemplateError
 from bot.models import Event
-from bot.outputs.wording import listed
+from bot.outputs.wording import counted, listed
 
 if TYPE_CHECKING:  # what is not due is not loaded either
     from bot.app import App
@@ -254,7 +254,7 @@ def show_composed(composed: Sequence[Composed]) -> None:
         news = news_count(each.news, each.told(Event.WITHDRAWN), "earlier paper")
         say(
             f"compose  {each.profile}: edition {each.edition.number} of {each.edition.period}, "
-            f"{each.new} of {each.edition.considered} papers{', ' if news else ''}{news}"
+            f"{each.new} of {counted(each.edition.considered, 'paper')}{', ' if news else ''}{news}"
         )
         for missing in each.missing:
             say(f"         {missing} is not stored yet, so it cannot serve as an example")

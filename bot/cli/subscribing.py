@@ -21,6 +21,7 @@ from bot.cli.terminal import as_json, say, table, when
 from bot.errors import UsageError
 from bot.files import workflow_lock
 from bot.models import Origin, Subscription, SubscriptionStatus
+from bot.outputs.wording import counted
 from bot.schedule import local_date
 from bot.store.subscribers import Choices
 
@@ -249,7 +250,8 @@ def _resume(app: App, args: argparse.Namespace) -> int:
     if args.json:
         as_json({"address": address, "resumed": resumed})
     else:
-        say(f"{address}: {resumed} subscriptions go on" if resumed else f"{address} was not paused")
+        goes = f"{counted(resumed, 'subscription')} {'goes' if resumed == 1 else 'go'} on"
+        say(f"{address}: {goes}" if resumed else f"{address} was not paused")
     return 0
 
 
@@ -276,7 +278,7 @@ def _remove(app: App, args: argparse.Namespace) -> int:
     if args.json:
         as_json({"address": address, "ended": ended})
     else:
-        say(f"{address}: {ended} subscriptions ended")
+        say(f"{address}: {counted(ended, 'subscription')} ended")
     return 0
 
 
@@ -346,7 +348,8 @@ def _suppress(app: App, args: argparse.Namespace) -> int:
     elif already is not None:
         say(f"{address} was suppressed already: {already}")
     else:
-        off = f"; {called_off} deliveries that waited are called off" if called_off else ""
+        waited = counted(called_off, "delivery that waited is", "deliveries that waited are")
+        off = f"; {waited} called off" if called_off else ""
         say(f"{address}: nothing is sent to it any more{off}")
     return 0
 

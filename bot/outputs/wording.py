@@ -33,9 +33,9 @@ def day_near(day: date, today: date) -> str:
     return named if day.year == today.year else f"{named} {day.year}"
 
 
-def counted(number: int, noun: str) -> str:
-    """Return `1 paper`, `2,997 papers`."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+def counted(number: int, noun: str, several: str = "") -> str:
+    """Return `1 paper`, `2,997 papers`; `several` is the plural where it is no mere s."""
+    return f"{number:,} {noun if number == 1 else several or f'{noun}s'}"
 
 
 def in_words(number: int) -> str:

@@ -203,7 +203,7 @@ async def manage(request: web.Request) -> web.Response:
     match do:
         case "choose":
             problem = await store(counter.choose, number, _chosen(form), app.clock())
-            kept = "" if problem else "Your choices are kept. They hold from the next mail on."
+            kept = "" if problem else _KEPT if "list" in form else _KEPT_WITHOUT_A_LIST
             request.app[CURRENT].wake()
         case "vote":
             problem = await store(_vote, app, number, _first(form, "vote"))
@@ -236,6 +236,10 @@ def _vote(app: App, number: int, typed: str) -> str:
     if app.store.voter(number) is None:
         return "Only who is subscribed can vote."
     return booth.set(number, found.paper.id, app.clock(), up=True)
+
+
+_KEPT = "Your choices are kept. They hold from the next mail on."
+_KEPT_WITHOUT_A_LIST = "Your choices are kept: no list, so nothing comes until you choose one."
 
 
 def _chosen(form: dict[str, list[str]]) -> Chosen:
