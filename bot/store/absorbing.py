@@ -111,17 +111,19 @@ class AbsorbLedger(PaperLedger):
                     stored = _known_names(self.db, lists.source, fresh)
         if moved:
             seen_before = lists.now + timedelta(days=1)
-        groups = self._grouped(fresh, stored, lists.introduces)
-        for members, group in groups:
+        newcomers, others = 0, []
+        for members, group in self._grouped(fresh, stored, lists.introduces):
             if group.is_new and len(members) == 1 and group.paper is members[0].sighting.paper:
                 _put_newcomer(lists, members[0], seen_before)
+                newcomers += 1
             else:
                 self._put_group(lists, group, members, seen_before)
+                others.append(group)
         renewed = lists.write()
         return Absorbed(
-            new=0 if moved else sum(group.is_new for _, group in groups) + renewed,
-            updated=sum(group.changed and not group.is_new for _, group in groups),
-            joined=sum(len(group.known) > 1 for _, group in groups),
+            new=0 if moved else newcomers + sum(group.is_new for group in others) + renewed,
+            updated=sum(group.changed and not group.is_new for group in others),
+            joined=sum(len(group.known) > 1 for group in others),
             relinked=moved,
             seen=0 if moved else lists.seen,
         )
@@ -197,7 +199,7 @@ class AbsorbLedger(PaperLedger):
                 # What is admitted by a name that turns out to be another paper's brings none.
                 if group.known or any(m.sighting.event in introduces for m in members):
                     groups.append((members[0].place, members, group))
-        groups.sort(key=lambda placed: placed[0])
+            groups.sort(key=itemgetter(0))
         return [(members, group) for _, members, group in groups]
 
     def _put_group(
