@@ -266,6 +266,16 @@ def test_discovering_a_feed_itself(desk, site):
     assert "# this is a feed itself" in said.out
 
 
+def test_what_is_discovered_behind_a_login_is_asked_with_it(desk, site):
+    allowed(desk)
+    behind = site.url.replace("//", "//ada:p%C3%A4ss@")
+    (found,) = sources_in(desk("sources", "discover", f"{behind}/journal.xml"))
+    assert found["url"] == f"{behind}/journal.xml"
+    urls = [each["url"] for each in sources_in(desk("sources", "discover", f"{behind}/"))]
+    assert f"{behind}/blog/rss.xml" in urls
+    assert "https://other.example/s" in urls, "and nobody else is told it"
+
+
 def test_discovering_nothing(desk, site):
     allowed(desk)
     said = desk("sources", "discover", f"{site.url}/plain")

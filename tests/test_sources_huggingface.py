@@ -286,6 +286,15 @@ async def test_a_days_list_goes_on_over_pages_of_fifty(world):
     assert world.asked("limit=100&p=1") == []  # the latest list goes on into the past
 
 
+async def test_all_pages_of_a_mirror_behind_a_login_are_asked_with_it(world):
+    full = [(f"2611.{number:05d}", 1) for number in range(120)]
+    Lists({"": full[:50], "2026-11-20": full}).put(world.site)
+    behind = world.site.url("").replace("//", "//ada:pw@")
+    mirror = here(world).model_copy(update={"url": behind})
+    assert (await world.walk(NOW, mirror)).entries == 120
+    assert all("authorization" in headers for _, headers in world.site.requests)
+
+
 async def test_a_day_that_fails_is_told_and_costs_nothing_else(world):
     service = Lists({"": [("2611.00001", 2)]}, failing={"2026-11-20"})
     service.put(world.site)

@@ -28,7 +28,7 @@ from bot.errors import ConfigError, PaperroundError, ParseError
 from bot.models import Document, Failure, NotModified, Parsed, SourceState
 from bot.outputs.wording import counted
 from bot.ports import Fetcher
-from bot.sources import moving
+from bot.sources import logins
 from bot.sources.spans import Span
 
 
@@ -187,7 +187,7 @@ def _of_answer(app: App, source: SourceSettings, answer: object) -> Finding:
         parsed, named = _understood(app, source, answer)  # type: ignore[arg-type]  # a Document
     except ParseError as error:
         page = source.kind == "feed" and "(HTML)" in str(error)
-        told = moving.in_words(source.url)
+        told = logins.hidden(source.url)
         hint = f": `paperround sources discover {told}` tells which feeds it names"
         return Finding(name, ok=False, words=f"{error}{hint if page else ''}")
     words = f"{len(parsed.sightings) or named} entries" + (

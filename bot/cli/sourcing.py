@@ -17,7 +17,7 @@ from bot.cli.terminal import as_json, say_block
 from bot.config import Config, SourceSettings
 from bot.errors import PaperroundError, ParseError, UsageError
 from bot.models import Document, Failure, NotModified, Request
-from bot.sources import arxiv
+from bot.sources import arxiv, logins
 from bot.sources.discovery import Offer, arxiv_categories, offers, own_title
 from bot.sources.opml import LARGEST_FILE, Outline, read_opml, write_opml
 from bot.text.toml import array, comment, name_of, quoted
@@ -143,10 +143,13 @@ async def _asked(
         )
     title = own_title(answer, clock(args)())
     if title is not None:
-        return [_found(answer.url, title, taken, "this is a feed itself")]
+        here = logins.kept(answer.url, url)
+        return [_found(here, title, taken, "this is a feed itself")]
     offered = offers(answer.body, answer.url, _charset(answer))
     return [
-        _found(each.url, each.title, taken, _remark(each)) for each in offered if _fits(each.url)
+        _found(logins.kept(each.url, url), each.title, taken, _remark(each))
+        for each in offered
+        if _fits(each.url)
     ]
 
 

@@ -30,6 +30,7 @@ from bot.fetch.bodies import BadBodyError, Body
 from bot.fetch.reach import NameResolver, refusal
 from bot.fetch.wording import challenge, duration, host_in_words, in_a_sentence, phrase, unfit
 from bot.models import Document, Failure, NotModified, Request
+from bot.sources import logins
 from bot.sources.freshness import http_date
 from bot.values import value_type
 
@@ -133,10 +134,9 @@ class HttpFetcher:
     async def fetch(self, request: Request) -> Answer:
         """Make one request; what goes wrong comes back as a Failure with a sentence."""
         try:
-            written = URL(request.url)
+            url, headers = _without_login(URL(request.url), _headers(request))
         except ValueError:
             return Failure(request.url, "the source's url is no address")
-        url, headers = _without_login(written, _headers(request))
         left = self._deadline
         loop = asyncio.get_running_loop()
         asked = moved_to = url
@@ -156,7 +156,7 @@ class HttpFetcher:
                     left -= loop.time() - started
                 _note_pause(gate, found, loop.time())
             if not isinstance(found, _Hop):
-                moved = "" if moved_to == asked else str(_with_login(moved_to, written))
+                moved = "" if moved_to == asked else logins.kept(str(moved_to), request.url)
                 return _belonging(found, request, moved)
             if request.body:
                 return Failure(request.url, f"{host_in_words(url)} redirects what was sent to it")
@@ -352,13 +352,6 @@ def _without_login(url: URL, headers: Mapping[str, str]) -> tuple[URL, dict[str,
     login = f"{url.user or ''}:{url.password or ''}".encode()
     said = {"Authorization": f"Basic {base64.b64encode(login).decode()}"}
     return url.with_user(None), said | dict(headers)
-
-
-def _with_login(url: URL, written: URL) -> URL:
-    """Return the address with the login of the one as it was written, if both are of one origin."""
-    if _origin(url) != _origin(written) or written.raw_user is None:
-        return url
-    return url.with_user(written.user).with_password(written.password)
 
 
 def _with_cookies(

@@ -18,6 +18,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from bot.models import Document, Event, Failure, Paper, Parsed, Request, Sighting, SourceState
+from bot.sources import logins
 from bot.sources.entries import host_of, origin
 from bot.sources.kinds import Caller, Kind
 from bot.sources.spans import Span
@@ -112,7 +113,8 @@ def beside(source: SourceSettings, state: SourceState, now: datetime) -> tuple[s
 
 def more_request(source: SourceSettings, url: str, token: str = "", contact: str = "") -> Request:
     """Return the GET of one more document; it is never conditional."""
-    return _kind(source.kind).signed(Request(url), Caller(token, contact))
+    at = logins.kept(url, source.url)
+    return _kind(source.kind).signed(Request(at), Caller(token, contact))
 
 
 def missing(source: SourceSettings, now: datetime) -> Span | None:

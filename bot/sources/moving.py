@@ -7,7 +7,6 @@ leads back to the source's own address.
 from __future__ import annotations
 
 from dataclasses import replace
-from urllib.parse import urlsplit
 
 from bot.models import Document, Move, NotModified, SourceState
 
@@ -32,13 +31,6 @@ def after_answer(address: str, move: Move | None, answer: Document | NotModified
     if move is not None and (move.old, move.new) == (address, answer.moved_to):
         return replace(move, times=move.times + 1)
     return Move(address, answer.moved_to)
-
-
-def in_words(address: str) -> str:
-    """Return an address as it may be told: of a user and password in it, that there are some."""
-    host = urlsplit(address).netloc
-    login, at, _ = host.rpartition("@")
-    return address.replace(login + at, "…@", 1) if at else address
 
 
 def not_there(state: SourceState) -> SourceState:

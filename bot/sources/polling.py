@@ -28,8 +28,8 @@ from bot.sources import (
     due_between,
     fingerprint,
     keeps_guids,
+    logins,
     missing,
-    moving,
     only_pages,
     owed,
     spans,
@@ -427,7 +427,7 @@ def in_words(state: SourceState, moved_to: str = "") -> str:
     if state.owed_error:
         said.append(f"may be incomplete: {state.owed_error}")
     if moved_to:
-        told = moving.in_words(moved_to)
+        told = logins.hidden(moved_to)
         said.append(f"has moved for good and is asked at {told}: write that into its url")
     return "; ".join(filter(None, said))
 

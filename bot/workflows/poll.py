@@ -30,7 +30,7 @@ from bot.models import (
     SourceState,
 )
 from bot.ports import Absorbed, Fetcher, Showing, Workers
-from bot.sources import moving, polling
+from bot.sources import logins, moving, polling
 from bot.sources.entries import host_of, impatiently
 from bot.sources.spans import Span
 from bot.values import value_type
@@ -303,7 +303,7 @@ class Poll:
         if now in (before, address):
             return []
         await self._save(_without_validators(self.state))
-        told = moving.in_words(now)
+        told = logins.hidden(now)
         return [
             f"it has moved for good and is asked at {told} from now on: write that into its url"
         ]
