@@ -197,6 +197,16 @@ def test_titles_cannot_smuggle_toml(desk):
     assert tomllib.loads(said.out).keys() == {"sources"}
 
 
+def test_export_tells_nobody_the_login_of_a_feed(desk):
+    desk.write(
+        '[[sources]]\nname = "journal"\nkind = "feed"\nurl = "https://me:pass@journal.example/f?a=1"\n'
+    )
+    said = desk("sources", "export")
+    assert 'xmlUrl="https://journal.example/f?a=1"' in said.out
+    assert "pass@" not in said.out + said.err
+    assert "journal: the login in its address is left out." in said.err
+
+
 def test_export_and_import_go_round(desk):
     desk.write(OPML, "mine.opml")
     desk.write(desk("sources", "import", "mine.opml").out)

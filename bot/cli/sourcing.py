@@ -7,7 +7,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
 from bot.app import fetching
 from bot.cli import keeping
@@ -237,14 +237,26 @@ def _export(args: argparse.Namespace) -> int:
     left = [source.name for source in config.sources if not _address(source)]
     if left:
         log.warning("%s: not read as a feed, and so left out.", ", ".join(left))
+    private = [
+        s.name for s in config.sources if s.kind == "feed" and _without_login(s.url) != s.url
+    ]
+    if private:
+        log.warning("%s: the login in its address is left out.", ", ".join(private))
     say_block(write_opml(f"{config.bot.title}: sources", feeds).rstrip())
     return 0
+
+
+def _without_login(url: str) -> str:
+    """Return an address without a name and a password: a list of feeds is made to be shown around."""
+    parts = urlsplit(url)
+    _, login, host = parts.netloc.rpartition("@")
+    return urlunsplit(parts._replace(netloc=host)) if login else url
 
 
 def _address(source: SourceSettings) -> str:
     """Return the address under which another reader finds the same papers, or ""."""
     if source.kind == "feed":
-        return source.url
+        return _without_login(source.url)
     if source.kind == "arxiv" and source.categories:
         return arxiv.address(source.model_copy(update={"url": ""}))
     return ""
