@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -51,7 +52,7 @@ from bot.models import (
     Verdict,
     Weather,
 )
-from bot.store import Store, connection, sending
+from bot.store import Store, connection, editions, sending
 from bot.store.mailing import CONFIRMED
 from bot.store.rows import packed_picks, unpacked_picks
 from bot.store.schema import migrations
@@ -1168,6 +1169,14 @@ def test_sending_never_reads_all_that_was_ever_sent_nor_opening_all_subscription
     plan = outbox.db.rows(f"EXPLAIN QUERY PLAN {statement}", dict.fromkeys(names, 0))
     scans = [row["detail"] for row in plan if row["detail"].startswith("SCAN")]
     assert [scan for scan in scans if "delivery_due" not in scan] in ([], ["SCAN CONSTANT ROW"])
+
+
+def test_candidates_of_sources_are_found_without_a_look_at_all_that_was_ever_shown(outbox):
+    names = ("profile", "through", "made_at", "since", "sources", "until")
+    statement = f"EXPLAIN QUERY PLAN {editions.CANDIDATES_OF_SOURCES}"
+    plan = [row["detail"] for row in outbox.db.rows(statement, dict.fromkeys(names, 0))]
+    assert "SEARCH sighting USING COVERING INDEX sighting_stored (stored_at>?)" in plan
+    assert not [step for step in plan if re.match("SCAN (sighting|paper|p)\\b", step)]
 
 
 def test_senders_of_a_node_are_forgotten_whatever_they_held(outbox):

@@ -78,7 +78,7 @@ class EditionLedger(PaperLedger):
         `known`, by their ids, are given as they are there, and not read again.
         """
         rows = self.db.rows(
-            _CANDIDATES_OF_SOURCES if sources else _CANDIDATES,
+            CANDIDATES_OF_SOURCES if sources else _CANDIDATES,
             {
                 "profile": profile,
                 "through": last.through if last else 0,
@@ -247,11 +247,15 @@ _CAME = "(p.id > :through AND p.renewed IS NULL)"
 _CANDIDATES = f"""
 SELECT p.id FROM paper p WHERE ({_CAME} OR {_RENEWED} OR {_JOINED}) AND {_FRESH} {_NOT_PICKED}
 """  # noqa: S608 - our own constants
-_CANDIDATES_OF_SOURCES = f"""
+CANDIDATES_OF_SOURCES = f"""
 SELECT p.id FROM paper p
 JOIN (
     SELECT paper, min(stored_at) AS shown, max(stored_at) AS latest FROM sighting
-    WHERE source IN (SELECT value FROM json_each(:sources)) GROUP BY paper
+    WHERE paper IN (
+        SELECT paper FROM sighting WHERE stored_at > :made_at
+        UNION SELECT id FROM paper WHERE id > :through
+    )
+    AND source IN (SELECT value FROM json_each(:sources)) GROUP BY paper
 ) s ON s.paper = p.id
 WHERE (s.shown > :made_at OR {_CAME} OR (s.latest > :made_at AND ({_RENEWED} OR {_JOINED})))
 AND (:until IS NULL OR s.shown <= :until)

@@ -137,7 +137,7 @@ class FeedbackLedger(EditionLedger):
         """Return the profiles whose editions picked a paper."""
         rows = self.db.rows(
             "SELECT DISTINCT e.profile FROM pick k JOIN edition e ON e.id = k.edition "
-            "JOIN paper p ON p.id = k.paper WHERE coalesce(p.merged_into, p.id) = :paper "
+            "WHERE k.paper IN (SELECT :paper UNION ALL SELECT id FROM paper WHERE merged_into = :paper) "
             "ORDER BY e.profile",
             {"paper": paper},
         )

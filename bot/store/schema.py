@@ -48,6 +48,8 @@ def m004_fourth(db: Database) -> None:
     # Papers that were stored as seen and became news later count by this number in place of their own.
     db.execute("ALTER TABLE paper ADD COLUMN renewed INTEGER")
     db.execute("CREATE INDEX paper_renewed ON paper(renewed) WHERE renewed IS NOT NULL")
+    # What a profile's sources showed lately, without a look at all that was ever shown.
+    db.execute("CREATE INDEX sighting_stored ON sighting(stored_at)")
 
 
 def _packed_texts(db: Database) -> None:

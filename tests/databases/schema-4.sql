@@ -261,6 +261,7 @@ BEGIN UPDATE tide SET mark = abs(random() % 1099511627776); END;
 CREATE TRIGGER submission_added AFTER INSERT ON submission
 BEGIN UPDATE tide SET mark = abs(random() % 1099511627776); END;
 CREATE INDEX paper_renewed ON paper(renewed) WHERE renewed IS NOT NULL;
+CREATE INDEX sighting_stored ON sighting(stored_at);
 INSERT INTO _sqlite_migrations VALUES (1, 'paperround', 'm001_first', '2026-11-20 08:00:00+00:00');
 INSERT INTO _sqlite_migrations VALUES (2, 'paperround', 'm002_second', '2026-11-20 08:00:00+00:00');
 INSERT INTO _sqlite_migrations VALUES (3, 'paperround', 'm003_third', '2026-11-20 08:00:00+00:00');
