@@ -200,6 +200,17 @@ def test_a_letter_with_its_signs_is_a_name_of_its_own(languages, typed, ids):
         assert [each.id for each in papers if has(clause, told_of(each))] == ids
 
 
+def test_a_text_is_read_once_however_many_clauses_ask_it(monkeypatch):
+    unwanted = read_query(
+        " ".join(f"-{letter}#" for letter in "abcdefghijklmnopqrstuvwxyz")
+    ).without
+    read = []
+    monkeypatch.setattr("bot.text.query.searchable", lambda text: read.append(text) or text)
+    told = {"title": "A title of its own", "abstract": "Said in #1 and never again."}
+    assert not any(has(clause, told) for clause in unwanted)
+    assert sorted(read) == sorted(told.values())
+
+
 def test_papers_near_a_name_with_signs_are_not_all_that_begin_so(languages):
     assert languages.with_any(["c++"], 10) == []
     assert [each.id for each in languages.with_any(["c++", "vitamin"], 10)] == [1]

@@ -9,6 +9,7 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from datetime import date
+from functools import lru_cache
 
 from bot.patterns import pattern
 from bot.text import one_line
@@ -144,17 +145,24 @@ def has(clause: QueryClause, told: Mapping[str, str]) -> bool:
     )
 
 
+@lru_cache(maxsize=16)  # each of a query's clauses asks the same few texts
+def _words_of(text: str) -> tuple[str, ...]:
+    return tuple(_WORD.findall(folded(searchable(text))))
+
+
 def _stands(clause: QueryClause, text: str) -> bool:
-    words = _WORD.findall(folded(searchable(text)))
-    wanted = [folded(word) for word in clause.words]
+    words = _words_of(text)
+    wanted = tuple(folded(word) for word in clause.words)
     if not clause.signs:  # who asks for a C finds C++, as in the index
-        words = [word if word.isalnum() else word[0] for word in words]
+        words = tuple(word if word.isalnum() else word[0] for word in words)
     if clause.field == "authors":  # in whatever order, and an initial is any name that begins so
         return all(
             any(word == name or (len(name) == 1 and word.startswith(name)) for word in words)
             for name in wanted
         )
-    *first, last = wanted
+    first, last = wanted[:-1], wanted[-1]
+    if last not in words and not clause.prefix:
+        return False
     return any(
         words[at - len(first) : at] == first
         and (word == last or (clause.prefix and word.startswith(last)))
