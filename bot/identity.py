@@ -50,7 +50,12 @@ _PREPRINT_HEADS = ("10.1101/", "10.64898/")
 _PREPRINT_DOI = pattern(
     r"(10\.(?:1101|64898)/(?:\d{4}\.\d{2}\.\d{2}\.)?\d{5,9})(?:v\d+)?(?:\.(?:full|abstract).*)?$"
 )
-_TRACKING = pattern(r"^(?:utm_\w+|rss|fbclid|gclid|mc_cid|mc_eid|af|ref|source)$", re.IGNORECASE)
+_TRACKING = pattern(
+    r"^(?:utm_\w+|rss|fbclid|gclid|mc_cid|mc_eid|af|ref|source"
+    r"|phpsessid|jsessionid|aspsessionid\w*|cfid|cftoken)$",  # drawn anew for every visitor
+    re.IGNORECASE,
+)
+_SESSION = pattern(r";jsessionid=[^/;]*", re.IGNORECASE)
 _QUOTED = pattern(r"[\w.~/:@!$&'()*+,;=-]*", re.ASCII)
 # Most addresses, which need not be taken apart with more care than this.
 _USUAL_ADDRESS = pattern(
@@ -162,7 +167,7 @@ def _of_address(site: str, path: str, query: str, fragment: str) -> Identifier |
     # A page of many entries tells them apart by a numbered anchor; `#comments` is no other paper.
     numbered = fragment and re.search(r"\d", fragment)
     anchor = fragment if numbered and not fragment.startswith(("utm_", "xtor=")) else ""
-    trimmed = path.rstrip("/")
+    trimmed = (_SESSION.sub("", path) if ";" in path else path).rstrip("/")
     if not _QUOTED.fullmatch(trimmed):
         trimmed = quote(trimmed, safe="/:@!$&'()*+,;=~")
     if not trimmed and not kept and not anchor:

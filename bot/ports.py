@@ -164,7 +164,7 @@ class Absorbed:
     """What one document changed: papers that are new, updated by it, and joined from several.
 
     Of the new ones `seen` were stored as seen, and are no news. `relinked` are known papers that it
-    showed under new guids, where that is most of the document: then nothing in it counted as new.
+    showed under new guids, where that is most of the document.
     """
 
     new: int = 0

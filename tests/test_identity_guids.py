@@ -26,14 +26,20 @@ async def world(tmp_path):
 
 
 def entry(
-    title: str, guid: str = "", link: str = "", doi: str = "", author: str = "A. Example"
+    title: str,
+    guid: str = "",
+    link: str = "",
+    doi: str = "",
+    author: str = "A. Example",
+    date: datetime | None = NOW - 2 * HOUR,
 ) -> str:
     return (
         f"<item><title>{title}</title><dc:creator>{author}</dc:creator>"
         + (f'<guid isPermaLink="false">{guid}</guid>' if guid else "")
         + (f"<link>https://j.example/{link}</link>" if link else "")
         + (f"<dc:identifier>doi:{doi}</dc:identifier>" if doi else "")
-        + "<pubDate>Fri, 20 Nov 2026 06:00:00 +0000</pubDate></item>"
+        + (f"<pubDate>{date:%a, %d %b %Y %H:%M:%S} +0000</pubDate>" if date else "")
+        + "</item>"
     )
 
 
@@ -103,14 +109,20 @@ def old(*words: str) -> list[str]:
     return [entry(word, f"https://j.example/?p={n}", link=word) for n, word in enumerate(words)]
 
 
-async def test_a_feed_that_changes_all_its_guids_announces_nothing(world):
+async def test_a_feed_that_changes_all_its_guids_announces_only_what_is_dated_since(world):
     await show(world, *old(*WORDS))
     new = [entry(word, f"urn:uuid:{n}", link=word) for n, word in enumerate(WORDS)]
-    report = await show(world, *new, entry("Late", "urn:uuid:99", link="late"), hours=2)
-    assert (report.entries, report.new) == (8, 0)
-    assert report.detail == "7 known entries came under new guids; nothing here counts as new"
-    assert "Late" in world.titles()
-    assert "Late" not in world.new()
+    late = entry("Late", "urn:uuid:99", link="late", date=NOW - 3 * DAY)
+    undated = entry("Undated", "urn:uuid:98", link="undated", date=None)
+    since = entry("Since then", "urn:uuid:97", link="since", date=NOW + HOUR)
+    report = await show(world, *new, late, undated, since, hours=2)
+    assert (report.entries, report.new) == (10, 3)
+    assert report.detail == (
+        "7 known entries came under new guids; "
+        "2 stored as seen, no news: not dated since its last answer"
+    )
+    assert {"Late", "Undated"} < set(world.titles())
+    assert {"Late", "Undated", "Since then"} & set(world.new()) == {"Since then"}
     fresh = await show(world, *new, entry("Fresh", "urn:uuid:100", link="fresh"), hours=4)
     assert (fresh.new, fresh.detail) == (1, "")
     assert "Fresh" in world.new()
@@ -131,9 +143,9 @@ async def test_titles_that_several_papers_share_name_none_of_them(world):
     await show(world, *old(*WORDS), *twins)
     moved = [entry(word, f"urn:uuid:{n}", link=f"new/{n}") for n, word in enumerate(WORDS)]
     report = await show(
-        world, *moved, entry("Editorial", "urn:uuid:9", link="new/9", author=""), hours=2
+        world, *moved, entry("Editorial", "urn:uuid:9", link="new/9", author="", date=None), hours=2
     )
-    assert report.new == 0
+    assert report.detail.startswith("7 known entries came under new guids; 1 stored as seen")
     assert world.titles().count("Editorial") == 3
 
 
@@ -161,6 +173,33 @@ async def test_a_feed_that_draws_new_guids_every_time_hides_nothing_for_long(wor
     assert len([title for title in world.new() if title.startswith("Fresh")]) == 10
     rows = world.store.db.rows("SELECT count(*) AS n FROM guid GROUP BY paper")
     assert max(row["n"] for row in rows) == 8
+
+
+@pytest.mark.parametrize("guids", [True, False])
+@pytest.mark.parametrize("link", ["{}?sid={}", "{};jsessionid={}", "{}?PHPSESSID={}"])
+async def test_a_feed_that_draws_new_addresses_at_every_visit_tells_each_paper_once(
+    world, link, guids
+):
+    for visit in range(6):
+        words = [*WORDS, *(f"Fresh {n}" for n in range(1, visit + 1))]
+        addresses = [link.format(n, f"{visit}-{n}") for n in range(len(words))]
+        drawn = [
+            entry(word, at if guids else "", link=at, date=NOW + (2 * visit - 1) * HOUR)
+            for word, at in zip(words, addresses, strict=True)
+        ]
+        assert (await show(world, *drawn, hours=2 * visit)).new == (1 if visit else 7)
+    assert sorted(world.new()) == sorted(words) == world.titles()
+    assert max(len(paper.identifiers) for paper in world.papers()) <= 3
+
+
+async def test_titles_that_recur_under_new_guids_are_new_papers(world):
+    """Guids that are drawn anew tell nothing of a title that another entry had months ago."""
+    for visit in range(4):
+        drawn = [entry(word, f"{visit}-{n}", link=word) for n, word in enumerate(WORDS)]
+        column = entry("This month", f"{visit}-m", link=f"month/{visit}", date=NOW + visit * HOUR)
+        await show(world, *drawn, *([column] if visit else []), hours=2 * visit)
+    assert world.titles().count("This month") == 3
+    assert world.new().count("This month") == 3
 
 
 async def test_a_feed_without_guids_and_one_with_the_same_twice_are_no_trouble(world):

@@ -22,7 +22,7 @@ from bot.identity import Group, alone, diff, known_by, strongest
 from bot.lifecycle import gained
 from bot.models import Event, Sighting, SourceState
 from bot.ports import Absorbed, Showing
-from bot.store.connection import Connection, seconds
+from bot.store.connection import Connection, moment, seconds
 from bot.store.guids import Recognised, guids_of, keys_shown, put_guids, recognised
 from bot.store.papers import PaperLedger
 from bot.store.rows import PAPER_COLUMNS, PaperRow, name_of, names_of, paper_row
@@ -81,7 +81,8 @@ class AbsorbLedger(PaperLedger):
         `seen_before` (None: no limit), or undated then, and papers told of late, are stored as seen:
         no candidates until another source shows them for the first time, as news. `keep_guids`
         remembers which paper an entry's guid stood for. Where most of a document are papers that this
-        source showed before, under new guids, nothing in it is news. `elsewhere` is `Showing`'s.
+        source showed before, under new guids, what else is in it is news only where it is dated after
+        the source's last answer. `elsewhere` is `Showing`'s.
         The grouping (`identity.diff`) runs inside the transaction, so that two collectors at once
         cannot store one paper twice.
         """
@@ -110,7 +111,7 @@ class AbsorbLedger(PaperLedger):
                 if any(record.renamed for record in fresh):
                     stored = _known_names(self.db, lists.source, fresh)
         if moved:
-            seen_before = lists.now + timedelta(days=1)
+            seen_before = self._answered_before(lists.source, lists.now) - timedelta(days=1)
         newcomers, others = 0, []
         for members, group in self._grouped(fresh, stored, lists.introduces):
             if group.is_new and len(members) == 1 and group.paper is members[0].sighting.paper:
@@ -121,11 +122,11 @@ class AbsorbLedger(PaperLedger):
                 others.append(group)
         renewed = lists.write()
         return Absorbed(
-            new=0 if moved else newcomers + sum(group.is_new for group in others) + renewed,
+            new=newcomers + sum(group.is_new for group in others) + renewed,
             updated=sum(group.changed and not group.is_new for group in others),
             joined=sum(len(group.known) > 1 for group in others),
             relinked=moved,
-            seen=0 if moved else lists.seen,
+            seen=lists.seen,
         )
 
     def put_group(self, group: Group, source: str, now: datetime) -> None:
@@ -138,6 +139,10 @@ class AbsorbLedger(PaperLedger):
             self.db.insert(_UNINDEXED, touched, _ALREADY)
             events = gained(group.known, group.paper)
             self.db.insert(_SIGHTING, _event_rows(paper, source, events, now), _SEEN_AGAIN)
+
+    def _answered_before(self, source: str, now: datetime) -> datetime:
+        row = self.db.row("SELECT last_ok FROM source WHERE name = :name", {"name": source})
+        return (moment(row["last_ok"]) if row else None) or now
 
     def _is_another(self, source: str, told: list[_Record]) -> bool:
         """Tell whether a source that showed entries before shows none of them any more."""

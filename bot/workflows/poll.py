@@ -134,6 +134,7 @@ class Poll:
         self.jitter = around.jitter()
         self.asked = 0
         self.stored_as_seen = 0
+        self.relinked = False
         self.not_introducing: list[Sighting] = []
         self.shown: set[str] = set()  # guids: what several documents show is one entry
         self.page_before: frozenset[str] = frozenset()  # guids of the last page that had any
@@ -164,6 +165,10 @@ class Poll:
             return []
         # Pages begin where news does.
         first = self.elsewhere or (self.first and not sources.only_pages(self.source.kind))
+        if self.relinked:
+            return [
+                f"{self.stored_as_seen} stored as seen, no news: not dated since its last answer"
+            ]
         why = "older than `backfill`, or without a date" if first else "published long before"
         return [f"{self.stored_as_seen} stored as seen, no news: {why}"]
 
@@ -419,6 +424,7 @@ class Poll:
         )  # fmt: skip
         self.state = after
         self.stored_as_seen += absorbed.seen
+        self.relinked = self.relinked or absorbed.relinked > 0
         return absorbed
 
     def _entries(self, parsed: Parsed) -> int:
@@ -476,7 +482,7 @@ def _without_validators(state: SourceState) -> SourceState:
 def _relinked(absorbed: Absorbed) -> list[str]:
     if not absorbed.relinked:
         return []
-    return [f"{absorbed.relinked} known entries came under new guids; nothing here counts as new"]
+    return [f"{absorbed.relinked} known entries came under new guids"]
 
 
 def _unasked(answer: NotModified) -> Failure:
