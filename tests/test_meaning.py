@@ -204,9 +204,9 @@ async def test_a_replay_has_one_ranker_for_all_its_days(desk):
 
 def test_a_digest_of_two_rankers_goes_by_places_not_by_scores(desk):
     desk.came(*range(1, 5))
-    monday = an_edition(desk.store, 1, 2, ranker="light-3")
+    monday = an_edition(desk.store, 1, 2, ranker="light-4")
     tuesday = an_edition(
-        desk.store, 3, 4, now=NOW + DAY, period=(NOW + DAY).date(), ranker="semantic-3 model"
+        desk.store, 3, 4, now=NOW + DAY, period=(NOW + DAY).date(), ranker="semantic-4 model"
     )
     picks = tuple(replace(pick, score=100 + pick.score) for pick in tuesday.picks)
     subscribed(desk.store, "a@example.org")
@@ -214,7 +214,7 @@ def test_a_digest_of_two_rankers_goes_by_places_not_by_scores(desk):
     owed = Owed(mine, "2026-W47", (monday, replace(tuesday, picks=picks)))
     plan = fill([owed], {"experts": desk.profile}, Had())
     assert [pick.paper for pick in plan.picks] == [1, 3, 2, 4]
-    same = replace(owed, editions=(monday, replace(tuesday, picks=picks, ranker="light-3")))
+    same = replace(owed, editions=(monday, replace(tuesday, picks=picks, ranker="light-4")))
     assert [p.paper for p in fill([same], {"experts": desk.profile}, Had()).picks] == [3, 4, 1, 2]
 
 
@@ -229,7 +229,7 @@ async def test_what_a_model_has_in_common_is_learnt_once_and_holds(desk):
     desk.embedder = WordEmbedder("own", width=48)
     desk.came(*range(1, LEAST_TO_LEARN + 1), now=NOW - HOUR)
     (made,) = await desk.make()
-    assert made.edition.ranker == "semantic-3 own"
+    assert made.edition.ranker == "semantic-4 own"
     ledger = MeaningLedger(desk.store.db)
     learnt = ledger.whitening("own")
     assert learnt is not None

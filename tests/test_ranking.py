@@ -662,11 +662,27 @@ def test_fifteen_hundred_papers_and_twelve_examples_are_ranked_in_three_seconds(
 @pytest.mark.parametrize(
     ("written", "one"),
     [("Indexes", "index"), ("approaches", "approach"), ("losses", "loss"), ("caches", "cache"),
-     ("policies", "policy"), ("experts", "expert"), ("bias", "bias"), ("databases", "database")],
+     ("policies", "policy"), ("experts", "expert"), ("bias", "bias"), ("databases", "database"),
+     ("Coronaviruses", "coronavirus"), ("lenses", "lens"), ("gases", "gas"), ("biases", "bias"),
+     ("abuses", "abuse"), ("responses", "response")],
 )  # fmt: skip
 def test_a_plural_is_its_singular_as_people_write_it(written, one):
     """Reasons show these words."""
     assert words(written) == (one,)
+
+
+@pytest.mark.parametrize(
+    ("said", "title"),
+    [("news", "A new lens on graphs"), ("DOE", "What attention does"), ("SAR", "How SARS spread"),
+     ("MAR", "Dust on Mars")],
+)  # fmt: skip
+def test_a_word_that_ends_in_s_is_no_plural_of_another(said, title):
+    """For one, `exclude = ["news"]` left out every paper with something new."""
+    papers = [a_paper(title=title)]
+    assert rank(papers, a_profile(keywords=(), exclude=(said,)))
+    found = rank(papers, a_profile(keywords=(said,)))
+    kinds = {reason.kind for ranked in found for reason in ranked.reasons}
+    assert InterestKind.KEYWORD not in kinds
 
 
 def test_the_fields_that_a_configuration_allows_are_those_that_are_read():

@@ -31,7 +31,7 @@ def test_meaning_ranks_one_day_and_words_the_next_where_it_was_uninstalled(
     desk, monkeypatch, meaning_ranks
 ):
     assert desk(*MORNING, "once").code == 0
-    assert rankers(desk) == ["semantic-3 all-MiniLM-L6-v2 int8/128"]
+    assert rankers(desk) == ["semantic-4 all-MiniLM-L6-v2 int8/128"]
     status = desk(*MORNING, "status", "--json").document["ranking"]
     assert (status["tier"], status["papers"] > 0) == ("semantic", True)
     checked = desk(*MORNING, "check", "--offline").words
@@ -41,7 +41,7 @@ def test_meaning_ranks_one_day_and_words_the_next_where_it_was_uninstalled(
     monkeypatch.setattr("bot.embed.model_of_package", lambda: None)
     said = desk(*NEXT, "compose", "--force", "experts")
     assert said.code == 0
-    assert rankers(desk)[1:] == ["light-3"]
+    assert rankers(desk)[1:] == ["light-4"]
     assert "ranking not installed: words rank." in desk(*NEXT, "status").words
     assert desk(*NEXT, "deliver").code == 0
     assert mails(desk.state)
@@ -53,7 +53,7 @@ def test_a_broken_model_file_leaves_the_digest_to_words_and_check_fails(desk):
     said = desk(*MORNING, "once")
     assert said.code == 0
     assert said.err.count("Ranked by words") == 1
-    assert rankers(desk) == ["light-3"]
+    assert rankers(desk) == ["light-4"]
     assert len(mails(desk.state)) == 2
     checked = desk(*MORNING, "check", "--offline")
     assert checked.code == 1
@@ -65,12 +65,12 @@ def test_a_service_that_is_down_leaves_the_digest_to_words(desk):
     said = desk(*MORNING, "once")
     assert said.code == 0
     assert said.err.count("Ranked by words") == 1
-    assert rankers(desk) == ["light-3"]
+    assert rankers(desk) == ["light-4"]
     assert len(mails(desk.state)) == 2
 
 
 def test_off_is_off(desk, meaning_ranks):
     tell(desk, '\n[semantic]\nuse = "off"\n')
     assert desk(*MORNING, "once").code == 0
-    assert rankers(desk) == ["light-3"]
+    assert rankers(desk) == ["light-4"]
     assert "ranking off: words rank." in desk(*MORNING, "status").words

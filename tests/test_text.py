@@ -225,6 +225,10 @@ def test_no_markup_repeated_takes_long(hostile):
 # ── Lines ─────────────────────────────────────────────────────────────────────────────────────────
 
 
+def test_where_a_word_may_be_parted_it_is_not():
+    assert one_line("Elec\xadtro\xadchem\xadistry") == "Electrochemistry"
+
+
 @given(st.text(st.characters()))
 @example("\x1b[31mred\x9b1m\u202e\u2066\ud800\ufeff\r\n\r")
 def test_inert_text_steers_no_terminal_and_reorders_no_line(value):

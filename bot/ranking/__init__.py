@@ -57,7 +57,7 @@ __all__ = [
 ]
 
 # Raised whenever scores change: those of two rankers are never compared.
-LIGHT, SEMANTIC = "light-3", "semantic-3"
+LIGHT, SEMANTIC = "light-4", "semantic-4"
 
 
 def ranker_of(background: Background) -> str:

@@ -47,18 +47,24 @@ _PARTICLES = frozenset(
 _SHORTEST_WITH_SUFFIX = 3  # words: `Robert Smith Jr`
 _TITLE_WEIGHT = 3
 _SHORTEST_PLURAL = 4
+# Singular as they are, and no other word less its last letter: `news` is not `new`, `SARS` not `SAR`.
+_ENDING_IN_S = frozenset(
+    "atlas bias bonus bus campus canvas census chorus consensus corpus does focus gas lens mars news sars "
+    "sinus status virus".split()
+)
 _PLURAL_IN_ES = pattern(r"(?:ss|x|sh|(?<!\bca)(?<!\bni)ch)es$")  # not caches, niches
 
 
 def _stem(word: str) -> str:
-    """Fold the plural: `experts` and `expert` are one word, as are `losses` and `loss`; `bias` stays."""
+    """Fold the plural: `experts` and `expert` are one word, as `viruses` and `virus`; `bias` stays."""
     if (
         len(word) < _SHORTEST_PLURAL
         or not word.endswith("s")
         or word.endswith(("ss", "us", "is", "ias"))
+        or word in _ENDING_IN_S
     ):
         return word
-    if _PLURAL_IN_ES.search(word):
+    if _PLURAL_IN_ES.search(word) or word[:-2] in _ENDING_IN_S or word.endswith("viruses"):
         return word[:-2]
     return word[:-3] + "y" if word.endswith("ies") and len(word) > _SHORTEST_PLURAL else word[:-1]
 

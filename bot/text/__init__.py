@@ -20,9 +20,9 @@ from bot.text.tex import readable
 __all__ = ["columns", "inert", "one_line", "plain", "quoted", "readable", "shorten", "wrapped"]
 
 # C0 and C1 controls (tab and newline are white space, handled by callers), and the marks that
-# reorder or hide text on a line (CVE-2021-42574).
+# reorder or hide text on a line (CVE-2021-42574); a soft hyphen makes two words of one.
 _CONTROLS = re.compile(
-    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]"
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]"
 )
 _PRINTABLE = bytes(range(0x20, 0x7F))
 _SHORT = 40  # characters; below, what is saved on each is lost on the call
