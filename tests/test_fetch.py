@@ -375,6 +375,8 @@ async def test_tls_with_a_server_that_speaks_none_is_a_failure(site, fetcher):
         ("/feed", "the address leads to nothing:, and only http and https are fetched"),
         ("http://[::1", "the source's url is no address"),
         ("http://example.org:99999/", "the source's url is no address"),
+        ("http://xn--/feed", "the source's url is no address"),
+        ("http://a..b/feed", "a..b is no host's name"),
     ],
 )
 async def test_what_is_no_web_address_is_a_failure(fetcher, url, problem):
@@ -543,6 +545,8 @@ async def test_a_loop_ends(site, fetcher):
         ("file:///etc/passwd", "only http and https"),
         ("javascript:alert(1)", "only http and https"),
         ("http://[", "no address"),
+        ("http://xn--/", "no address"),
+        ("http://xn--a/feed", "no address"),
     ],
 )
 async def test_a_redirect_to_nowhere_is_a_failure(site, fetcher, to, problem):

@@ -134,7 +134,7 @@ class HttpFetcher:
     async def fetch(self, request: Request) -> Answer:
         """Make one request; what goes wrong comes back as a Failure with a sentence."""
         try:
-            url, headers = _without_login(URL(request.url), _headers(request))
+            url, headers = _without_login(_readable(URL(request.url)), _headers(request))
         except ValueError:
             return Failure(request.url, "the source's url is no address")
         left = self._deadline
@@ -260,7 +260,7 @@ class HttpFetcher:
         location = response.headers.get("Location", "")
         if status in _REDIRECTS and location:
             try:
-                onward = url.join(URL(location)).with_fragment(None)
+                onward = _readable(url.join(URL(location)).with_fragment(None))
                 return _Hop(onward, status in _FOR_GOOD, response.cookies)
             except ValueError:
                 return Failure(
@@ -340,6 +340,12 @@ def _headers(request: Request) -> dict[str, str]:
     if request.last_modified:
         headers["If-Modified-Since"] = request.last_modified
     return headers
+
+
+def _readable(url: URL) -> URL:
+    """Return an address whose parts can be read. Raises ValueError: not every `xn--…` is a name."""
+    _ = url.host, url.user, url.password  # decoded when they are asked for
+    return url
 
 
 def _without_login(url: URL, headers: Mapping[str, str]) -> tuple[URL, dict[str, str]]:

@@ -11,7 +11,7 @@ from yarl import URL
 from bot import text
 
 _SENTENCES: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
-    ((aiohttp.InvalidURL,), "{} is no host's name"),
+    ((aiohttp.InvalidURL, UnicodeError), "{} is no host's name"),
     ((aiohttp.ClientConnectorDNSError,), "the name {} could not be found"),
     (
         (aiohttp.ClientConnectorCertificateError, ssl.CertificateError),
