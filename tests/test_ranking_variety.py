@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -60,6 +61,39 @@ def test_the_same_title_is_one_pick_where_the_authors_can_be_the_same():
 def test_short_titles_and_short_texts_tell_too_little():
     papers = [_paper(1, "Editorial"), _paper(2, "Editorial"), _paper(3, "Erratum", "See text.")]
     assert [len(each) for each in _told(folded(_ranked(*papers), 5))] == [1, 1, 1]
+
+
+VOLUME = (
+    "Publication date: 1 March 2026 Source: Journal of Computational Physics, Volume 523, Part B"
+)
+LICENCE = (
+    "This is an open access article distributed under the terms of the Creative Commons Attribution "
+    "License, which permits unrestricted use, distribution, and reproduction in any medium, provided the "
+    "original work is properly cited."
+)
+SUBJECTS = "vision speech chemistry weather law music robotics folding".split()
+
+
+@pytest.mark.parametrize("count", [2, 3, 8])
+@pytest.mark.parametrize("told", [VOLUME, LICENCE, f"We measured it twice. {LICENCE}"])
+@pytest.mark.parametrize("known", [False, True])
+def test_what_a_publisher_fills_in_makes_no_papers_one(count, told, known):
+    """Of one surname, and nobody the same."""
+    papers = [
+        _paper(n, f"Experts in {subject}", told, authors=(f"{subject} Zhang",) if known else ())
+        for n, subject in enumerate(SUBJECTS[:count], start=1)
+    ]
+    assert [len(each) for each in _told(folded(_ranked(*papers), 10))] == [1] * count
+
+
+def test_one_text_that_a_publisher_added_a_licence_to_is_one_pick_still():
+    papers = [
+        _paper(n, f"Experts in {subject}", LICENCE) for n, subject in enumerate(SUBJECTS, start=1)
+    ]
+    preprint = _paper(20, "Sparse experts that read", TEXT, authors=("Ana Díaz", "B. Roe"))
+    journal = _paper(21, "Reading with few experts", f"{TEXT} {LICENCE}", authors=("Diaz, A.",))
+    told = _told(folded(_ranked(preprint, *papers, journal), 20))
+    assert told[0] == ["Sparse experts that read", "Reading with few experts"]
 
 
 def test_what_a_profile_insists_on_is_not_hidden_in_another():

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from zlib import crc32
 
 from bot.models import InterestKind, Paper, Ranked, Reason
-from bot.ranking.words import telling, words
+from bot.ranking.words import same_person, telling, words
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,6 +30,10 @@ if TYPE_CHECKING:
 # telling words: what shares a quarter is one text, told twice.
 _SAME_TEXT = 0.25
 _LEAST_PAIRS = 12  # a text with fewer tells too little to be compared
+# What publishers say in place of an abstract, or after it: the journal and its volume, a licence. A pair that
+# more texts have than one work has records tells of none.
+_COMMONPLACE = 4
+_NAMES = 20  # authors that are compared: who wrote one work stands in the same order
 _LEAST_TITLE = 4  # words; `Reply` and `Editorial` name many papers
 _CACHED = 2048  # texts' pairs, 1 kB each: those of a day, for every profile of a run
 _LOOKED_AT = 8  # times an edition's limit: what is ranked below has no chance of a place
@@ -60,17 +64,20 @@ def folded(ranked: Sequence[Ranked], limit: int) -> list[Ranked]:
     titles: dict[tuple[str, ...], list[int]] = {}
     sizes: list[int] = []
     texts = [_pairs(each.paper.title, each.paper.abstract) for each in looked_at]
-    for each, text, common in zip(looked_at, texts, _in_common(texts), strict=True):
+    for each, (size, common) in zip(looked_at, _in_common(texts), strict=True):
         title = words(each.paper.title)
         place = _same_title(each.paper, titles.get(title, ()), leaders)
         if place is None:
-            place = _same_text(len(text), common, shared, sizes)
+            alike = _same_text(size, common, shared, sizes)
+            place = min(
+                (at for at in alike if _may_be_one(each.paper, leaders[at].paper)), default=None
+            )
         if place is not None:
             followers.setdefault(place, []).append(each)
             continue
         place = len(leaders)
         leaders.append(each)
-        sizes.append(len(text))
+        sizes.append(size)
         titles.setdefault(title, []).append(place)
         for pair in common:
             shared.setdefault(pair, []).append(place)
@@ -103,24 +110,41 @@ def _can_be_the_same(one: Sequence[str], other: Sequence[str]) -> bool:
     return not first or not second or bool(first & second)
 
 
+def _may_be_one(one: Paper, other: Paper) -> bool:
+    """Whether two papers of one text can be one work: by their authors, where both tell them, else by title.
+
+    Of two papers without an abstract of their own, all that a publisher fills in is one text.
+    """
+    if one.authors and other.authors:
+        return any(
+            same_person(ours, theirs)
+            for ours in one.authors[:_NAMES]
+            for theirs in other.authors[:_NAMES]
+        )
+    first, second = (set(filter(telling, words(paper.title))) for paper in (one, other))
+    return 2 * len(first & second) > min(len(first), len(second))
+
+
 def _same_text(
     size: int, common: Sequence[int], shared: Mapping[int, Sequence[int]], sizes: Sequence[int]
-) -> int | None:
-    """Return the first paper that shares so much of a text of `size` pairs, None where there is none."""
+) -> list[int]:
+    """Return the papers that share so much of a text of `size` pairs."""
     if size < _LEAST_PAIRS:
-        return None
-    found = (
+        return []
+    return [
         place
         for place, count in Counter(
             chain.from_iterable(shared[pair] for pair in common if pair in shared)
         ).items()
         if sizes[place] >= _LEAST_PAIRS and count / (size + sizes[place] - count) >= _SAME_TEXT
-    )
-    return min(found, default=None)
+    ]
 
 
-def _in_common(texts: Sequence[NDArray[np.int64]]) -> list[list[int]]:
-    """Return of each text the pairs that another of them has too: most pairs are one text's alone."""
+def _in_common(texts: Sequence[NDArray[np.int64]]) -> list[tuple[int, list[int]]]:
+    """Return of each text how many pairs it has, and those that others have too: most are one text's alone.
+
+    What is commonplace among these texts counts for none.
+    """
     import numpy as np  # a tenth of a second, which a round without an edition does not have to pay
 
     lengths = [len(text) for text in texts]
@@ -128,14 +152,16 @@ def _in_common(texts: Sequence[NDArray[np.int64]]) -> list[list[int]]:
     marked += np.repeat(np.arange(len(texts)), lengths)
     marked.sort()
     pairs, owners = np.divmod(marked, len(texts) or 1)
-    as_before = pairs[1:] == pairs[:-1]
-    common = np.zeros(len(pairs), bool)
-    common[1:] |= as_before
-    common[:-1] |= as_before
+    begins = np.flatnonzero(np.concatenate([[True], pairs[1:] != pairs[:-1]])[: len(pairs)])
+    counts = np.diff(np.append(begins, len(pairs)))
+    having = np.repeat(counts, counts)  # of each pair, how many texts have it
+    common = (having > 1) & (having <= _COMMONPLACE)
+    commonplace = np.bincount(owners[having > _COMMONPLACE], minlength=len(texts))
     found: list[list[int]] = [[] for _ in texts]
     for pair, owner in zip(pairs[common].tolist(), owners[common].tolist(), strict=True):
         found[owner].append(pair)
-    return found
+    sizes = (np.array(lengths, np.int64) - commonplace[: len(texts)]).tolist()
+    return list(zip(sizes, found, strict=True))
 
 
 @lru_cache(maxsize=_CACHED)
