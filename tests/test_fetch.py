@@ -89,6 +89,14 @@ async def test_cookies_of_a_redirect_are_shown_on_its_way_and_forgotten_at_its_e
         assert said == ["", "hint=1", 'hint=1; session="a b"']
 
 
+async def test_a_cookie_that_is_none_is_passed_over_in_silence(site, fetcher, caplog):
+    site.put("/old", status=302, Location="/feed", Set_Cookie="no name=1; Path=/")
+    site.put("/feed", FEED)
+    assert isinstance(await fetcher.fetch(Request(site.url("/old"))), Document)
+    assert "cookie" not in site.requests[-1][1]
+    assert caplog.text == ""
+
+
 async def test_cookies_stay_with_their_host(site, fetcher):
     async with serving() as other:
         other.put("/new", FEED)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import ipaddress
+import logging
 import socket
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -33,6 +34,9 @@ from bot.models import Document, Failure, NotModified, Request
 from bot.sources import logins
 from bot.sources.freshness import http_date
 from bot.values import value_type
+
+# A server's cookie that is none is no news of ours to whoever reads what cron mails.
+logging.getLogger("aiohttp.internal").setLevel(logging.ERROR)
 
 Answer: TypeAlias = Document | NotModified | Failure
 
