@@ -23,7 +23,8 @@ from bot.ranking import (
     rank,
     reaches_nothing,
 )
-from bot.ranking.interests import clause
+from bot.ranking.candidates import candidates
+from bot.ranking.interests import clause, matches, matching
 from bot.ranking.nearness import Description
 from bot.ranking.words import goes_by, same_person, words
 from support_round import NOW, a_paper, a_profile, arxiv, doi
@@ -550,6 +551,20 @@ def test_neither_the_order_of_papers_nor_of_clauses_matters(papers, said, random
 def test_the_same_input_gives_the_same_output(papers, said):
     profile = _profile(**_tuples(said))
     assert rank(papers, profile, KNOWN) == rank(list(papers), profile, KNOWN)
+
+
+@given(
+    some_papers(),
+    st.tuples(st.sampled_from(["", "title:", "abstract:"]), text).map("".join)
+    | st.sampled_from(
+        ["author:N. Shazeer", "author:李明", "cat:cs.*", "cat:math.CO", "paper:arXiv:2611.00002",
+         "rout*", "expert rout*", "title:Überrasch*", "paper:nothing"]
+    ),
+)  # fmt: skip
+def test_who_is_looked_up_for_a_clause_is_who_has_it(papers, written):
+    wanted = clause(written)
+    expected = [at for at, paper in enumerate(papers) if matches(wanted, paper)]
+    assert matching(wanted, candidates(papers)) == expected
 
 
 @given(some_papers(), some_clauses)

@@ -132,12 +132,13 @@ def put_away() -> None:
     How plainly they have a phrase goes too: tomorrow's are others, and it holds their texts.
     """
     from bot.ranking import candidates
-    from bot.ranking.interests import plainness
+    from bot.ranking.interests import plainness, spaced
     from bot.ranking.pool import pooled
 
     candidates.forget()
     pooled.cache_clear()
     plainness.cache_clear()
+    spaced.cache_clear()
 
 
 def share_wanted(judged: Mapping[Paper, bool], profile: Profile, background: Background) -> float:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import chain
 from typing import TYPE_CHECKING
@@ -30,7 +30,7 @@ from bot.ranking.meaning import Meaning, likeness
 from bot.ranking.nearness import Description, evidence
 from bot.ranking.space import Space, direction, having, shipped
 from bot.ranking.weighing import Shown, Weighed, together
-from bot.ranking.words import any_goes_by, count_phrase, fold, same_person, words
+from bot.ranking.words import any_goes_by, count_phrase, fold, goes_by, same_person, words
 from bot.text import one_line, readable, shorten
 from bot.values import value_type
 
@@ -82,22 +82,43 @@ def matches(wanted: Clause, paper: Paper) -> bool:
         return any(same_person(wanted.text, author) for author in paper.authors)
     if wanted.field == "cat":
         return _has_category(wanted.text, paper)
-    in_title = _stands(wanted, words(paper.title))
+    in_title = _stands(wanted, paper.title)
     if wanted.field == "title":
         return in_title
-    in_abstract = _stands(wanted, words(paper.abstract))
+    in_abstract = _stands(wanted, paper.abstract)
     return in_abstract if wanted.field == "abstract" else in_title or in_abstract
 
 
-def _stands(wanted: Clause, text: Sequence[str]) -> bool:
+def _stands(wanted: Clause, text: str) -> bool:
     if not wanted.beginning:
-        return count_phrase(wanted.phrase, text) > 0
-    *first, last = wanted.phrase
-    return any(
-        (word == last or word.startswith(wanted.beginning))
-        and list(text[max(at - len(first), 0) : at]) == first
-        for at, word in enumerate(text)
-    )
+        return count_phrase(wanted.phrase, words(text)) > 0
+    begun = " ".join([*wanted.phrase[:-1], wanted.beginning])
+    return f" {begun}" in spaced(text) or f" {' '.join(wanted.phrase)} " in spaced(text)
+
+
+@lru_cache(maxsize=4096)  # a day's titles and abstracts, for every profile of a run
+def spaced(text: str) -> str:
+    """Return a text's words with a space before and behind each: a phrase is looked for at once."""
+    return f" {' '.join(words(text))} "
+
+
+def matching(wanted: Clause, candidates: Candidates) -> list[int]:
+    """Return the places of the candidates that have the clause's phrase, author or category."""
+    return [at for at in _may_match(wanted, candidates) if matches(wanted, candidates.papers[at])]
+
+
+def _may_match(wanted: Clause, candidates: Candidates) -> Sequence[int]:
+    """Return the places that are worth asking: few, and all that match are among them."""
+    if wanted.field == "paper":
+        named = parse_identifier(wanted.text)
+        return looked_up(candidates.by_identifier, [named] if named else ())
+    if wanted.field == "author":
+        return looked_up(candidates.by_person, goes_by(wanted.text))
+    if wanted.field == "cat":
+        return candidates.by_category.get(_bare(wanted.text), ())
+    if wanted.beginning:
+        return range(len(candidates.papers))
+    return having(candidates.towards, direction("", wanted.text))
 
 
 def _has_category(wanted: str, paper: Paper) -> bool:
@@ -178,25 +199,33 @@ class Interests:
 
     def wanted(self, weighed: Weighed, scores: Reals) -> NDArray[np.intp]:
         """Return the places of the weighed papers that are ranked."""
-        papers = weighed.candidates.papers
+        candidates = weighed.candidates
+        papers = candidates.papers
         speaks = (scores > 0) | self.empty
         speaks[list(weighed.clauses)] = True
-        disliked = self._disliked.among(weighed.candidates)
+        disliked = self._disliked.among(candidates)
         speaks[[at for at in disliked if not self._liked.has(papers[at])]] = False
         speaks[list(weighed.insisting)] = True
-        if self._exclude or self._restrict:
-            speaks &= np.array([self.admits(paper) for paper in papers], np.bool_)
+        for wanted in self._exclude:
+            speaks[matching(wanted, candidates)] = False
+        if self._restrict:
+            others = np.ones(len(papers), np.bool_)
+            others[looked_up(candidates.by_category, map(_bare, self._restrict))] = False
+            speaks[others] = False
         return np.flatnonzero(speaks)
 
-    def _insisting(self, paper: Paper) -> list[Reason]:
-        """Return the clauses by which the profile wants the paper whatever its score."""
-        # A paper's own identifier tells nobody anything: without a text it was put forward by hand.
-        said = {
-            "" if wanted.field == "paper" else wanted.text
-            for wanted in self._always
-            if matches(wanted, paper)
+    def _insisting(self, candidates: Candidates) -> dict[int, list[Reason]]:
+        """Return the clauses by which the profile wants papers whatever their score, by their places."""
+        said: dict[int, set[str]] = {}
+        for wanted in self._always:
+            # A paper's own identifier tells nobody anything: without a text it was put forward by hand.
+            text = "" if wanted.field == "paper" else wanted.text
+            for at in matching(wanted, candidates):
+                said.setdefault(at, set()).add(text)
+        return {
+            at: [Reason(InterestKind.ALWAYS, text, 0.0) for text in sorted(texts)]
+            for at, texts in said.items()
         }
-        return [Reason(InterestKind.ALWAYS, text, 0.0) for text in sorted(said)]
 
     def weigh(self, candidates: Candidates, warmth: Reals) -> Weighed:
         """Return what every interest adds to each of these papers, which were received so warmly."""
@@ -232,10 +261,7 @@ class Interests:
             liked=Shown(InterestKind.LIKE, self._liked.titles, liked),
             disliked=Shown(InterestKind.DISLIKE, self._disliked.titles, -disliked),
             warmth=warmth * (TRENDING * self._trending),
-            insisting=_some(
-                (at, self._insisting(paper))
-                for at, paper in enumerate(papers if self._always else ())
-            ),
+            insisting=self._insisting(candidates),
         )
 
     def _clauses(self, candidates: Candidates, plain: Reals) -> dict[int, list[Reason]]:
@@ -284,10 +310,6 @@ class Interests:
                 primary = candidates.papers[at].categories[0].casefold() == _bare(wanted)
                 share = _CATEGORY * weight * (1 if primary else 0.5)
                 yield at, Reason(InterestKind.CATEGORY, wanted, share)
-
-
-def _some(pairs: Iterable[tuple[int, list[Reason]]]) -> dict[int, list[Reason]]:
-    return {at: reasons for at, reasons in pairs if reasons}
 
 
 @lru_cache(maxsize=20_000)  # a word that most papers have is what many profiles ask for
