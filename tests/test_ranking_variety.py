@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections import Counter
 from dataclasses import replace
+from datetime import date
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.models import InterestKind, Paper, Ranked, Reason
+from bot.outputs.cards import alike_links, paper_card
 from bot.ranking import covering, folded
 from support_round import a_paper, a_profile, arxiv, doi
 
@@ -84,6 +86,24 @@ def test_what_a_publisher_fills_in_makes_no_papers_one(count, told, known):
         for n, subject in enumerate(SUBJECTS[:count], start=1)
     ]
     assert [len(each) for each in _told(folded(_ranked(*papers), 10))] == [1] * count
+
+
+def test_no_more_are_folded_than_a_card_names():
+    papers = [
+        _paper(n, "Reading long documents with experts", authors=("Ada Example",))
+        for n in range(1, 14)
+    ]
+    told = folded(_ranked(*papers), 20)
+    assert [len(each.folded) for each in told] == [5, 5, 0]
+    card = paper_card(papers[0], today=date(2026, 11, 20), alike=alike_links(papers[1:7]))
+    assert len(card.alike) == 5
+
+
+def test_of_one_text_too_no_more_are_folded():
+    papers = [_paper(n, f"Sparse experts {n}", TEXT) for n in range(1, 5)]
+    others = [_paper(n, "Sparse experts that read it", TEXT) for n in range(5, 12)]
+    told = folded(_ranked(*papers, *others), 20)
+    assert max(len(each.folded) for each in told) == 5
 
 
 def test_one_text_that_a_publisher_added_a_licence_to_is_one_pick_still():

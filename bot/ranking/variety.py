@@ -33,6 +33,7 @@ _LEAST_PAIRS = 12  # a text with fewer tells too little to be compared
 # What publishers say in place of an abstract, or after it: the journal and its volume, a licence. A pair that
 # more texts have than one work has records tells of none.
 _COMMONPLACE = 4
+_NAMED = 5  # papers that a card names as more like it: one that nobody could name would be lost
 _NAMES = 20  # authors that are compared: who wrote one work stands in the same order
 _LEAST_TITLE = 4  # words; `Reply` and `Editorial` name many papers
 _CACHED = 2048  # texts' pairs, 1 kB each: those of a day, for every profile of a run
@@ -66,12 +67,16 @@ def folded(ranked: Sequence[Ranked], limit: int) -> list[Ranked]:
     texts = [_pairs(each.paper.title, each.paper.abstract) for each in looked_at]
     for each, (size, common) in zip(looked_at, _in_common(texts), strict=True):
         title = words(each.paper.title)
-        place = _same_title(each.paper, titles.get(title, ()), leaders)
+        roomy = [at for at in titles.get(title, ()) if len(followers.get(at, ())) < _NAMED]
+        place = _same_title(each.paper, roomy, leaders)
         if place is None:
-            alike = _same_text(size, common, shared, sizes)
-            place = min(
-                (at for at in alike if _may_be_one(each.paper, leaders[at].paper)), default=None
+            alike = (
+                at
+                for at in _same_text(size, common, shared, sizes)
+                if len(followers.get(at, ())) < _NAMED
+                and _may_be_one(each.paper, leaders[at].paper)
             )
+            place = min(alike, default=None)
         if place is not None:
             followers.setdefault(place, []).append(each)
             continue
