@@ -401,11 +401,18 @@ async def test_a_feed_that_was_not_asked_for_days_says_where_its_list_begins(wor
     ("asked_before", "older"),
     [
         (timedelta(hours=30), ""),
+        (timedelta(hours=66), ""),
         (7 * DAY, journal("Old", at=MONDAY - HOUR)),
         (7 * DAY, journal("Undated")),
         (7 * DAY, journal("One", at=MONDAY + 6 * DAY)),
     ],
-    ids=["asked yesterday", "it reaches back", "an entry without a date", "what was known anew"],
+    ids=[
+        "asked yesterday",
+        "asked on Friday, for a Monday",
+        "it reaches back",
+        "an entry without a date",
+        "what was known anew",
+    ],
 )
 async def test_a_feed_that_may_have_shown_all_of_it_misses_nothing(world, asked_before, older):
     source, now = a_journal(world), MONDAY + 7 * DAY

@@ -58,6 +58,7 @@ AUTHORITY = 20
 _MOST_PDFS = 10
 _MANY = 4  # entries: an article may be listed in three languages
 _LONG_AGO = timedelta(hours=36)
+_MONTH, _SATURDAY = 31, 5
 _MAIL_ADDRESS = pattern(r"[<(]?[^\s<>()@]{1,100}@[^\s<>()@]{1,200}[>)]?")
 
 _UNTITLED = "(untitled)"
@@ -349,14 +350,23 @@ def owed(_: SourceSettings, state: SourceState, parsed: Parsed, now: datetime) -
     """Return what a list no longer shows that begins after it was last read, long ago.
 
     Nothing where an entry has no date: it may be older. What is asked for every few hours is not taken for
-    that: some show what came today, and no more.
+    that: some show what came today, and no more. Nor is a weekend, on which most of these show nothing.
     """
     before = spans.owed(state, now)
     dates = [sighting.at for sighting in parsed.sightings]
-    if state.last_ok is None or now - state.last_ok < _LONG_AGO or not dates or None in dates:
+    if state.last_ok is None or not dates or None in dates:
+        return before
+    if _working(state.last_ok, now) < _LONG_AGO:
         return before
     begins = min(date for date in dates if date)
     return Span(state.last_ok, begins) if begins > state.last_ok else before
+
+
+def _working(since: datetime, until: datetime) -> timedelta:
+    """Return how long that was, less the days of weekends that it touched; roughly where it was months."""
+    days = [since.date() + timedelta(n) for n in range(min((until - since).days + 2, _MONTH))]
+    weekend = sum(day.weekday() >= _SATURDAY for day in days if day <= until.date())
+    return until - since - timedelta(days=weekend)
 
 
 KIND = Kind(parse, address, keeps_guids=True, owed=owed)
