@@ -290,6 +290,24 @@ def test_init_asks_on_a_terminal(desk, monkeypatch):
     assert load_config(desk.folder / "config.toml").mail.transport == "maildir"
 
 
+def test_init_asks_again_where_an_answer_cannot_be_read(desk, monkeypatch):
+    answers = (
+        "you.example.org\nyou@example.org\nmachine learning\n,\ncs.LG\n\ncarrier pigeon\nmaildir\n"
+    )
+    monkeypatch.setattr(sys, "stdin", _Terminal(answers))
+    said = desk("init")
+    assert said.code == 0
+    for words in (
+        "you.example.org",
+        "'machine learning' is no arXiv category",
+        "'carrier pigeon' is no way",
+    ):
+        assert words in said.words
+    config = load_config(desk.folder / "config.toml")
+    assert config.bot.contact == "you@example.org"
+    assert config.profiles["my-papers"].categories == ("cs.LG",)
+
+
 @pytest.mark.parametrize(
     ("way", "host", "port", "tls", "username"),
     [

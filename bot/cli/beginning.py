@@ -7,7 +7,9 @@ import json
 import os
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from bot.cli.terminal import say
 from bot.cli.typed import as_typed, cron_line
@@ -67,6 +69,10 @@ _CONTACT_NOTE = (
 )
 
 
+_Answer = TypeVar("_Answer")
+_Read = TypeVar("_Read")
+
+
 @value_type(frozen=True, slots=True)
 class _Answers:
     """What a configuration is made of: told, asked for, or what most want."""
@@ -116,18 +122,22 @@ def init(args: argparse.Namespace) -> int:
 def _answers(args: argparse.Namespace) -> _Answers:
     """Return what was told on the command line, and asked for what was not."""
     way = way_named(args.mail) if args.mail is not None else None
-    email = args.email
-    if email is None and (way is None or way.mails):
-        email = _ask_email()
-    email = _checked_address(email) if email or way is None or way.mails else ""
-    categories = args.categories if args.categories is not None else _ask_list(
-        "arXiv categories, separated by commas", "cs.CL, cs.LG"
-    )  # fmt: skip
+    email = ""
+    if args.email is None and (way is None or way.mails):
+        email = _until_right(_ask_email, _checked_address)
+    elif args.email or way is None or way.mails:
+        email = _checked_address(args.email or "")
+    categories = args.categories
+    if categories is None:
+        categories = _until_right(
+            lambda: _ask_list("arXiv categories, separated by commas", "cs.CL, cs.LG"),
+            _checked_categories,
+        )
     keywords = args.keywords if args.keywords is not None else _ask_list(
         "What do you look for? A few words or phrases, separated by commas", ""
     )  # fmt: skip
     return _Answers(
-        email, categories, keywords, way or way_named(_ask_way()), args.mirror or "",
+        email, categories, keywords, way or _until_right(_ask_way, way_named), args.mirror or "",
         args.listen or os.environ.get("PAPERROUND_LISTEN", ""),
     )  # fmt: skip
 
@@ -159,11 +169,6 @@ def _say_next(path: Path, command: str, answers: _Answers) -> None:
 
 
 def _configuration(answers: _Answers) -> str:
-    wrong = [category for category in answers.categories if not _CATEGORY.fullmatch(category)]
-    if wrong:
-        raise UsageError(f"{wrong[0]!r} is no arXiv category such as cs.CL or hep-ex.")
-    if not answers.categories:
-        raise UsageError("name at least one arXiv category: --categories cs.CL,cs.LG")
     mirror, email = answers.mirror, _toml(answers.email)
     local = re.match(r"https?://(127\.0\.0\.1|localhost|\[::1\])(:|/|$)", mirror)
     return _TEMPLATE.format(
@@ -171,7 +176,7 @@ def _configuration(answers: _Answers) -> str:
         contact_note="" if answers.email else _CONTACT_NOTE,
         to=f"to = [{email}]" if answers.way.mails else _NOBODY,
         zone=_toml(_local_zone()),
-        categories=_toml(answers.categories),
+        categories=_toml(_checked_categories(answers.categories)),
         keywords=_toml(answers.keywords),
         mirror=f"\nurl = {_toml(mirror)}" if mirror else "",
         mail=mail_table(answers.way, answers.email),
@@ -215,6 +220,18 @@ def _ask_email() -> str:
     return _ask("Your mail address: ")
 
 
+def _until_right(ask: Callable[[], _Answer], read: Callable[[_Answer], _Read]) -> _Read:
+    """Ask until an answer can be read; a slip of the finger loses none of the others."""
+    while True:
+        answer = ask()
+        try:
+            return read(answer)
+        except UsageError as error:
+            if not sys.stdin.isatty():
+                raise
+            say(str(error))
+
+
 def _ask_way() -> str:
     if not sys.stdin.isatty():
         return "maildir"
@@ -235,6 +252,15 @@ def _checked_address(value: str) -> str:
         return normal_address(value)
     except ValueError as error:
         raise UsageError(str(error)) from error
+
+
+def _checked_categories(values: list[str]) -> list[str]:
+    wrong = [category for category in values if not _CATEGORY.fullmatch(category)]
+    if wrong:
+        raise UsageError(f"{wrong[0]!r} is no arXiv category such as cs.CL or hep-ex.")
+    if not values:
+        raise UsageError("name at least one arXiv category: --categories cs.CL,cs.LG")
+    return values
 
 
 def _ask_list(question: str, default: str) -> list[str]:
