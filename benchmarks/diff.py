@@ -30,7 +30,7 @@ from bot.store import Store
 _BATCH, _AT_ONCE = 1000, 5000
 
 
-def run(rounds: int = 5, stored: int = 100_000, many: int = 2_500_000) -> list[dict[str, object]]:
+def run(rounds: int = 15, stored: int = 100_000, many: int = 2_500_000) -> list[dict[str, object]]:
     """Return one row a question: ours, the floor, the ratio, for stores of that many papers."""
     papers = _endless(stored)
     # On the disk, where so many have room.
