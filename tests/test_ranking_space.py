@@ -266,6 +266,23 @@ def test_scores_are_the_same_on_every_machine():
 # ── What is odd ───────────────────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.parametrize(
+    ("about", "title", "named"),
+    [
+        ("我想看关于专家路由和深度学习的论文", "深度学习中的专家路由", {"深度学习", "专家路由"}),
+        ("専門家のルーティング", "疎な専門家ルーティング", {"専門家", "ルーティング"}),
+        ("Über 深度学习 and routing", "Routing: 深度学习", {"深度学习", "routing"}),
+        ("Ünïcode ㍿ 深度学习", "深度学习", {"深度学习"}),
+        ("ｶﾞｲﾄﾞの深度学习", "深度学习", {"深度学习"}),
+    ],
+)
+def test_what_a_description_without_spaces_has_in_common_is_named(about, title, named):
+    profile = a_profile(keywords=(), about=about, trending=0.0)
+    (ranked,) = rank([a_paper(title=title, abstract="")], profile)
+    (reason,) = ranked.reasons
+    assert set(reason.text.split(", ")) == named
+
+
 def test_a_paper_without_an_abstract_and_one_in_another_script_are_ranked():
     japanese = a_paper(arxiv(2), title="専門家ルーティングの負荷分散", abstract="")
     liked = a_paper(

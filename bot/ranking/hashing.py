@@ -9,13 +9,14 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bot.ranking.remembered import Remembered
-from bot.ranking.words import telling, words
+from bot.ranking.words import as_written, telling, unspaced, words
 
 Integers: TypeAlias = NDArray[np.uint64]
 Reals: TypeAlias = NDArray[np.float64]
@@ -73,6 +74,27 @@ def named_terms(text: str) -> dict[int, str]:
     ]
     kinds = [numbers for numbers, _ in _words_and_pairs(told, ())]
     return dict(zip(_buckets(kinds).tolist(), [*single, *double], strict=True))
+
+
+def named_neighbours(text: str) -> list[tuple[int, str]]:
+    """Return the run's bucket and the letters of each two neighbours in a script without spaces, in order.
+
+    For any other two words stands (-1, ""). Their runs are all that such a script has in terms.
+    """
+    if text.isascii():
+        return []
+    told = words(text)[:_LONGEST]
+    (numbers, _), _ = _runs_of_letters((), told)
+    none = numbers[:0]
+    buckets = _buckets([none, none, numbers]).tolist()
+    found, at = [], 1  # behind the space that all begins with
+    for (one, shown), (other, next_shown) in pairwise(
+        zip(told, as_written(text, told), strict=True)
+    ):
+        together = unspaced(one) and unspaced(other)
+        found.append((buckets[at], shown + next_shown) if together else (-1, ""))
+        at += len(one) + 1
+    return found
 
 
 # Numbers of terms, and how many of them, the first, are the title's.

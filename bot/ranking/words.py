@@ -98,6 +98,30 @@ def telling(word: str) -> bool:
     return len(word) > 1 and word not in _STOP and not word.isdigit()
 
 
+def unspaced(word: str) -> bool:
+    """Whether a word is a character of a script that is written without spaces."""
+    return _UNSPACED.fullmatch(word) is not None
+
+
+def as_written(text: str, folded: Sequence[str]) -> list[str]:
+    """Return a text's words with the characters of scripts without spaces as they are written.
+
+    Folded, kana have lost their voice: `ルーティング` would be shown as another word.
+    """
+    written = [
+        (unicodedata.normalize("NFKD", letter)[0], letter)
+        for letter in unicodedata.normalize("NFC", readable(text))
+    ]
+    letters = iter([each for each in written if unspaced(each[0])])
+    shown = []
+    for word in folded:
+        bare, letter = next(letters, ("", "")) if unspaced(word) else (word, word)
+        if bare != word:  # what stands for several, as ㍿
+            return list(folded)
+        shown.append(letter)
+    return shown
+
+
 def telling_words(value: str) -> list[str]:
     """Return those of the text's words that are `telling`, in order."""
     # Not by `telling`: a call for each word costs more than all that it asks.
