@@ -57,8 +57,11 @@ _TRACKING = pattern(
 )
 _SESSION = pattern(r";jsessionid=[^/;]*", re.IGNORECASE)
 _QUOTED = pattern(r"[\w.~/:@!$&'()*+,;=-]*", re.ASCII)
-# Behind a DOI Oxford's addresses have the article's number in their shop, which is no part of it.
-_OUP_NUMBER = pattern(r"(?<=/)(10\.1093/[^/]+/[^/]+)/\d{5,}(?:/.*)?$")
+# Behind a DOI the addresses of Oxford, MIT Press and others on the same platform have the article's number
+# there, and words of its title. Oxford's own DOIs have two parts behind the slash.
+_NUMBER_BEHIND = pattern(
+    r"(/[a-z-]*article[a-z-]*/doi/(?:10\.1093/[^/]+/[^/]+|10\.(?!1093/)\d{4,9}/[^/]+))/\d{5,}(?:/.*)?$"
+)
 # Most addresses, which need not be taken apart with more care than this.
 _USUAL_ADDRESS = pattern(
     r"https?://([A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*)(?::(\d{1,4}))?(/[\w~:@!$&'()*+,;=%./-]*)?"
@@ -152,12 +155,12 @@ def _of_known_host(host: str, path: str, query: str) -> Identifier | None:
         return Identifier(Scheme.OPENREVIEW, forum) if forum else None
     elif host == "nature.com" and (match := re.match(r"^/articles/([sdn]\w[\w.-]+)", path)):
         return doi(f"10.1038/{match.group(1).removesuffix('.pdf')}")
-    elif host == "academic.oup.com":
-        path = _OUP_NUMBER.sub(r"\1", path, count=1)
+    if "/doi/10." in path:
+        path = _NUMBER_BEHIND.sub(r"\1", path, count=1)
     if "10." in path and (match := _DOI.search(path)):
         return doi(
             re.sub(
-                r"(?:/(?:full|abstract|pdf|epdf|meta)|\.(?:full|abstract|pdf))+$",
+                r"(?:/(?:full|abstract|pdf|epdf|meta|html)|\.(?:full|abstract|pdf))+$",
                 "",
                 match.group(0),
             )
