@@ -1,15 +1,14 @@
 """The only HTTP client: one conditional GET at a time, polite, bounded, and never to inside.
 
 Cookies that a redirect sets are sent on the way that it leads, as its server expects, and forgotten at its
-end: the next request has none.
-Where a request may go is judged in `reach`, for every connect of every redirect; what it brings is taken in
-by `bodies`; what goes wrong is told by `wording`.
+end: the next request has none. Where a request may go is judged in `reach`, for every connect of every
+redirect; what it says is put together by `headers`; what it brings is taken in by `bodies`; what goes wrong
+is told by `wording`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import base64
 import ipaddress
 import logging
 import socket
@@ -17,7 +16,6 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from http.cookies import SimpleCookie
 from types import TracebackType
@@ -28,11 +26,20 @@ from yarl import URL
 
 from bot import __version__, text
 from bot.fetch.bodies import BadBodyError, Body
+from bot.fetch.headers import (
+    conditional,
+    door,
+    lowered,
+    origin,
+    readable,
+    retry_after,
+    with_cookies,
+    without_login,
+)
 from bot.fetch.reach import NameResolver, refusal
 from bot.fetch.wording import challenge, duration, host_in_words, in_a_sentence, phrase, unfit
 from bot.models import Document, Failure, NotModified, Request
 from bot.sources import logins
-from bot.sources.freshness import http_date
 from bot.values import value_type
 
 # A server's cookie that is none is no news of ours to whoever reads what cron mails.
@@ -47,7 +54,6 @@ MOST_AT_ONCE = 128  # exchanges with all hosts together; with one host it is one
 # Seconds between requests to all hosts of a service together, as its terms want it.
 SPACING = {"arxiv.org": 3.0, "semanticscholar.org": 1.1, "ncbi.nlm.nih.gov": 0.4}
 
-_DAY = timedelta(days=1).total_seconds()
 _CHUNK = 256 * 1024
 _DEFAULT_PAUSE = 60.0  # after a 429 that names no time
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -138,7 +144,7 @@ class HttpFetcher:
     async def fetch(self, request: Request) -> Answer:
         """Make one request; what goes wrong comes back as a Failure with a sentence."""
         try:
-            url, headers = _without_login(_readable(URL(request.url)), _headers(request))
+            url, headers = without_login(readable(URL(request.url)), conditional(request))
         except ValueError:
             return Failure(request.url, "the source's url is no address")
         left = self._deadline
@@ -155,8 +161,8 @@ class HttpFetcher:
                     return _left_alone(request.url, url, paused)
                 async with self._room:  # waiting for it is not the host's time
                     started = loop.time()
-                    with_cookies = _with_cookies(headers, cookies, url)
-                    found = await self._exchange(url, with_cookies, left, request.body)
+                    said = with_cookies(headers, cookies, url)
+                    found = await self._exchange(url, said, left, request.body)
                     left -= loop.time() - started
                 _note_pause(gate, found, loop.time())
             if not isinstance(found, _Hop):
@@ -167,10 +173,10 @@ class HttpFetcher:
             if found.cookies:
                 cookies = cookies or aiohttp.CookieJar(unsafe=True)  # a host may be a number
                 cookies.update_cookies(found.cookies, url)
-            if _origin(found.url) != _origin(url):
+            if origin(found.url) != origin(url):
                 headers = {k: v for k, v in headers.items() if k.lower() not in _SECRETS}
             before = url
-            url, headers = _without_login(found.url, headers)
+            url, headers = without_login(found.url, headers)
             if found.permanent and moved_to == before:
                 moved_to = url
         return Failure(
@@ -204,7 +210,7 @@ class HttpFetcher:
                 for name, gate in self._gates.items()
                 if gate.lock.locked() or max(gate.next_turn, gate.paused_until) > now
             }
-        return self._gates.setdefault(self._domain(url) or _door(url), _Gate())
+        return self._gates.setdefault(self._domain(url) or door(url), _Gate())
 
     @asynccontextmanager
     async def _turn(self, url: URL, gate: _Gate) -> AsyncIterator[None]:
@@ -255,7 +261,7 @@ class HttpFetcher:
         return Failure(str(url), problem)
 
     async def _answered(self, url: URL, response: aiohttp.ClientResponse) -> Answer | _Hop:
-        headers = _lowered(response)
+        headers = lowered(response)
         status = response.status
         if status in _WHOLE:
             return Document(str(url), await self._body(response, self._largest), headers)
@@ -264,7 +270,7 @@ class HttpFetcher:
         location = response.headers.get("Location", "")
         if status in _REDIRECTS and location:
             try:
-                onward = _readable(url.join(URL(location)).with_fragment(None))
+                onward = readable(url.join(URL(location)).with_fragment(None))
                 return _Hop(onward, status in _FOR_GOOD, response.cookies)
             except ValueError:
                 return Failure(
@@ -275,7 +281,7 @@ class HttpFetcher:
             f"{host_in_words(url)} answered HTTP {status} {phrase(status)}".rstrip()
             + challenge(headers),
             status=status,
-            retry_after=_retry_after(dict(headers)) if status in _BUSY else None,
+            retry_after=retry_after(dict(headers)) if status in _BUSY else None,
             gone=status == HTTPStatus.GONE,
             body=await self._refusal(response) if response.method == "POST" else b"",
         )
@@ -334,74 +340,7 @@ class HttpFetcher:
         return socket.socket(family, kind, protocol)
 
 
-# ── Addresses and headers ─────────────────────────────────────────────────────────────────────────
-
-
-def _headers(request: Request) -> dict[str, str]:
-    headers = dict(request.headers)
-    if request.etag:
-        headers["If-None-Match"] = request.etag
-    if request.last_modified:
-        headers["If-Modified-Since"] = request.last_modified
-    return headers
-
-
-def _readable(url: URL) -> URL:
-    """Return an address whose parts can be read. Raises ValueError: not every `xn--…` is a name."""
-    _ = url.host, url.user, url.password  # decoded when they are asked for
-    return url
-
-
-def _without_login(url: URL, headers: Mapping[str, str]) -> tuple[URL, dict[str, str]]:
-    """Return an address less the user and password in it, and headers that say them (in UTF-8).
-
-    Whatever is told or linked of a document names its address, and its password belongs to neither.
-    """
-    if url.raw_user is None and url.raw_password is None:
-        return url, dict(headers)
-    login = f"{url.user or ''}:{url.password or ''}".encode()
-    said = {"Authorization": f"Basic {base64.b64encode(login).decode()}"}
-    return url.with_user(None), said | dict(headers)
-
-
-def _with_cookies(
-    headers: Mapping[str, str], cookies: aiohttp.CookieJar | None, url: URL
-) -> Mapping[str, str]:
-    """Return the headers with the cookies that were set on the way to this address, if any."""
-    found = cookies.filter_cookies(url).values() if cookies is not None else ()
-    said = "; ".join(f"{each.key}={each.coded_value}" for each in found)
-    return {**headers, "Cookie": said} if said else headers
-
-
-def _lowered(response: aiohttp.ClientResponse) -> tuple[tuple[str, str], ...]:
-    """Return the headers by lower-cased name, repeated ones joined (RFC 9110, 5.3)."""
-    joined: dict[str, str] = {}
-    for name, value in response.headers.items():
-        key, clean = name.lower(), value.encode("utf-8", "replace").decode()
-        joined[key] = f"{joined[key]}, {clean}" if key in joined else clean
-    return tuple(joined.items())
-
-
-def _origin(url: URL) -> tuple[str, str | None, int | None]:
-    return url.scheme, url.host, url.port
-
-
-def _door(url: URL) -> str:
-    """Return the name under which a host is asked: one for http and https, other ports are others."""
-    host = (url.host or "").rstrip(".")
-    return host if url.is_default_port() else f"{host}:{url.port}"
-
-
-def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Return the seconds a server wants to be left alone, at most a day (RFC 9110, 10.2.3)."""
-    value = headers.get("retry-after", "").strip()
-    if value.isdecimal():
-        return min(float(value), _DAY)
-    until = http_date(value)
-    if until is None:
-        return None
-    seconds = (until - (http_date(headers.get("date", "")) or datetime.now(UTC))).total_seconds()
-    return min(seconds, _DAY) if seconds >= 0 else None
+# ── Pauses and answers ────────────────────────────────────────────────────────────────────────────
 
 
 def _note_pause(gate: _Gate, found: Answer | _Hop, now: float) -> None:
