@@ -126,7 +126,7 @@ def keeping_out(paper: Paper, profile: Profile) -> str:
 
 
 def put_away() -> None:
-    """Let go of the day's papers as they are looked up in: 56 MB for fifteen hundred.
+    """Let go of the day's papers as they are looked up in: 45 MB for fifteen hundred.
 
     They are made again in a fifth of a second; what each of them takes longest, its direction, stays.
     How plainly they have a phrase goes too: tomorrow's are others, and it holds their texts.

@@ -9,21 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import pairwise
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bot.ranking.hashing import BUCKETS, Reals
 
-POOLED = 1536  # papers that are looked up in together: 56 MB, and 90 while it is made
+POOLED = 1536  # papers that are looked up in together: 45 MB, and 80 while it is made
 _COMMON = 256  # of them have a term that is in the table: half of all pairs are of such terms
 _MANY = 2000  # terms: texts of fewer, as a description, are looked up without the table
 # The papers that have a rare term are listed in blocks of so many, the last one filled up: a block is
 # copied at once, and the next is fetched from memory meanwhile.
-_BLOCK = 16
+_BLOCK = 8
 # Examples, terms and papers that are multiplied at a time. Of matrices of up to 2^18 multiplications
 # OpenBLAS makes the product in one thread; of larger ones in several, which wait longer than they work.
 _TOGETHER, _TERMS, _PAPERS = 16, 1024, 16
@@ -57,8 +56,24 @@ class Pool:
         weights = np.concatenate([paper.weights for paper in papers])[order]
         del order
         self._columns = _columns(having)
-        self._table = _tabled(_Entries(starts, having, owners, weights), self._size)
         self._first, self._owners, self._weights = _listed(owners, weights, having, self._size)
+
+    @cached_property
+    def _table(self) -> Reals:
+        """The weights of common terms, in tiles of (papers, terms); keywords alone never ask for it."""
+        common = np.flatnonzero(self._columns >= 0).astype(np.int32)
+        tiles = max(1, -(-len(common) // _TERMS))
+        width = max(1, -(-len(common) // tiles))
+        table = np.zeros((tiles, -(-self._size // _PAPERS), _PAPERS, width))
+        for at, tile in enumerate(table):
+            terms = common[at * width : (at + 1) * width]
+            blocks, having = self._blocks(terms)
+            owners = self._owners[blocks]
+            real = owners < self._size
+            columns = np.repeat(np.arange(len(terms)), having * _BLOCK)[real.ravel()]
+            owners = owners[real]
+            tile[owners // _PAPERS, owners % _PAPERS, columns] = self._weights[blocks][real]
+        return table
 
     def products(self, others: Sequence[Direction]) -> Reals:
         """Return each paper's scalar products with other directions, as (papers, others)."""
@@ -121,44 +136,12 @@ class Pool:
         return counts[: self._size].astype(np.float64)
 
 
-class _Entries(NamedTuple):
-    """Which paper has a term, and its weight there, term by term: where each begins, and how many it has."""
-
-    starts: NDArray[np.int64]
-    having: NDArray[np.int64]
-    owners: NDArray[np.int16]
-    weights: Reals
-
-    def of(self, terms: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return the places of all entries of these terms."""
-        having = self.having[terms]
-        before = np.cumsum(having) - having
-        places: NDArray[np.int64] = np.arange(having.sum())
-        places += np.repeat(self.starts[terms] - before, having)
-        return places
-
-
 def _columns(having: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return the column in the table of each term, by how many papers have it; -1 for one that is rare."""
     columns = np.full(len(having) + 1, -1)
     common = np.flatnonzero(having >= _COMMON)
     columns[common] = np.arange(len(common))
     return columns
-
-
-def _tabled(entries: _Entries, size: int) -> Reals:
-    """Return the weights of common terms as a table, in tiles of (papers, terms)."""
-    common = np.flatnonzero(entries.having >= _COMMON)
-    tiles = max(1, -(-len(common) // _TERMS))
-    width = max(1, -(-len(common) // tiles))
-    table = np.zeros((tiles, -(-size // _PAPERS), _PAPERS, width))
-    for at, tile in enumerate(table):
-        terms = common[at * width : (at + 1) * width]
-        places = entries.of(terms)
-        owners = entries.owners[places]
-        columns = np.repeat(np.arange(len(terms)), entries.having[terms])
-        tile[owners // _PAPERS, owners % _PAPERS, columns] = entries.weights[places]
-    return table
 
 
 def _listed(
