@@ -293,6 +293,47 @@ def test_an_exclusion_may_be_the_beginning_of_a_word(clause, kept_out):
     assert set(titles) - set(left) == kept_out
 
 
+def _keyword_shares(ranked):
+    return {
+        each.paper.title: [
+            (r.text, r.share) for r in each.reasons if r.kind is InterestKind.KEYWORD
+        ]
+        for each in ranked
+    }
+
+
+def test_a_keyword_may_be_the_beginning_of_a_word_and_is_as_rare_as_what_it_finds():
+    papers = [
+        _paper(1, "Perovskites that last"),
+        _paper(2, "Learning without labels"),
+        _paper(3, "Tea", "Tea tastes of tea."),
+    ]
+    begun = _keyword_shares(rank(papers, _profile(keywords=("perovskit*", "learn*"))))
+    whole = _keyword_shares(rank(papers, _profile(keywords=("perovskite", "learning"))))
+    assert set(begun) == {"Perovskites that last", "Learning without labels"}
+    for title, ((text, share),) in begun.items():
+        assert text in ("perovskit*", "learn*")
+        ((_, as_much),) = whole[title]
+        assert share == pytest.approx(as_much, rel=0.1)  # how near its letters are counts beside
+
+
+def test_of_several_words_of_a_keyword_the_last_may_be_a_beginning():
+    papers = [_paper(1, "A halide perovskitic cell"), _paper(2, "Perovskites, not halide")]
+    told = _keyword_shares(rank(papers, _profile(keywords=("halide perovskit*",))))
+    assert [text for text, _ in told["A halide perovskitic cell"]] == ["halide perovskit*"]
+    assert not told.get("Perovskites, not halide")
+
+
+@given(
+    st.text("abs _-*C+神经", min_size=1, max_size=9).map(lambda word: f"{word}*"),
+    st.text("abs _-*C+神经", max_size=30),
+    st.text("abs _-*C+神经", max_size=60),
+)
+def test_whatever_is_begun_is_looked_for_without_harm(keyword, title, abstract):
+    paper = _paper(1, title or "x", abstract)
+    rank([paper], _profile(keywords=(keyword,)))
+
+
 def test_an_exclusion_with_a_field_looks_there_only():
     paper = _paper(title="Experts", abstract="Not a survey.")
     assert rank([paper], _profile(keywords=("experts",), exclude=("title:survey",))) != []

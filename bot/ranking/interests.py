@@ -65,13 +65,18 @@ class Clause:
 
 def clause(written: str) -> Clause:
     """Read `survey`, `title:tutorial`, `author:Noam Shazeer`, `abstract:…`, `cat:cs.LG`, `paper:…`."""
-    open_end = _BEGINNING.search(written)
-    beginning = fold(open_end.group("word")) if open_end else ""
+    beginning = _beginning(written)
     field, colon, rest = written.partition(":")
     if colon and field.strip().lower() in _FIELDS:
         name = field.strip().lower()
         return Clause("cat" if name == "category" else name, rest.strip(), words(rest), beginning)
     return Clause("", written, words(written), beginning)
+
+
+def _beginning(written: str) -> str:
+    """Return `perovskit` of `halide perovskit*`, "" of a phrase whose words are all whole."""
+    open_end = _BEGINNING.search(written)
+    return fold(open_end.group("word")) if open_end else ""
 
 
 def matches(wanted: Clause, paper: Paper) -> bool:
@@ -162,9 +167,10 @@ class Interests:
         self._space, self._meaning = space or shipped(), meaning
         self.curve = MEANING if meaning else WORDS
         # In an order of their own: sums of the same shares are the same whatever order they are said in.
-        self._keywords = sorted(
-            (text, words(text), w) for text, w in map(weighted, profile.keywords)
-        )
+        self._keywords = [
+            (Clause("", text, words(text), _beginning(text)), weight)
+            for text, weight in sorted(map(weighted, profile.keywords))
+        ]
         self._authors = [weighted(author) for author in profile.authors]
         self._followed = any_goes_by(tuple(name for name, _ in self._authors))
         self._categories = [weighted(c.removeprefix("=")) for c in profile.categories]
@@ -172,11 +178,13 @@ class Interests:
         about = profile.about.strip()
         self._about = [Description.of(about, _ABOUT)] if about else []
         self._about += [
-            Description.of(text, _KEYWORD_NEAR * w, _KEYWORD_NEAREST)
-            for text, _, w in self._keywords
+            Description.of(keyword.text, _KEYWORD_NEAR * w, _KEYWORD_NEAREST)
+            for keyword, w in self._keywords
         ]
         self._said = [(about, _ABOUT_MEANT)] if about else []
-        self._said += [(text, _KEYWORD_MEANT * w) for text, _, w in self._keywords if text and w]
+        self._said += [
+            (each.text, _KEYWORD_MEANT * w) for each, w in self._keywords if each.text and w
+        ]
         self._exclude = [clause(written) for written in profile.exclude]
         self._always = [clause(written) for written in profile.always]
         self._trending = profile.trending
@@ -277,21 +285,35 @@ class Interests:
 
     def _plainly(self, candidates: Candidates) -> Reals:
         """Return the evidence of each keyword's phrase in each paper, as (papers, keywords)."""
-        papers = candidates.papers
-        found = np.zeros((len(papers), len(self._keywords)))
-        for place, (text, phrase, weight) in enumerate(self._keywords):
-            if weight and phrase:
-                worth = weight * self._space.rareness(text)
-                for at in having(candidates.towards, direction("", text)):
-                    found[at, place] = worth * plainness(
-                        phrase, papers[at].title, papers[at].abstract
-                    )
+        found = np.zeros((len(candidates.papers), len(self._keywords)))
+        for place, (keyword, weight) in enumerate(self._keywords):
+            if weight and keyword.phrase:
+                look_up = self._begun if keyword.beginning else self._told
+                for at, worth in look_up(keyword, candidates):
+                    found[at, place] = weight * worth
         return found
+
+    def _told(self, keyword: Clause, candidates: Candidates) -> Iterator[tuple[int, float]]:
+        """Yield how plainly, and rarely, papers have a keyword, by their places."""
+        rareness = self._space.rareness(keyword.text)
+        for at in having(candidates.towards, direction("", keyword.text)):
+            paper = candidates.papers[at]
+            yield at, rareness * plainness(keyword.phrase, paper.title, paper.abstract)
+
+    def _begun(self, keyword: Clause, candidates: Candidates) -> Iterator[tuple[int, float]]:
+        """Yield the same of a keyword whose last word is only begun: it is as rare as its commonest form."""
+        for at in matching(keyword, candidates):
+            paper = candidates.papers[at]
+            in_title, in_abstract = (
+                _forms(keyword, words(text)) for text in (paper.title, paper.abstract)
+            )
+            rareness = min(map(self._space.rareness, {*in_title, *in_abstract}))
+            yield at, rareness * _plain(len(in_title), len(in_abstract))
 
     def _keyword_reasons(self, plain: Reals) -> Iterator[tuple[int, Reason]]:
         for at, place in np.argwhere(plain).tolist():
-            text, *_ = self._keywords[place]
-            yield at, Reason(InterestKind.KEYWORD, text, float(plain[at, place]))
+            keyword, _ = self._keywords[place]
+            yield at, Reason(InterestKind.KEYWORD, keyword.text, float(plain[at, place]))
 
     def _person_reasons(self, candidates: Candidates) -> Iterator[tuple[int, Reason]]:
         for at in looked_up(candidates.by_person, self._followed) if self._followed else ():
@@ -315,11 +337,26 @@ class Interests:
 @lru_cache(maxsize=20_000)  # a word that most papers have is what many profiles ask for
 def plainness(phrase: tuple[str, ...], title: str, abstract: str) -> float:
     """Return how plainly a paper has a phrase: in its title, or again; 0 where it has not."""
-    in_title, in_abstract = (count_phrase(phrase, words(text)) for text in (title, abstract))
+    return _plain(*(count_phrase(phrase, words(text)) for text in (title, abstract)))
+
+
+def _plain(in_title: int, in_abstract: int) -> float:
     if not in_title + in_abstract:
         return 0.0
     strength = _KEYWORD_IN_TITLE if in_title else _KEYWORD_IN_ABSTRACT
     return strength + _KEYWORD_AGAIN * math.log(in_title + in_abstract)
+
+
+def _forms(begun: Clause, told: tuple[str, ...]) -> list[str]:
+    """Return what a text says where it has a phrase whose last word is only begun."""
+    *before, whole = begun.phrase
+    found = []
+    for at in range(len(before), len(told)):
+        if told[at].startswith(begun.beginning) or told[at] == whole:
+            said = told[at - len(before) : at + 1]
+            if said[:-1] == tuple(before):
+                found.append(" ".join(said))
+    return found
 
 
 class _Examples:
