@@ -38,7 +38,7 @@ SPACES = re.compile(r"\s+")
 
 
 CONTROLS = re.compile(
-    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]"
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]"
 )
 SURROGATES = re.compile(r"[\ud800-\udfff\ufffe\uffff]")
 
