@@ -390,6 +390,13 @@ def test_explain_shows_each_interest_and_a_sum(desk):
     assert by_address == told
 
 
+def test_explain_calls_words_in_common_words_whether_they_are_of_about_or_of_keywords(desk):
+    said = desk(*MORNING, "explain", "experts", "arXiv:2611.90011")
+    interests = [line.split()[0] for line in said.out.splitlines() if "+" in line]
+    assert "words" in interests
+    assert "about" not in interests
+
+
 def test_explain_says_why_there_is_nothing_to_explain(desk):
     unknown = desk("explain", "experts", "arXiv:1501.00001")
     assert unknown.code == 2

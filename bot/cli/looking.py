@@ -332,12 +332,13 @@ async def _ranked(app: App, profile: Profile, papers: Sequence[Paper]) -> tuple[
 _NEARLY_CERTAIN = 0.99
 # What a reason without a text is: the further examples in one sum, parts of words in common, or what
 # was said without a vote.
+_CALLED = {InterestKind.ABOUT: "words"}  # of keywords as of `about`, in any order: it may have none
 _WORDLESS = defaultdict(
     str,
     {
         InterestKind.LIKE: "all the other papers you like",
         InterestKind.DISLIKE: "all the other papers you dislike",
-        InterestKind.ABOUT: "parts of its words",
+        InterestKind.ABOUT: "parts of words",
         InterestKind.TRENDING: "comments, opinions or further sources",
         InterestKind.ALWAYS: "put forward by hand",
     },
@@ -359,7 +360,7 @@ def _show_explained(paper: Paper, ranked: list[Ranked], profile: Profile, clause
     most = max((abs(reason.share) for reason in best.reasons), default=0.0)
     rows = [
         (
-            reason.kind.value,
+            _CALLED.get(reason.kind, reason.kind.value),
             reason.text or _WORDLESS[reason.kind],
             f"{reason.share:+.3f}",
             bar(reason.share, most),
