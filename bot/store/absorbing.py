@@ -11,10 +11,8 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
-from functools import lru_cache
-from hashlib import blake2b
 from itertools import chain
 from operator import itemgetter
 
@@ -23,9 +21,20 @@ from bot.lifecycle import gained
 from bot.models import Event, Sighting, SourceState
 from bot.ports import Absorbed, Showing
 from bot.store.connection import Connection, moment, seconds
-from bot.store.guids import Recognised, guids_of, keys_shown, put_guids, recognised
+from bot.store.documents import (
+    ALREADY,
+    IDENTIFIER,
+    NAMES_NOW,
+    SEEN_AGAIN,
+    SIGHTING,
+    UNINDEXED,
+    DocumentRows,
+    event_rows,
+)
+from bot.store.guids import Recognised, guids_of, keys_shown, recognised
 from bot.store.papers import PaperLedger
-from bot.store.rows import PAPER_COLUMNS, PaperRow, name_of, names_of, paper_row
+from bot.store.rows import PAPER_COLUMNS, name_of, paper_row
+from bot.store.shown import ShownRecord
 from bot.values import value_type
 
 
@@ -88,15 +97,17 @@ class AbsorbLedger(PaperLedger):
         """
         with self.db.transaction():
             looked = seconds(now), now.date().isoformat()
-            told = [_Record(sighting, looked) for sighting in sightings]
-            lists = _Lists(self.db, source, now, introduces, keep_guids)
+            told = [ShownRecord(sighting, looked) for sighting in sightings]
+            lists = DocumentRows(self.db, source, now, introduces, keep_guids)
             if elsewhere and not self._is_another(source, told):
                 seen_before = None
             absorbed = self._absorb(lists, told, seen_before)
             self._put_source(state)
         return absorbed
 
-    def _absorb(self, lists: _Lists, told: list[_Record], seen_before: datetime | None) -> Absorbed:
+    def _absorb(
+        self, lists: DocumentRows, told: list[ShownRecord], seen_before: datetime | None
+    ) -> Absorbed:
         ids = self._guids(lists.source, told) if lists.keep_guids else {}
         lists.known_guids = ids
         stored = _known_names(self.db, lists.source, told)
@@ -134,17 +145,17 @@ class AbsorbLedger(PaperLedger):
         paper = self._update(group, now)
         if group.changed:
             names = [(name_of(name), paper) for name in group.paper.identifiers]
-            self.db.insert(_IDENTIFIER, names, _NAMES_NOW)
+            self.db.insert(IDENTIFIER, names, NAMES_NOW)
             touched = [(paper,), *((each.id,) for each in group.known[1:])]
-            self.db.insert(_UNINDEXED, touched, _ALREADY)
+            self.db.insert(UNINDEXED, touched, ALREADY)
             events = gained(group.known, group.paper)
-            self.db.insert(_SIGHTING, _event_rows(paper, source, events, now), _SEEN_AGAIN)
+            self.db.insert(SIGHTING, event_rows(paper, source, events, now), SEEN_AGAIN)
 
     def _answered_before(self, source: str, now: datetime) -> datetime:
         row = self.db.row("SELECT last_ok FROM source WHERE name = :name", {"name": source})
         return (moment(row["last_ok"]) if row else None) or now
 
-    def _is_another(self, source: str, told: list[_Record]) -> bool:
+    def _is_another(self, source: str, told: list[ShownRecord]) -> bool:
         """Tell whether a source that showed entries before shows none of them any more."""
         names = json.dumps(list(chain.from_iterable([record.names for record in told])))
         values = {"source": source, "names": names}
@@ -153,11 +164,11 @@ class AbsorbLedger(PaperLedger):
             return False
         return self.db.row(_SHOWN_BEFORE, values) is None
 
-    def _guids(self, source: str, told: Iterable[_Record]) -> dict[str, int]:
+    def _guids(self, source: str, told: Iterable[ShownRecord]) -> dict[str, int]:
         return guids_of(self.db, source, {record.sighting.guid for record in told})
 
     def _recognised(
-        self, source: str, fresh: list[_Record], shown: int, ids: dict[str, int]
+        self, source: str, fresh: list[ShownRecord], shown: int, ids: dict[str, int]
     ) -> Recognised:
         stood_for = {ids[r.sighting.guid] for r in fresh if r.sighting.guid in ids}
         papers = self.papers(stood_for) if stood_for else {}
@@ -171,8 +182,8 @@ class AbsorbLedger(PaperLedger):
         )
 
     def _grouped(
-        self, told: list[_Record], stored: _Stored, introduces: Collection[Event]
-    ) -> list[tuple[list[_Record], Group]]:
+        self, told: list[ShownRecord], stored: _Stored, introduces: Collection[Event]
+    ) -> list[tuple[list[ShownRecord], Group]]:
         """Return the groups of these records, in the order of their first, each with its records.
 
         What shares no identifier with any other, here or in the store, is a group by itself.
@@ -180,8 +191,8 @@ class AbsorbLedger(PaperLedger):
         times = Counter(chain.from_iterable([record.names for record in told]))
         # Names that something else has too, here or in the store.
         common = stored.papers.keys() | {name for name, count in times.items() if count > 1}
-        single: list[_Record] = []
-        tied: list[_Record] = []
+        single: list[ShownRecord] = []
+        tied: list[ShownRecord] = []
         for record in told:
             (single if common.isdisjoint(record.names) else tied).append(record)
         groups = [
@@ -208,7 +219,11 @@ class AbsorbLedger(PaperLedger):
         return [(members, group) for _, members, group in groups]
 
     def _put_group(
-        self, lists: _Lists, group: Group, members: list[_Record], seen_before: datetime | None
+        self,
+        lists: DocumentRows,
+        group: Group,
+        members: list[ShownRecord],
+        seen_before: datetime | None,
     ) -> None:
         shown = [record.sighting for record in members]
         voted = _with_votes(group, shown, self._house_votes(group, shown))
@@ -275,76 +290,11 @@ class AbsorbLedger(PaperLedger):
         )
 
 
-class _Record:
-    """One sighting on its way into the store: the day it counts for, its names, its digest."""
-
-    __slots__ = ("at", "digest", "names", "place", "renamed", "row", "seen_on", "sighting")
-
-    def __init__(self, sighting: Sighting, looked: tuple[int | None, str]) -> None:
-        self.sighting = sighting
-        paper = sighting.paper
-        said, day = _dated(sighting.at)
-        # Votes are a series by the day we looked; anything else is dated by its source.
-        if sighting.votes is not None or said is None:
-            self.at, self.seen_on = looked
-        else:
-            self.at, self.seen_on = said, day
-        self.names = names = names_of(paper.identifiers)
-        self.row = row = paper_row(paper)
-        if sighting.votes is None and sighting.comments is None:
-            named = names[0] if len(names) == 1 else "\x1f".join(sorted(names))
-            self.digest = _digest(
-                row, (named, sighting.event, self.seen_on, str(said), sighting.guid)
-            )
-        else:  # counts are the latest, not the greatest: between two that are equal may be another
-            self.digest = 0
-        self.renamed = False
-        self.place = 0
-
-    def recognised_as(self, sighting: Sighting) -> None:
-        """Take what its guid told of it; the digest stays that of the record as it was shown."""
-        if sighting is not self.sighting:
-            self.sighting, self.renamed = sighting, True
-            self.names = names_of(sighting.paper.identifiers)
-
-
-def _placed(some: list[_Record], told: list[_Record]) -> list[_Record]:
+def _placed(some: list[ShownRecord], told: list[ShownRecord]) -> list[ShownRecord]:
     if some and told[-1].place == 0:
         for place, record in enumerate(told):
             record.place = place
     return some
-
-
-@lru_cache(maxsize=64)
-def _dated(at: datetime | None) -> tuple[int | None, str]:
-    """Return a source's date in seconds, and its day: a document has few of them."""
-    return (None, "") if at is None else (seconds(at), at.date().isoformat())
-
-
-def _digest(row: PaperRow, said: tuple[str, str, str, str, str]) -> int:
-    """Return 63 bits, not all of them 0, that stand for all that a sighting says."""
-    # Written out: to join what mostly is text takes two thirds of what it takes to fill it into one.
-    (
-        title,
-        authors,
-        abstract,
-        categories,
-        venue,
-        version,
-        day,
-        links,
-        stamps,
-        votes,
-        comments,
-        notice,
-    ) = row
-    named, event, seen_on, at, guid = said
-    told = "\x1f".join((
-        title, authors, abstract, categories, venue, str(version), str(day), links, stamps,
-        str(votes), str(comments), notice, named, event, seen_on, at, guid,
-    ))  # fmt: skip
-    digest = blake2b(told.encode("utf-8", "backslashreplace"), digest_size=8).digest()
-    return int.from_bytes(digest, "big") >> 1 or 1
 
 
 @value_type(frozen=True, slots=True)
@@ -355,15 +305,15 @@ class _Stored:
     shown: set[tuple[int, int | None]]
 
 
-def _known_names(db: Connection, source: str, told: Sequence[_Record]) -> _Stored:
+def _known_names(db: Connection, source: str, told: Sequence[ShownRecord]) -> _Stored:
     names = json.dumps(list(chain.from_iterable([record.names for record in told])))
     found = db.tuples(_KNOWN, {"names": names, "source": source})
     return _Stored(dict(map(itemgetter(0, 1), found)), set(map(itemgetter(1, 2), found)))
 
 
 def _not_absorbed(
-    told: Sequence[_Record], stored: _Stored, guids: dict[str, int] | None
-) -> list[_Record]:
+    told: Sequence[ShownRecord], stored: _Stored, guids: dict[str, int] | None
+) -> list[ShownRecord]:
     """Return the records that are looked at; those of one guid together or not at all.
 
     Which paper a guid of several stands for, each decides in its turn.
@@ -382,7 +332,7 @@ def _not_absorbed(
     return [r for r in told if id(r) in new or r.sighting.guid in looked_at]
 
 
-def _stands_for(record: _Record, paper: int, guids: dict[str, int]) -> bool:
+def _stands_for(record: ShownRecord, paper: int, guids: dict[str, int]) -> bool:
     """Tell whether a record's guid, if it has one, still stands for the paper that it stood for."""
     guid = record.sighting.guid
     return not guid or guids.get(guid) == paper
@@ -402,87 +352,7 @@ def _with_votes(group: Group, shown: list[Sighting], house: int) -> Group:
     return replace(group, paper=paper)
 
 
-@dataclass(slots=True)
-class _Lists:
-    """The rows that a document adds, gathered and written a table at a time."""
-
-    db: Connection
-    source: str
-    now: datetime
-    introduces: Collection[Event]
-    keep_guids: bool
-    known_guids: dict[str, int] = field(default_factory=dict)
-    papers: list[tuple[object, ...]] = field(default_factory=list)
-    identifiers: list[tuple[str, int]] = field(default_factory=list)
-    sightings: list[tuple[object, ...]] = field(default_factory=list)
-    new_guids: list[tuple[str, str, int]] = field(default_factory=list)
-    guids: list[tuple[int, set[str]]] = field(default_factory=list)
-    to_index: list[int] = field(default_factory=list)
-    shown_as_news: list[int] = field(default_factory=list)
-    newest: int = -1
-    seen: int = 0
-    at: int | None = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.at = seconds(self.now)
-
-    def add_paper(self, key: str, row: tuple[object, ...], *, backfilled: bool) -> int:
-        """Add a new paper by the name of its key; return the number that it will have."""
-        self.papers.append((self._next_number(), key, int(backfilled), self.at, self.at, *row))
-        self.seen += backfilled
-        return self.newest
-
-    def _next_number(self) -> int:
-        if self.newest < 0:
-            last = self.db.row("SELECT seq FROM sqlite_sequence WHERE name = 'paper'")
-            self.newest = last["seq"] if last else 0
-        self.newest += 1
-        return self.newest
-
-    def add_sightings(self, paper: int, members: Iterable[_Record]) -> None:
-        for record in members:
-            sighting = record.sighting
-            self.sightings.append(
-                (paper, self.source, str(sighting.event), self.at, record.seen_on, record.at,
-                 sighting.votes, sighting.comments, record.digest)
-            )  # fmt: skip
-
-    def add_events(self, paper: int, events: Sequence[Event]) -> None:
-        if events:
-            self.sightings += _event_rows(paper, self.source, events, self.now)
-
-    def add_guids(self, paper: int, guids: set[str], *, fresh: bool) -> None:
-        if fresh and len(guids) == 1:
-            self.new_guids += [(self.source, guid, paper) for guid in guids]
-        elif guids:
-            self.guids.append((paper, guids))
-
-    def write(self) -> int:
-        """Write all of it inside the current transaction; return how many papers became news by it."""
-        self.db.insert(_PAPER, self.papers)
-        renewed = self._renew() if self.shown_as_news else 0
-        self.db.insert(_IDENTIFIER, self.identifiers, _NAMES_NOW)
-        self.db.insert(_SIGHTING, self.sightings, _SEEN_AGAIN)
-        self.db.insert(_GUID, self.new_guids, _STANDS_NOW)
-        self.db.insert(_UNINDEXED, [(n,) for n in self.to_index], _ALREADY)
-        for paper, guids in self.guids:
-            put_guids(self.db, paper, self.source, guids)
-        return renewed
-
-    def _renew(self) -> int:
-        """Make news of what was stored as seen and this source shows as news, for the first time."""
-        # A number as if it came now: editions tell by numbers what they have looked at.
-        values = {
-            "ids": json.dumps(self.shown_as_news), "source": self.source,
-            "events": json.dumps(sorted(self.introduces)), "number": self._next_number(),
-        }  # fmt: skip
-        renewed = self.db.write(_RENEW, values).rowcount
-        if renewed:
-            self.db.write("UPDATE sqlite_sequence SET seq = :number WHERE name = 'paper'", values)
-        return renewed
-
-
-def _put_newcomer(lists: _Lists, record: _Record, seen_before: datetime | None) -> None:
+def _put_newcomer(lists: DocumentRows, record: ShownRecord, seen_before: datetime | None) -> None:
     """Add a paper that one record alone tells of: what `_put_group` does, without its questions."""
     sighting = record.sighting
     paper, row = sighting.paper, record.row
@@ -510,14 +380,6 @@ def _is_old(sighting: Sighting, seen_before: datetime | None) -> bool:
     return sighting.at is None or sighting.at < seen_before
 
 
-def _event_rows(
-    paper: int, source: str, events: Iterable[Event], now: datetime
-) -> list[tuple[object, ...]]:
-    """Return what became of a paper as sightings of the day on which the source showed it so."""
-    at, day = seconds(now), now.date().isoformat()
-    return [(paper, source, event.value, at, day, at, None, None, 0) for event in events]
-
-
 _KNOWN = """
 SELECT i.name, i.paper, nullif(s.digest, 0) FROM json_each(:names) j JOIN identifier i ON i.name = j.value
 LEFT JOIN sighting s ON s.paper = i.paper AND s.source = :source
@@ -526,28 +388,7 @@ _SHOWN_BEFORE = """
 SELECT 1 FROM json_each(:names) j JOIN identifier i ON i.name = j.value
 JOIN sighting s ON s.paper = i.paper AND s.source = :source LIMIT 1
 """
-_PAPER = f"paper (id, key, backfilled, first_seen, updated_at, {', '.join(PAPER_COLUMNS)})"
-_RENEW = """
-UPDATE paper SET backfilled = 0, renewed = :number
-WHERE id IN (SELECT value FROM json_each(:ids)) AND backfilled = 1 AND NOT EXISTS (
-    SELECT 1 FROM sighting s WHERE s.paper = paper.id AND s.source = :source
-    AND s.event IN (SELECT value FROM json_each(:events))
-)
-"""
 _UPDATE_PAPER = (
     f"UPDATE paper SET {', '.join(f'{name} = ?' for name in PAPER_COLUMNS)}, "  # noqa: S608 - our own columns
     "updated_at = coalesce(?, updated_at) WHERE id = ?"
 )
-_UNINDEXED, _ALREADY = "unindexed (paper)", "ON CONFLICT (paper) DO NOTHING"
-_IDENTIFIER = "identifier (name, paper)"
-_NAMES_NOW = "ON CONFLICT (name) DO UPDATE SET paper = excluded.paper WHERE paper <> excluded.paper"
-_GUID = "guid (source, guid, paper)"
-_STANDS_NOW = "ON CONFLICT (source, guid) DO UPDATE SET paper = excluded.paper"
-_SIGHTING = "sighting (paper, source, event, stored_at, seen_on, at, votes, comments, digest)"
-_SEEN_AGAIN = """
-ON CONFLICT (paper, source, event, seen_on)
-DO UPDATE SET at = excluded.at, votes = excluded.votes, comments = excluded.comments,
-    digest = excluded.digest
-WHERE at <> excluded.at OR votes IS NOT excluded.votes OR comments IS NOT excluded.comments
-    OR digest <> excluded.digest
-"""
