@@ -29,6 +29,7 @@ from bot.app import App, open_app
 from bot.cli.service import Service
 from bot.config import load_config
 from bot.models import Cadence, Origin
+from bot.ranking.remembered import Remembered
 from bot.store.subscribers import Choices
 from bot.tokens import suppression_key
 from support_http import Site
@@ -373,6 +374,8 @@ def _standing(day: int, world: World, living: Living) -> dict[str, object]:
         for known in gc.get_objects():
             if isinstance(known, functools._lru_cache_wrapper):  # noqa: SLF001 - it has no other name
                 known.cache_clear()  # which have a limit of their own, and have not reached it yet
+            elif isinstance(known, Remembered):
+                known.clear()  # so has this
         gc.collect()
         told |= {"objects": len(gc.get_objects()), "blocks": sys.getallocatedblocks()}
     return told

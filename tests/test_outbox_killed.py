@@ -175,7 +175,8 @@ async def test_a_delivery_that_is_stopped_ends_with_a_sentence(tmp_path, told, t
                 with suppress(ProcessLookupError):  # the first one was enough
                     os.killpg(process.pid, told)
                 await asyncio.sleep(0.05)
-            assert await carrier.finish() == code
+            # A second word may come when Python itself is ending: a shell calls that the same.
+            assert await carrier.finish() in (code, -told if times > 1 else code)
         assert "stopped. What was committed is kept" in carrier.said()
         assert "Traceback" not in carrier.said()
         carrier.note_what_was_in_flight()
