@@ -28,10 +28,10 @@ from bot import __version__, text
 from bot.fetch.bodies import BadBodyError, Body
 from bot.fetch.headers import (
     conditional,
+    decodable,
     door,
     lowered,
     origin,
-    readable,
     retry_after,
     with_cookies,
     without_login,
@@ -144,7 +144,7 @@ class HttpFetcher:
     async def fetch(self, request: Request) -> Answer:
         """Make one request; what goes wrong comes back as a Failure with a sentence."""
         try:
-            url, headers = without_login(readable(URL(request.url)), conditional(request))
+            url, headers = without_login(decodable(URL(request.url)), conditional(request))
         except ValueError:
             return Failure(request.url, "the source's url is no address")
         left = self._deadline
@@ -270,7 +270,7 @@ class HttpFetcher:
         location = response.headers.get("Location", "")
         if status in _REDIRECTS and location:
             try:
-                onward = readable(url.join(URL(location)).with_fragment(None))
+                onward = decodable(url.join(URL(location)).with_fragment(None))
                 return _Hop(onward, status in _FOR_GOOD, response.cookies)
             except ValueError:
                 return Failure(

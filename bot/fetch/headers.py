@@ -25,7 +25,7 @@ def conditional(request: Request) -> dict[str, str]:
     return headers
 
 
-def readable(url: URL) -> URL:
+def decodable(url: URL) -> URL:
     """Return an address whose parts can be read. Raises ValueError: not every `xn--…` is a name."""
     _ = url.host, url.user, url.password  # decoded when they are asked for
     return url

@@ -65,18 +65,16 @@ class Clause:
 
 def clause(written: str) -> Clause:
     """Read `survey`, `title:tutorial`, `author:Noam Shazeer`, `abstract:…`, `cat:cs.LG`, `paper:…`."""
-    beginning = _beginning(written)
     field, colon, rest = written.partition(":")
     if colon and field.strip().lower() in _FIELDS:
         name = field.strip().lower()
-        return Clause("cat" if name == "category" else name, rest.strip(), words(rest), beginning)
-    return Clause("", written, words(written), beginning)
+        return _phrase(rest.strip(), "cat" if name == "category" else name)
+    return _phrase(written)
 
 
-def _beginning(written: str) -> str:
-    """Return `perovskit` of `halide perovskit*`, "" of a phrase whose words are all whole."""
-    open_end = _BEGINNING.search(written)
-    return fold(open_end.group("word")) if open_end else ""
+def _phrase(text: str, field: str = "") -> Clause:
+    open_end = _BEGINNING.search(text)
+    return Clause(field, text, words(text), fold(open_end.group("word")) if open_end else "")
 
 
 def matches(wanted: Clause, paper: Paper) -> bool:
@@ -168,8 +166,7 @@ class Interests:
         self.curve = MEANING if meaning else WORDS
         # In an order of their own: sums of the same shares are the same whatever order they are said in.
         self._keywords = [
-            (Clause("", text, words(text), _beginning(text)), weight)
-            for text, weight in sorted(map(weighted, profile.keywords))
+            (_phrase(text), weight) for text, weight in sorted(map(weighted, profile.keywords))
         ]
         self._authors = [weighted(author) for author in profile.authors]
         self._followed = any_goes_by(tuple(name for name, _ in self._authors))

@@ -19,7 +19,9 @@ _WORD = pattern(
 )
 _UNSPACED = pattern(r"[\u3040-\u30ff\u3400-\u9fff]")
 # What is between the words of a folded text of ASCII letters: a space for whatever is no letter or digit.
-_SPACED = bytes(each if chr(each).isalnum() and each < 128 else 32 for each in range(256))  # noqa: PLR2004
+_SPACED = bytes(
+    ord(sign) if sign.isascii() and sign.isalnum() else ord(" ") for sign in map(chr, range(256))
+)
 _SIGNED = pattern(rf"{SIGNED_NAME}|{_WORD.pattern}")
 _STOP = frozenset(
     "a an and are as at be been between both but by can could do does due each et al for from "

@@ -163,13 +163,12 @@ class Poll:
         """Say how many of the papers that are new to us no edition will offer."""
         if not self.stored_as_seen:
             return []
-        # Pages begin where news does.
-        first = self.elsewhere or (self.first and not sources.only_pages(self.source.kind))
         if self.relinked:
-            return [
-                f"{self.stored_as_seen} stored as seen, no news: not dated since its last answer"
-            ]
-        why = "older than `backfill`, or without a date" if first else "published long before"
+            why = "not dated since its last answer"
+        elif self.elsewhere or (self.first and not sources.only_pages(self.source.kind)):
+            why = "older than `backfill`, or without a date"
+        else:  # a first page begins where news does
+            why = "published long before"
         return [f"{self.stored_as_seen} stored as seen, no news: {why}"]
 
     # ── The document ──

@@ -17,13 +17,13 @@ from bot import lifecycle
 from bot.models import Paper
 from bot.ports import Workers
 from bot.text import one_line, readable
+from bot.text.spelling import folded
 
 _AT_ONCE = 100  # papers in one transaction: nobody waits long for the store
 _LEAST_WORDS = 5  # of a title that names one work: `Reply to the referees` does not
 _ASKED = 5  # words: the longest are the rarest
 _SHORTEST = 4  # letters of such a word
 _WORD = re.compile(r"\w+")
-_LATIN_ACCENTS = re.compile(r"(?<=[a-z])[\u0300-\u036f]+")
 
 
 class UniteStore(Protocol):
@@ -84,9 +84,7 @@ def _earlier(store: UniteStore, paper: Paper) -> list[Paper]:
 
 def telling_words(title: str) -> list[str]:
     """Return words by which a title can be found; none where it is too short to name one work."""
-    # As the index has them: it knows Latin letters without their accents, and all others with them.
-    indexed = unicodedata.normalize("NFC", _LATIN_ACCENTS.sub("", _folded(title)))
-    words = _WORD.findall(indexed)
+    words = _WORD.findall(folded(_read(title)))  # as the index has them
     if len(words) < _LEAST_WORDS:
         return []
     longest = sorted({word for word in words if len(word) >= _SHORTEST}, key=lambda w: (-len(w), w))
@@ -116,9 +114,9 @@ def are_one_work(one: Paper, other: Paper) -> bool:
 
 def _words(text: str) -> list[str]:
     """Return a text's words as they are compared: as people read them, without case and accents."""
-    return _WORD.findall("".join(s for s in _folded(text) if not unicodedata.combining(s)))
+    apart = unicodedata.normalize("NFKD", _read(text).casefold())
+    return _WORD.findall("".join(sign for sign in apart if not unicodedata.combining(sign)))
 
 
-def _folded(text: str) -> str:
-    """Return a text in small letters, each accent behind its letter."""
-    return unicodedata.normalize("NFKD", one_line(readable(text)).casefold())
+def _read(text: str) -> str:
+    return one_line(readable(text))
