@@ -20,6 +20,7 @@ from bot.sources import logins
 )
 def test_a_login_is_told_to_nobody(address, told):
     assert logins.hidden(address) == told
+    assert logins.without(address) == told.replace("…@", "")
 
 
 @pytest.mark.parametrize(

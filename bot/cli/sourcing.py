@@ -7,7 +7,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from urllib.parse import parse_qsl, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from bot.app import fetching
 from bot.cli import keeping
@@ -238,7 +238,7 @@ def _export(args: argparse.Namespace) -> int:
     if left:
         log.warning("%s: not read as a feed, and so left out.", ", ".join(left))
     private = [
-        s.name for s in config.sources if s.kind == "feed" and _without_login(s.url) != s.url
+        s.name for s in config.sources if s.kind == "feed" and logins.without(s.url) != s.url
     ]
     if private:
         log.warning("%s: the login in its address is left out.", ", ".join(private))
@@ -246,17 +246,10 @@ def _export(args: argparse.Namespace) -> int:
     return 0
 
 
-def _without_login(url: str) -> str:
-    """Return an address without a name and a password: a list of feeds is made to be shown around."""
-    parts = urlsplit(url)
-    _, login, host = parts.netloc.rpartition("@")
-    return urlunsplit(parts._replace(netloc=host)) if login else url
-
-
 def _address(source: SourceSettings) -> str:
     """Return the address under which another reader finds the same papers, or ""."""
     if source.kind == "feed":
-        return _without_login(source.url)
+        return logins.without(source.url)
     if source.kind == "arxiv" and source.categories:
         return arxiv.address(source.model_copy(update={"url": ""}))
     return ""

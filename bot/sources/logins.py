@@ -13,10 +13,16 @@ def hidden(address: str) -> str:
     return address.replace(login, "…@", 1) if login else address
 
 
+def without(address: str) -> str:
+    """Return an address without its user and password, for what is made to be shown around."""
+    login = _login(address)
+    return address.replace(login, "", 1) if login else address
+
+
 def kept(address: str, written: str) -> str:
     """Return an address with the login of the one as it was written, where both are of one origin."""
     login = _login(written)
-    if not login or origin(address) != origin(written.replace(login, "", 1)):
+    if not login or origin(address) != origin(without(written)):
         return address
     return address.replace("://", f"://{login}", 1)
 
