@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from random import Random
 
 import pytest
 from hypothesis import example, given
@@ -287,16 +288,22 @@ def cut(papers: Sequence[Paper], places: Sequence[int]) -> list[Sequence[Paper]]
     return [papers[start:end] for start, end in itertools.pairwise(ends) if start < end]
 
 
+def taken_in_two_ways(papers: list[Paper], places: Sequence[int], random: Random) -> list[Shelf]:
+    """Return a shelf that took all papers at once, and one that took them shuffled, batch by batch."""
+    at_once, in_batches = Shelf(), Shelf()
+    at_once.take(papers)
+    for batch in cut(random.sample(papers, len(papers)), places):
+        in_batches.take(batch)
+    return [at_once, in_batches]
+
+
 @given(
     undisputed_records, st.lists(st.integers(0, 8), max_size=4), st.randoms(use_true_random=False)
 )
 def test_which_records_are_one_paper_and_what_it_says_depends_on_no_order_and_no_batch(
     papers, places, random
 ):
-    at_once, in_batches = Shelf(), Shelf()
-    at_once.take(papers)
-    for batch in cut(random.sample(papers, len(papers)), places):
-        in_batches.take(batch)
+    at_once, in_batches = taken_in_two_ways(papers, places, random)
     assert in_batches.content() == at_once.content()
 
 
@@ -327,10 +334,7 @@ def on_arxiv(paper: Paper) -> frozenset[Identifier]:
 def test_how_many_papers_there_are_and_which_is_which_on_arxiv_depends_on_no_order(
     papers, places, random
 ):
-    at_once, in_batches = Shelf(), Shelf()
-    at_once.take(papers)
-    for batch in cut(random.sample(papers, len(papers)), places):
-        in_batches.take(batch)
+    at_once, in_batches = taken_in_two_ways(papers, places, random)
     counted, others = (
         Counter(map(on_arxiv, shelf.papers.values())) for shelf in (at_once, in_batches)
     )
